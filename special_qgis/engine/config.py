@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options of every stage as frozen dataclasses: one comment a field, validated when made, to and from JSON.
+
+A job crosses the process boundary as the JSON form of one of these; the report stores the same JSON as provenance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+
+from .errors import ConfigError
+
+SOURCES = ("automatic", "spectral")  # where the class evidence comes from
+PRESETS = ("default", "fast")  # default = spectral prior adapted to the scene, fast = rules alone
+DEVICES = ("automatic", "cpu")  # where heavy stages run
+QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
+RGB_STRETCHES = ("quantile", "none")  # how true colour is scaled to 0..255
+
+ConfigT = TypeVar("ConfigT", bound="_Config")
+
+
+def require(condition: bool, name: str, accepted: str, got: object, hint: str = "") -> None:
+    """Raise unless a field's value is accepted.
+
+    Args:
+        condition: Whether the value is accepted.
+        name: Name of the field.
+        accepted: What is accepted, in words.
+        got: The value that came.
+        hint: What to do next.
+
+    Raises:
+        ConfigError: The condition is false.
+    """
+    if not condition:
+        raise ConfigError(f"{name} must be {accepted}; got {got!r}.", hint)
+
+
+def _require_choice(name: str, value: str, choices: Tuple[str, ...]) -> None:
+    require(value in choices, name, "one of " + ", ".join(choices), value)
+
+
+class _Config:
+    """JSON form shared by all option classes."""
+
+    def to_json(self) -> Dict[str, Any]:
+        """The options as plain JSON values, nested options as objects."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_json(cls: Type[ConfigT], data: Mapping[str, Any]) -> ConfigT:
+        """Make options from their JSON form; fields left out keep their defaults.
+
+        Raises:
+            ConfigError: An unknown field, a value of the wrong kind, or one that is not accepted.
+        """
+        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(data) - set(known))
+        if unknown:
+            raise ConfigError(
+                f"{cls.__name__} has no option {unknown[0]!r}.",
+                "Known options are: " + ", ".join(sorted(known)) + ".",
+            )
+        values = {}
+        for name, value in data.items():
+            nested = _NESTED.get((cls.__name__, name))
+            if nested is not None and isinstance(value, Mapping):
+                value = nested.from_json(value)
+            values[name] = tuple(value) if isinstance(value, list) else value
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(f"{cls.__name__} cannot be made from the options given: {error}.") from error
+
+
+@dataclass(frozen=True)
+class SceneConfig(_Config):
+    """How to read a scene."""
+
+    source: str  # anything GDAL opens
+    wavelengths: str = ""  # typed band centres, nm or µm, with or without unit; "" = from the file
+    sensor: str = ""  # key of sensors.SENSORS, used when the file has no wavelengths; "" = none
+    bad_bands: str = ""  # band numbers and ranges, or wavelength ranges: "1-5, 100, 1340-1460nm"
+    drop_water_vapour: bool = True  # leave out 1340-1460, 1790-1960 and > 2450 nm
+    quantity: str = "automatic"  # one of QUANTITIES
+    mask: str = ""  # raster on the scene's grid; 0 or nodata = leave out
+    extent: Optional[Tuple[float, float, float, float]] = None  # xmin, ymin, xmax, ymax in the scene's CRS
+    aoi: str = ""  # vector source whose polygons limit the work
+    aoi_layer: str = ""  # layer of that source; "" = its first
+    memory_budget_bytes: int = 0  # for blocks of pixels; 0 = a quarter of free memory, at most 512 MiB
+
+    def __post_init__(self) -> None:
+        require(bool(self.source.strip()), "source", "the path of a raster", self.source)
+        _require_choice("quantity", self.quantity, QUANTITIES)
+        require(self.memory_budget_bytes >= 0, "memory_budget_bytes", "0 or more", self.memory_budget_bytes)
+        if self.extent is not None:
+            ordered = len(self.extent) == 4 and self.extent[0] < self.extent[2] and self.extent[1] < self.extent[3]
+            require(ordered, "extent", "xmin, ymin, xmax, ymax with xmin < xmax and ymin < ymax", self.extent)
+
+
+@dataclass(frozen=True)
+class PriorConfig(_Config):
+    """How class names become spectral evidence."""
+
+    adapt: bool = True  # adapt to the scene by expectation-maximisation
+    n_rounds: int = 8  # EM rounds; spectral_prior.md, step 6
+    sample_px: int = 200_000  # pixels that scene statistics and the EM are estimated from
+    exponent: float = 0.5  # output is P ** exponent, renormalised; spectral_prior.md, step 7
+
+    def __post_init__(self) -> None:
+        require(self.n_rounds >= 1, "n_rounds", "1 or more", self.n_rounds)
+        require(self.sample_px >= 1000, "sample_px", "1000 or more", self.sample_px)
+        require(0.0 < self.exponent <= 1.0, "exponent", "above 0 and at most 1", self.exponent)
+
+
+@dataclass(frozen=True)
+class OutputConfig(_Config):
+    """Where results go; an empty path leaves the output out."""
+
+    map: str = ""  # class raster, GeoTIFF
+    confidence: str = ""  # best minus second-best probability, float32 GeoTIFF
+    probabilities: str = ""  # one band a class, float32 GeoTIFF
+    report: str = ""  # HTML; the same content goes beside it as .json
+
+
+@dataclass(frozen=True)
+class ClassifyConfig(_Config):
+    """The main job: scene and class names to map, confidence and report."""
+
+    scene: SceneConfig
+    classes: str  # class list as typed, or the path of a class file
+    outputs: OutputConfig = field(default_factory=OutputConfig)
+    source: str = "automatic"  # one of SOURCES
+    preset: str = "default"  # one of PRESETS
+    device: str = "automatic"  # one of DEVICES
+    seed: int = 0  # of everything drawn at random
+    min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+
+    def __post_init__(self) -> None:
+        _require_choice("source", self.source, SOURCES)
+        _require_choice("preset", self.preset, PRESETS)
+        _require_choice("device", self.device, DEVICES)
+        require(0 <= self.seed < 2**31, "seed", "a whole number from 0 to 2147483647", self.seed)
+        require(0.0 <= self.min_confidence < 1.0, "min_confidence", "from 0 to below 1", self.min_confidence)
+
+
+@dataclass(frozen=True)
+class PriorJobConfig(_Config):
+    """Spectral prior alone: probabilities per class."""
+
+    scene: SceneConfig
+    classes: str  # class list as typed, or the path of a class file
+    probabilities: str  # GeoTIFF to write, one band a class
+    preset: str = "default"  # one of PRESETS
+    seed: int = 0  # of the pixel sample
+    prior: PriorConfig = field(default_factory=PriorConfig)
+
+    def __post_init__(self) -> None:
+        _require_choice("preset", self.preset, PRESETS)
+        require(bool(self.probabilities.strip()), "probabilities", "the path of a GeoTIFF", self.probabilities)
+
+
+@dataclass(frozen=True)
+class TrueColourConfig(_Config):
+    """Band-interpolated RGB."""
+
+    scene: SceneConfig
+    output: str  # uint8 GeoTIFF with an alpha band
+    red_nm: float = 655.0  # the paper's wavelengths
+    green_nm: float = 553.0
+    blue_nm: float = 451.0
+    low_quantile: float = 0.001  # of all three channels together, mapped to 0
+    high_quantile: float = 0.999  # mapped to 1
+    seed: int = 0  # of the pixel sample that quantiles are taken from
+
+    def __post_init__(self) -> None:
+        require(bool(self.output.strip()), "output", "the path of a GeoTIFF", self.output)
+        ordered = 0.0 <= self.low_quantile < self.high_quantile <= 1.0
+        require(ordered, "low_quantile, high_quantile", "0 <= low < high <= 1", (self.low_quantile, self.high_quantile))
+
+
+@dataclass(frozen=True)
+class AssessConfig(_Config):
+    """Accuracy of a class raster against a reference; never read by a stage that makes maps."""
+
+    map: str  # class raster
+    reference: str  # class raster on any grid, or a vector source
+    reference_layer: str = ""  # layer of a vector source; "" = its first
+    reference_field: str = ""  # field of a vector source that holds class ids or names
+    report: str = ""  # HTML; "" = none
+    table: str = ""  # CSV with confusion matrix and per-class figures; "" = none
+    confidence_level: float = 0.95  # of the intervals
+
+    def __post_init__(self) -> None:
+        require(bool(self.map.strip()), "map", "the path of a class raster", self.map)
+        require(bool(self.reference.strip()), "reference", "the path of a raster or vector", self.reference)
+        require(0.5 <= self.confidence_level < 1.0, "confidence_level", "from 0.5 to below 1", self.confidence_level)
+
+
+_NESTED: Dict[Tuple[str, str], Type[_Config]] = {
+    ("ClassifyConfig", "scene"): SceneConfig,
+    ("ClassifyConfig", "outputs"): OutputConfig,
+    ("ClassifyConfig", "prior"): PriorConfig,
+    ("PriorJobConfig", "scene"): SceneConfig,
+    ("PriorJobConfig", "prior"): PriorConfig,
+    ("TrueColourConfig", "scene"): SceneConfig,
+}

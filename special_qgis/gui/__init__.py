@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Widgets for what Processing's own parameter widgets cannot do."""
