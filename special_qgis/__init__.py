@@ -2,7 +2,7 @@
 """SPECIAL for QGIS: zero-shot land-cover mapping of hyperspectral scenes from typed class names."""
 
 
-def classFactory(iface):  # noqa: N802 - the name is QGIS's
+def classFactory(iface: object) -> object:
     """Make the plugin object; QGIS calls this when it loads the plugin.
 
     Args:

@@ -70,5 +70,5 @@ class RuntimeMissingError(EngineError, RuntimeError):
     kind = "runtime"
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - a request, not an error
     """The user cancelled. Not an ``EngineError``, so that no error handler swallows it."""

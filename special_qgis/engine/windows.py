@@ -27,7 +27,7 @@ class Window:
         """Number of pixels."""
         return self.rows * self.cols
 
-    def slices(self, origin: "Window | None" = None) -> tuple[slice, slice]:
+    def slices(self, origin: Window | None = None) -> tuple[slice, slice]:
         """Row and column slices of this window in an array whose first pixel is that of ``origin``."""
         row = self.row_off - (origin.row_off if origin else 0)
         col = self.col_off - (origin.col_off if origin else 0)
