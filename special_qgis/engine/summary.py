@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run found, as plain values: the pipeline fills a ``RunSummary``, the report shows it.
+
+Nothing here computes on pixels or formats text, so that the HTML and the JSON report cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Tuple
+
+
+@dataclass(frozen=True)
+class ClassSummary:
+    """One class of the map."""
+
+    id: int  # value in the class raster, 1..K
+    name: str
+    colour: str  # "#rrggbb"
+    count_px: int
+    share: float  # of the classified pixels, in [0, 1]; 0 where nothing was classified
+    area_m2: Optional[float] = None  # None where the scene has no ground units
+    mean_confidence: Optional[float] = None  # of the class's pixels, in [0, 1]; None where it has none
+    aliases: Tuple[str, ...] = ()
+    is_known: bool = True  # whether the spectral prior understood the name
+    interpretation: str = ""  # what the name was read as, in words: "tree, some grass"
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Numbers of pixels in bins."""
+
+    edges: Tuple[float, ...]  # n + 1 ascending bin borders
+    counts: Tuple[int, ...]  # n numbers of pixels
+
+    def __post_init__(self) -> None:
+        if len(self.edges) != len(self.counts) + 1:
+            raise ValueError(f"a histogram of {len(self.counts)} bins needs {len(self.counts) + 1} edges")
+
+
+@dataclass(frozen=True)
+class MeanSpectrum:
+    """Mean spectrum of one class with its spread."""
+
+    class_id: int
+    wavelengths_nm: Tuple[float, ...]  # (n,) ascending; the chart breaks its line where bands were left out
+    mean: Tuple[float, ...]  # (n,) scene units
+    sd: Tuple[float, ...]  # (n,) standard deviation over pixels, scene units
+    n_px: int  # pixels that both come from
+
+    def __post_init__(self) -> None:
+        if not len(self.wavelengths_nm) == len(self.mean) == len(self.sd):
+            raise ValueError("wavelengths_nm, mean and sd of a spectrum must have the same length")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Everything that the report of one classification shows."""
+
+    title: str
+    classes: Tuple[ClassSummary, ...]  # in the order of their ids
+    scene: Mapping[str, Any] = field(default_factory=dict)  # Scene.summary(), JSON values
+    status: str = "ok"  # "ok" or "ok with warnings"
+    warnings: Tuple[str, ...] = ()
+    classified_px: int = 0
+    unclassified_px: int = 0  # valid pixels left out for low confidence
+    invalid_px: int = 0  # nodata, masked or outside the area of interest
+    pixel_area_m2: Optional[float] = None  # None where the scene has no ground units
+    pixel_size: Optional[Tuple[float, float]] = None  # x, y in pixel_units
+    pixel_units: str = ""  # "metre", "degree", …; "" = unknown
+    mean_confidence: Optional[float] = None  # over classified pixels
+    inseparable: Tuple[Tuple[int, ...], ...] = ()  # ids of classes that the evidence cannot tell apart
+    confidence: Optional[Histogram] = None  # over classified pixels
+    class_confidence: Mapping[int, Histogram] = field(default_factory=dict)  # the same by class id; may be empty
+    spectra: Tuple[MeanSpectrum, ...] = ()
+    quantity: str = "unknown"  # "reflectance", "radiance" or "unknown", for the spectra's axis
+    map_png: Optional[bytes] = None  # picture of the class raster
+    rgb_png: Optional[bytes] = None  # picture of the scene in true colour
+    timing_s: Mapping[str, float] = field(default_factory=dict)  # stage in words -> seconds, in order
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # ClassifyConfig.to_json()
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # versions, seed, platform, input …
+
+    @property
+    def classified_area_m2(self) -> Optional[float]:
+        """Area of the classified pixels; None where the scene has no ground units."""
+        return None if self.pixel_area_m2 is None else self.classified_px * self.pixel_area_m2
+
+    def class_name(self, class_id: int) -> str:
+        """Name of a class by its id; its number in words where the id is not listed."""
+        return next((c.name for c in self.classes if c.id == class_id), f"class {class_id}")
