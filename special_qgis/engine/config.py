@@ -42,6 +42,21 @@ def _require_choice(name: str, value: str, choices: Tuple[str, ...]) -> None:
     require(value in choices, name, "one of " + ", ".join(choices), value)
 
 
+_KINDS: Dict[str, Tuple[Tuple[type, ...], str]] = {
+    "str": ((str,), "a text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+}
+
+
+def _require_kind(name: str, value: object, annotation: str) -> None:
+    """Raise where a plain field came as another kind of JSON value; a bool is no number here."""
+    if annotation in _KINDS:
+        kinds, words = _KINDS[annotation]
+        require(isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)), name, words, value)
+
+
 class _Config:
     """JSON form shared by all option classes."""
 
@@ -68,6 +83,7 @@ class _Config:
             nested = _NESTED.get((cls.__name__, name))
             if nested is not None and isinstance(value, Mapping):
                 value = nested.from_json(value)
+            _require_kind(name, value, str(known[name].type))
             values[name] = tuple(value) if isinstance(value, list) else value
         try:
             return cls(**values)
