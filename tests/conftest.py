@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of all tiers: the real scenes, the staged plugin, and a ``qgis_process`` that runs it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import stage_plugin
+
+from tests.helpers.qgis_process import QgisProcess
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def scenes_dir() -> Path:
+    """Folder of the real scenes, which are not part of the repository; ``SPECIAL_SCENES`` names it."""
+    named = os.environ.get("SPECIAL_SCENES")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "scenes"
+    if not folder.is_dir():
+        pytest.skip(f"no real scenes at {folder}; SPECIAL_SCENES names their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def staged_plugin() -> Path:
+    """The staged plugin's folder ``special_qgis/``, brought up to date; its parent is the plugin path for QGIS."""
+    stage_plugin.stage()
+    return stage_plugin.DEFAULT_TARGET
+
+
+@pytest.fixture(scope="session")
+def qgis_process(staged_plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> QgisProcess:
+    """The real ``qgis_process`` with the staged plugin enabled in a fresh profile."""
+    return QgisProcess(tmp_path_factory.mktemp("profile"), staged_plugin.parent)
