@@ -7,16 +7,16 @@ numbers of the report and of the raster attribute table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import List
+from typing import Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .images import LabelThumbnail
+from .summary import MeanSpectrum
 from .windows import Window
 
 N_CONFIDENCE_BINS = 20  # bars of the report's histogram
-THUMBNAIL_PX = 800  # longest side of the report's map
 
 
 class MapTally:
@@ -33,9 +33,7 @@ class MapTally:
         self.counts = np.zeros(n_classes, dtype=np.int64)
         self.confidence_sums = np.zeros(n_classes, dtype=np.float64)
         self.histogram = np.zeros((n_classes, N_CONFIDENCE_BINS), dtype=np.int64)
-        self.thumbnail_step = max(1, -(-max(area.rows, area.cols) // THUMBNAIL_PX))
-        step = self.thumbnail_step
-        self.thumbnail = np.zeros((-(-area.rows // step), -(-area.cols // step)), dtype=np.uint8)
+        self.thumbnail = LabelThumbnail(area.rows, area.cols)
 
     def add(
         self, window: Window, labels: NDArray[np.uint8], confidence: NDArray[np.float32], valid: NDArray[np.bool_]
@@ -58,13 +56,7 @@ class MapTally:
         self.confidence_sums += np.bincount(index, weights=values, minlength=n_classes)
         joint = np.bincount(index * N_CONFIDENCE_BINS + bins, minlength=n_classes * N_CONFIDENCE_BINS)
         self.histogram += joint.reshape(n_classes, N_CONFIDENCE_BINS)
-        self._add_thumbnail(window, labels)
-
-    def _add_thumbnail(self, window: Window, labels: NDArray[np.uint8]) -> None:
-        step = self.thumbnail_step
-        part = labels[-window.row_off % step :: step, -window.col_off % step :: step]
-        row, col = -(-window.row_off // step), -(-window.col_off // step)
-        self.thumbnail[row : row + part.shape[0], col : col + part.shape[1]] = part
+        self.thumbnail.add(window, labels)
 
     @property
     def n_classified(self) -> int:
@@ -82,38 +74,25 @@ class MapTally:
             return np.where(self.counts > 0, self.confidence_sums / self.counts, np.nan)
 
 
-@dataclass(frozen=True)
-class ClassSpectrum:
-    """Mean spectrum of one class over the sample.
-
-    Attributes:
-        class_id: 1..K.
-        n_px: Number of sample pixels behind it.
-        mean: (bands,) float64, in the scene's units.
-        sd: (bands,) float64, standard deviation over pixels, in the scene's units.
-    """
-
-    class_id: int
-    n_px: int
-    mean: NDArray[np.float64]
-    sd: NDArray[np.float64]
-
-
-def class_spectra(spectra: NDArray[np.float32], labels: NDArray[np.uint8], n_classes: int) -> List[ClassSpectrum]:
+def class_spectra(
+    spectra: NDArray[np.float32], labels: NDArray[np.uint8], centres_nm: NDArray[np.float64], n_classes: int
+) -> Tuple[MeanSpectrum, ...]:
     """Mean and standard deviation of the sample's spectra, class by class.
 
     Args:
         spectra: (pixels, bands) float32, in the scene's units.
         labels: (pixels,) uint8, class ids 1..K; 0 = unclassified.
+        centres_nm: (bands,) float64, band centres, ascending.
         n_classes: Number of classes K.
 
     Returns:
         One entry for each class that has at least one pixel, in the order of the ids.
     """
+    wavelengths = tuple(float(nm) for nm in centres_nm)
     found = []
     for class_id in range(1, n_classes + 1):
         members = spectra[labels == class_id]
         if len(members):
             mean, sd = members.mean(axis=0, dtype=np.float64), members.std(axis=0, dtype=np.float64)
-            found.append(ClassSpectrum(class_id, len(members), mean, sd))
-    return found
+            found.append(MeanSpectrum(class_id, wavelengths, tuple(mean.tolist()), tuple(sd.tolist()), len(members)))
+    return tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from special_qgis.engine.tally import N_CONFIDENCE_BINS, THUMBNAIL_PX, MapTally, class_spectra
+from special_qgis.engine.tally import N_CONFIDENCE_BINS, MapTally, class_spectra
 from special_qgis.engine.windows import Window, plan_tiles
 
 
@@ -30,19 +30,7 @@ def test_tally_any_tiling_equals_whole_map(tile_px: int) -> None:
     assert tally.class_confidence()[2] == pytest.approx(confidence[labels == 3].mean(dtype=np.float64))
     expected, _ = np.histogram(confidence[labels == 2].astype(np.float64), bins=N_CONFIDENCE_BINS, range=(0, 1))
     assert tally.histogram[1].tolist() == expected.tolist()
-    assert np.array_equal(tally.thumbnail, labels)
-
-
-def test_tally_thumbnail_of_a_large_map_takes_every_nth_pixel() -> None:
-    rows, cols = 2 * THUMBNAIL_PX + 9, 501
-    labels, confidence, valid = _map(rows, cols, 3)
-    area = Window(0, 0, rows, cols)
-    tally = MapTally(3, area)
-    for window in plan_tiles(area, 256):
-        part = window.slices()
-        tally.add(window, labels[part], confidence[part], valid[part])
-    assert tally.thumbnail_step == 3
-    assert np.array_equal(tally.thumbnail, labels[::3, ::3])
+    assert np.array_equal(tally.thumbnail.labels, labels)
 
 
 def test_tally_class_without_pixels_has_nan_confidence_and_no_spectrum() -> None:
@@ -50,6 +38,7 @@ def test_tally_class_without_pixels_has_nan_confidence_and_no_spectrum() -> None
     labels = np.array([[1, 3]], dtype=np.uint8)
     tally.add(Window(0, 0, 1, 2), labels, np.array([[0.5, 1.0]], dtype=np.float32), labels > 0)
     assert np.isnan(tally.class_confidence()).tolist() == [False, True, False]
-    spectra = class_spectra(np.array([[1.0, 3.0], [5.0, 7.0]], dtype=np.float32), labels[0], 3)
+    spectra = class_spectra(np.array([[1.0, 3.0], [5.0, 7.0]], dtype=np.float32), labels[0], np.array([450.0, 650.0]), 3)
     assert [(s.class_id, s.n_px) for s in spectra] == [(1, 1), (3, 1)]
-    assert spectra[1].mean.tolist() == [5.0, 7.0]
+    assert spectra[1].mean == (5.0, 7.0)
+    assert spectra[1].wavelengths_nm == (450.0, 650.0)
