@@ -216,6 +216,13 @@ class AssessConfig(_Config):
         require(0.5 <= self.confidence_level < 1.0, "confidence_level", "from 0.5 to below 1", self.confidence_level)
 
 
+@dataclass(frozen=True)
+class RuntimeCheckConfig(_Config):
+    """What to find out about the interpreter that runs the engine."""
+
+    modules: Tuple[str, ...] = ("numpy", "osgeo.gdal")  # names to import
+
+
 _NESTED: Dict[Tuple[str, str], Type[_Config]] = {
     ("ClassifyConfig", "scene"): SceneConfig,
     ("ClassifyConfig", "outputs"): OutputConfig,
