@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the spectral prior makes of the typed classes: material groups, unknown names, names it cannot separate.
+
+Takes the classes, gives per class the weights of its material groups and a sentence that the user reads. Names that
+stand for the same materials get the very same weights, so that nothing but another source can rank them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from .lexicon import GroupWeights, Lexicon, load_lexicon, mean_weights
+
+if TYPE_CHECKING:
+    from ..classes import LandCoverClass
+
+SAME_MATERIALS_OVERLAP = 0.7  # shared weight from which two names stand for the same materials
+_SHOWN_GROUPS = 4  # in the sentence about a class; the rest is "..."
+
+
+@dataclass(frozen=True)
+class ClassInterpretation:
+    """What one class stands for."""
+
+    class_id: int
+    known: bool
+    groups: Mapping[str, float]  # material group -> weight, sum 1, heaviest first; empty where not known
+    text: str  # "roof → clay tile or brick, bitumen, …"
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """What all classes stand for."""
+
+    classes: Tuple[ClassInterpretation, ...]  # in the order typed
+    inseparable: Tuple[Tuple[int, ...], ...]  # class ids that stand for the same materials
+    warnings: Tuple[str, ...]
+
+    @property
+    def n_known(self) -> int:
+        """Number of classes whose name the lexicon knows."""
+        return sum(one.known for one in self.classes)
+
+    @property
+    def group_names(self) -> Tuple[str, ...]:
+        """Material groups of any class, sorted."""
+        return tuple(sorted({group for one in self.classes for group in one.groups}))
+
+
+def interpret(classes: Sequence[LandCoverClass], lexicon: Optional[Lexicon] = None) -> Interpretation:
+    """Tell what each class stands for and which classes spectra cannot tell apart.
+
+    Args:
+        classes: Classes as typed.
+        lexicon: Where names are looked up; the plugin's own by default.
+    """
+    lexicon = lexicon or load_lexicon()
+    weights = {one.id: class_groups(one, lexicon) for one in classes}
+    inseparable = find_inseparable({key: groups for key, groups in weights.items() if groups})
+    for ids in inseparable:
+        shared = mean_weights([weights[class_id] for class_id in ids])
+        weights.update(dict.fromkeys(ids, shared))
+    interpreted = tuple(
+        ClassInterpretation(one.id, bool(weights[one.id]), weights[one.id], _sentence(one, weights[one.id], lexicon))
+        for one in classes
+    )
+    return Interpretation(interpreted, inseparable, tuple(_warnings(classes, weights, inseparable, lexicon)))
+
+
+def class_groups(one: LandCoverClass, lexicon: Lexicon) -> GroupWeights:
+    """Material groups of a class: per group the largest weight among its name and aliases, scaled to sum 1.
+
+    Taking the largest makes synonyms cost nothing ("water: river, lake") while aliases of other materials widen the
+    class. Names that are not known are left out; a class of none but such names has no groups.
+    """
+    largest: Dict[str, float] = {}
+    for query in one.queries:
+        for group, weight in (lexicon.lookup(query) or {}).items():
+            largest[group] = max(largest.get(group, 0.0), weight)
+    total = sum(largest.values())
+    return mean_weights([{group: weight / total for group, weight in largest.items()}]) if largest else {}
+
+
+def find_inseparable(weights: Mapping[int, GroupWeights]) -> Tuple[Tuple[int, ...], ...]:
+    """Sets of two or more classes that stand for the same materials, linked by an overlap of their weights.
+
+    Args:
+        weights: Class id -> weights of its groups.
+    """
+    sets: List[List[int]] = []
+    for class_id, groups in weights.items():
+        near = [other for ids in sets for other in ids if overlap(groups, weights[other]) >= SAME_MATERIALS_OVERLAP]
+        apart = [ids for ids in sets if not set(ids) & set(near)]
+        joined = [other for ids in sets if set(ids) & set(near) for other in ids]
+        sets = [*apart, [*joined, class_id]]
+    return tuple(sorted(tuple(sorted(ids)) for ids in sets if len(ids) > 1))
+
+
+def overlap(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Weight that two sets of groups share, in [0, 1]; 1 where they are the same."""
+    return sum(min(weight, other.get(group, 0.0)) for group, weight in one.items())
+
+
+def _sentence(one: LandCoverClass, groups: GroupWeights, lexicon: Lexicon) -> str:
+    if not groups:
+        return f"{one.name} → not known to the spectral prior"
+    shown = ", ".join(lexicon.groups[group] for group in list(groups)[:_SHOWN_GROUPS])
+    return f"{one.name} → {shown}" + (", …" if len(groups) > _SHOWN_GROUPS else "")
+
+
+def _warnings(
+    classes: Sequence[LandCoverClass],
+    weights: Mapping[int, GroupWeights],
+    inseparable: Sequence[Sequence[int]],
+    lexicon: Lexicon,
+) -> List[str]:
+    names = {one.id: one.name for one in classes}
+    found = []
+    for one in classes:
+        if not weights[one.id]:
+            near = next((term for term in map(lexicon.suggest, one.queries) if term), None)
+            hint = f"Did you mean “{near}”? " if near else ""
+            found.append(
+                f"The spectral prior does not know “{one.name}”, so spectra say nothing about this class. "
+                f"{hint}Give it another word, for example “{one.name}: soil”."
+            )
+    for ids in inseparable:
+        listed = ", ".join(f"“{names[class_id]}”" for class_id in ids)
+        found.append(
+            f"Spectra cannot separate {listed}: they stand for the same materials. "
+            "Their confidence is 0 and the first of them takes all their pixels. Merge them into one class."
+        )
+    return found

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lexicon: which material groups a typed land-cover name stands for.
+
+Takes a name as an analyst types it, gives weights of material groups that sum to 1, or None for a name it does not
+know. Phrases win over words, the last known word of a name is its head ("dark water" is water), and a material or a
+colour before a thing tells what the thing is made of ("asphalt road", "red roof"). The data are in
+``resources/lexicon.json``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Optional, Tuple
+
+from ..resources import resource_path
+
+GroupWeights = Dict[str, float]
+
+_SEPARATORS = re.compile(r"\s*(?:,|&|\+|/|;|\band\b|\bor\b)\s*")
+_BRACKETS = re.compile(r"[(\[{][^)\]}]*[)\]}]")
+_PREPOSITIONS = frozenset({"of", "with", "in", "on", "under", "near", "for", "from", "at", "by", "along"})
+_NEGATIONS = frozenset({"without", "no", "not", "except", "excluding"})  # what follows is not what the name means
+_IRREGULAR = {"leaves": "leaf", "buses": "bus"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one term stands for, and whether it is an ``object``, a ``material`` or neither (empty)."""
+
+    groups: Mapping[str, float]
+    role: str = ""
+    takes_colours: bool = False
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Terms, their entries, the colours of things and the names of the material groups."""
+
+    groups: Mapping[str, str]  # key of a material group -> its name in words
+    entries: Mapping[str, Entry]  # term, words joined by one space
+    colours: Mapping[str, Mapping[str, float]]  # colour word -> what a thing of that colour is made of
+
+    @property
+    def longest_phrase(self) -> int:
+        """Number of words of the longest term."""
+        return max(term.count(" ") + 1 for term in self.entries)
+
+    def lookup(self, name: str) -> Optional[GroupWeights]:
+        """Material groups of a name.
+
+        Words in brackets count only where nothing outside them is known. Parts joined by "and", "or", a comma or a
+        slash count equally; parts that are not known are left out.
+
+        Args:
+            name: Name as typed, in any case, singular or plural.
+
+        Returns:
+            Weights that sum to 1, heaviest first; None for a name of which no word is known.
+        """
+        text = normalise(name)
+        for candidate in (_BRACKETS.sub(" ", text), text):
+            found = [self._lookup_part(words_of(part)) for part in _SEPARATORS.split(candidate)]
+            known = [groups for groups in found if groups is not None]
+            if known:
+                return mean_weights(known)
+        return None
+
+    def suggest(self, name: str) -> Optional[str]:
+        """The known term most like a name that is not known, for "did you mean"; None where none is near."""
+        near = difflib.get_close_matches(" ".join(words_of(normalise(name))), self.entries, n=1, cutoff=0.8)
+        return near[0] if near else None
+
+    def _lookup_part(self, words: List[str]) -> Optional[GroupWeights]:
+        for head in _heads_first(words):
+            found = self._last_term(head)
+            if found is not None:
+                term, start = found
+                return dict(self._material_of(term, head[:start]))
+        return None
+
+    def _last_term(self, words: List[str]) -> Optional[Tuple[str, int]]:
+        """The known term that ends last, the longest of those, and the index of its first word."""
+        for stop in range(len(words), 0, -1):
+            for start in range(max(0, stop - self.longest_phrase), stop):
+                term = " ".join(words[start:stop])
+                if term in self.entries:
+                    return term, start
+        return None
+
+    def _material_of(self, term: str, before: List[str]) -> Mapping[str, float]:
+        """Groups of a term, narrowed by the materials or colours that stand before it."""
+        entry = self.entries[term]
+        if entry.role != "object":
+            return entry.groups
+        found = self._last_term(before)
+        if found is not None and self.entries[found[0]].role == "material":
+            return self.entries[found[0]].groups
+        colours = [word for word in before if word in self.colours] if entry.takes_colours else []
+        return self.colours[colours[-1]] if colours else entry.groups
+
+
+def load_lexicon() -> Lexicon:
+    """The lexicon that ships with the plugin."""
+    data = json.loads(resource_path("lexicon.json").read_text(encoding="utf-8"))
+    entries = {
+        term: Entry(entry["groups"], entry.get("role", ""), entry.get("takes_colours", False))
+        for entry in data["entries"]
+        for term in entry["terms"]
+    }
+    colours = {term: entry["groups"] for entry in data["colours"] for term in entry["terms"]}
+    return Lexicon(data["groups"], entries, colours)
+
+
+def normalise(name: str) -> str:
+    """A name in lower case, without accents, with spaces in place of hyphens and underscores."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return re.sub(r"[-_\u2010-\u2015.:'\"]+", " ", plain)
+
+
+def words_of(text: str) -> List[str]:
+    """The words of a normalised text, each in the singular, numbers left out."""
+    return [singular(word) for word in re.findall(r"[^\W\d_]+", text)]
+
+
+def singular(word: str) -> str:
+    """Singular of an English noun by its ending; words that are singular already stay as they are."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("shes", "ches", "sses", "xes", "zes")):
+        return word[:-2]
+    if word.endswith("oes"):
+        return word[:-2]
+    return word[:-1]
+
+
+def mean_weights(weights: List[GroupWeights]) -> GroupWeights:
+    """Mean of several group weights, heaviest first; groups of equal weight in the order they came."""
+    total: GroupWeights = {}
+    for one in weights:
+        for group, weight in one.items():
+            total[group] = total.get(group, 0.0) + weight / len(weights)
+    return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+
+def _heads_first(words: List[str]) -> List[List[str]]:
+    """Parts of a name between prepositions, the first one first: it holds the head ("roof with gravel")."""
+    parts: List[List[str]] = [[]]
+    for word in words:
+        if word in _NEGATIONS:
+            break
+        if word in _PREPOSITIONS:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return parts

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The spectral prior as a whole: fitted on a sample of a scene, then applied pixel by pixel.
+
+Takes typed classes and a sample of spectra, gives per-pixel class probabilities. What a scene contributes (gain,
+brightness ranks, shadow threshold, adaptation) is estimated once on the sample; ``predict`` looks at each pixel
+alone, in chunks of one fixed size, so that tiles of any shape agree to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import PriorConfig
+from ..errors import InputError
+from ..progress import Progress, check_cancelled
+from .adaptation import Adaptation, fit_adaptation, log_values, normalise
+from .bands import BandPlan, FloatArray, IndexArray, plan_bands
+from .indices import compute_indices
+from .interpretation import Interpretation, interpret
+from .quantity import Correction, fit_correction, radiance_signs
+from .rules import RuleContext, class_likelihood, group_evidence, shadow_threshold
+
+if TYPE_CHECKING:
+    from ..classes import LandCoverClass
+    from ..scene import Sample
+    from ..spectra import SpectralAxis
+
+CHUNK_PX = 8192  # a chunk of one band is 32 KiB and stays in the cache
+_RANK_KNOTS = 513
+
+
+@dataclass(frozen=True)
+class SceneStatistics:
+    """What the rules need to know about the scene."""
+
+    correction: Correction
+    brightness_knots: FloatArray  # (m,) float32, ascending quantiles of the brightness
+    log_shadow_threshold: float
+
+
+@dataclass(frozen=True)
+class EvidenceSets:
+    """Classes gathered by their materials: a set of names that spectra cannot separate has one row of evidence."""
+
+    weights: Tuple[Dict[str, float], ...]  # per set, group -> weight
+    set_of_class: Tuple[int, ...]  # per class, its set; -1 where the name is not known
+
+
+class SpectralPrior:
+    """Class probabilities from spectra and names; made by ``fit``."""
+
+    def __init__(
+        self,
+        interpretation: Interpretation,
+        plan: BandPlan,
+        statistics: SceneStatistics,
+        adaptation: Optional[Adaptation],
+        config: PriorConfig,
+        warnings: Sequence[str],
+    ) -> None:
+        self.interpretation = interpretation
+        self.warnings = list(warnings)
+        self._plan = plan
+        self._statistics = statistics
+        self._adaptation = adaptation
+        self._config = config
+        self._sets = evidence_sets(interpretation)
+        self._context = RuleContext(interpretation.group_names, statistics.log_shadow_threshold)
+
+    @classmethod
+    def fit(
+        cls,
+        sample: Sample,
+        axis: SpectralAxis,
+        classes: Sequence[LandCoverClass],
+        config: PriorConfig,
+        quantity: str,
+        seed: int,
+        progress: Progress,
+    ) -> SpectralPrior:
+        """Estimate what the prior needs to know about a scene.
+
+        Nothing is drawn at random: the sample carries the chance.
+
+        Args:
+            sample: Spectra of valid pixels.
+            axis: The scene's bands.
+            classes: Classes as typed.
+            config: Options.
+            quantity: "reflectance", "radiance" or "unknown".
+            seed: Kept for provenance.
+            progress: Told how far the fit is.
+
+        Raises:
+            InputError: The sample is empty.
+            SpectraError: The scene has no red or near-infrared band.
+        """
+        if not len(sample.spectra):
+            raise InputError("The scene has no valid pixel.", "Check its no-data value and the area of interest.")
+        interpretation = interpret(classes)
+        warnings = [*interpretation.warnings, *_quantity_warnings(sample.spectra, axis, quantity)]
+        plan = plan_bands(axis, drop_absorption=quantity == "radiance")
+        correction = fit_correction(sample.spectra, axis, quantity)
+        progress.report(0.2, "Spectral prior: scene statistics")
+        statistics = fit_statistics(sample.spectra, plan, correction)
+        prior = cls(interpretation, plan, statistics, None, config, warnings)
+        if config.adapt and interpretation.n_known > 1:
+            prior._adaptation = prior._fit_adaptation(sample.spectra, progress)
+        progress.report(1.0)
+        return prior
+
+    @property
+    def band_indices(self) -> IndexArray:
+        """(k,) intp, indices into the axis of the bands that ``predict`` needs, ascending."""
+        return self._plan.needed
+
+    @property
+    def quantity(self) -> str:
+        """ "reflectance" or "radiance", as the values were treated."""
+        return self._statistics.correction.quantity
+
+    def predict(self, values: FloatArray, valid: NDArray[np.bool_]) -> FloatArray:
+        """Class probabilities of pixels.
+
+        Args:
+            values: (k, rows, cols) float32, raw values of ``band_indices``.
+            valid: (rows, cols) bool.
+
+        Returns:
+            (classes, rows, cols) float32, sum 1 where valid, 0 elsewhere.
+        """
+        flat = values.reshape(values.shape[0], -1)
+        flat_valid = valid.ravel()
+        result = np.zeros((len(self._sets.set_of_class), flat.shape[1]), dtype=np.float32)
+        for start in range(0, flat.shape[1], CHUNK_PX):
+            stop = min(start + CHUNK_PX, flat.shape[1])
+            chunk_valid = flat_valid[start:stop]
+            if chunk_valid.any():
+                probabilities, logs = self._rule_probabilities(padded_chunk(flat, start, stop))
+                if self._adaptation is not None and self._adaptation.adapted:
+                    probabilities = self._adaptation.apply(probabilities, logs)
+                result[:, start:stop] = self._spread(probabilities)[:, : stop - start]
+                result[:, start:stop] *= chunk_valid
+        return result.reshape((-1, *valid.shape))
+
+    def to_json(self) -> Dict[str, Any]:
+        """Numbers that tell how the prior was fitted, for provenance."""
+        statistics = self._statistics
+        adapted = self._adaptation.adapted if self._adaptation else ()
+        return {
+            "quantity": self.quantity,
+            "n_bands_used": len(self._plan.needed),
+            "brightness_median": float(statistics.brightness_knots[_RANK_KNOTS // 2]),
+            "log_shadow_threshold": statistics.log_shadow_threshold,
+            "adapted_class_ids": [
+                one.class_id
+                for one, index in zip(self.interpretation.classes, self._sets.set_of_class)
+                if index in adapted
+            ],
+            "interpretation": {
+                str(one.class_id): {"known": one.known, "groups": dict(one.groups), "text": one.text}
+                for one in self.interpretation.classes
+            },
+            "inseparable": [list(ids) for ids in self.interpretation.inseparable],
+        }
+
+    def _rule_probabilities(self, raw: FloatArray) -> Tuple[FloatArray, FloatArray]:
+        """Rules on one chunk: (sets, CHUNK_PX) probabilities and (anchors + 1, CHUNK_PX) logarithms."""
+        self._statistics.correction.apply(raw, self._plan.needed)
+        indices = compute_indices(raw, self._plan)
+        indices["rank"] = brightness_rank(indices["brightness"], self._statistics.brightness_knots)
+        likelihood = class_likelihood(group_evidence(indices, self._context), self._sets.weights)
+        return normalise(likelihood), log_values(raw, indices["brightness"], self._plan)
+
+    def _fit_adaptation(self, spectra: FloatArray, progress: Progress) -> Adaptation:
+        found: List[Tuple[FloatArray, FloatArray]] = []
+        for start in range(0, len(spectra), CHUNK_PX):
+            check_cancelled(progress)
+            block = spectra[start : start + CHUNK_PX, self._plan.needed].T
+            probabilities, logs = self._rule_probabilities(padded_chunk(block, 0, block.shape[1]))
+            found.append((probabilities[:, : block.shape[1]], logs[:, : block.shape[1]]))
+        progress.report(0.5, "Spectral prior: adapting to the scene")
+        probabilities, logs = (np.concatenate(parts, axis=1) for parts in zip(*found))
+        return fit_adaptation(probabilities, logs, self._config.n_rounds)
+
+    def _spread(self, probabilities: FloatArray) -> FloatArray:
+        """From sets to classes: members of a set share its evidence, names not known get 1 / classes."""
+        sets = self._sets.set_of_class
+        n_classes, n_known = len(sets), sum(index >= 0 for index in sets)
+        known = normalise(np.stack([probabilities[index] for index in sets if index >= 0])) if n_known else None
+        result = np.full((n_classes, probabilities.shape[1]), 1.0 / n_classes, dtype=np.float32)
+        if known is not None:
+            known *= np.float32(n_known / n_classes)
+            result[[index >= 0 for index in sets]] = known
+        np.power(result, np.float32(self._config.exponent), out=result)
+        return normalise(result)
+
+
+def evidence_sets(interpretation: Interpretation) -> EvidenceSets:
+    """Gather classes that stand for the same materials."""
+    weights: List[Dict[str, float]] = []
+    sets: List[int] = []
+    for one in interpretation.classes:
+        groups = dict(one.groups)
+        if not groups:
+            sets.append(-1)
+            continue
+        if groups not in weights:
+            weights.append(groups)
+        sets.append(weights.index(groups))
+    return EvidenceSets(tuple(weights), tuple(sets))
+
+
+def fit_statistics(spectra: FloatArray, plan: BandPlan, correction: Correction) -> SceneStatistics:
+    """Quantiles of the brightness and the shadow threshold.
+
+    Args:
+        spectra: (n, bands) float32, raw values.
+        plan: Bands of the brightness.
+        correction: To something like reflectance.
+    """
+    bands = plan.needed[plan.brightness]
+    values = np.ascontiguousarray(spectra[:, bands].T)
+    correction.apply(values, bands)
+    brightness = values.mean(axis=0)
+    knots = np.quantile(brightness, np.linspace(0.0, 1.0, _RANK_KNOTS)).astype(np.float32)
+    return SceneStatistics(correction, knots, shadow_threshold(brightness))
+
+
+def brightness_rank(brightness: FloatArray, knots: FloatArray) -> FloatArray:
+    """Share of the scene's pixels that are darker.
+
+    Args:
+        brightness: (n,) float32.
+        knots: (m,) float32, quantiles of the brightness, ascending.
+
+    Returns:
+        (n,) float32 in [0, 1].
+    """
+    return np.interp(brightness, knots, np.linspace(0.0, 1.0, len(knots))).astype(np.float32)
+
+
+def padded_chunk(flat: FloatArray, start: int, stop: int) -> FloatArray:
+    """A contiguous copy of some pixels, always CHUNK_PX wide, the rest 0.
+
+    Args:
+        flat: (k, n) float32.
+        start: First pixel.
+        stop: One after the last.
+    """
+    chunk = np.zeros((flat.shape[0], CHUNK_PX), dtype=np.float32)
+    chunk[:, : stop - start] = flat[:, start:stop]
+    return chunk
+
+
+def _quantity_warnings(spectra: FloatArray, axis: SpectralAxis, quantity: str) -> List[str]:
+    if quantity == "radiance":
+        return []
+    signs = radiance_signs(spectra, axis)
+    if not signs:
+        return []
+    return [
+        f"The scene's values look like radiance ({', '.join(signs)}), but were taken as reflectance. "
+        "Set the quantity to radiance if they are."
+    ]

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules: how well a pixel's indices fit each material group, as clipped log-probabilities.
+
+Takes indices, brightness and its rank, gives one array of log-evidence a group. A rule is a sum of soft thresholds;
+a threshold on an index that the scene lacks contributes 0. Constants are fixed once for all scenes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Callable, Dict, Mapping, Sequence, Tuple
+
+import numpy as np
+
+from .bands import FloatArray
+
+INDEX_CLIP, RANK_CLIP, CANOPY_CLIP = 5.0, 2.5, 4.0  # the least log-evidence that one threshold gives
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Soft threshold ``weight * max(log sigmoid(sign * (x - centre) / width), -clip)``."""
+
+    index: str
+    centre: float
+    width: float
+    sign: int  # +1: above the centre, -1: below it
+    weight: float = 1.0
+
+    @property
+    def clip(self) -> float:
+        """The least value, positive."""
+        return RANK_CLIP if self.index == "rank" else INDEX_CLIP
+
+
+def above(index: str, centre: float, width: float, weight: float = 1.0) -> Threshold:
+    """Evidence for an index above a centre."""
+    return Threshold(index, centre, width, 1, weight)
+
+
+def below(index: str, centre: float, width: float, weight: float = 1.0) -> Threshold:
+    """Evidence for an index below a centre."""
+    return Threshold(index, centre, width, -1, weight)
+
+
+_VEGETATION = (above("ndvi", 0.38, 0.05),)
+
+# spectral_prior.md, step 4; groups of green vegetation and shadow get a term of their own in ``_SPECIAL``
+RULES: Mapping[str, Tuple[Threshold, ...]] = {
+    "water": (
+        above("ndwi", 0.0, 0.07),
+        below("ndvi", 0.10, 0.07),
+        above("mndwi", 0.2, 0.1),
+        below("rank", 0.6, 0.12),
+    ),
+    "tree": _VEGETATION,
+    "grass": _VEGETATION,
+    "crop": (*_VEGETATION, above("ndvi", 0.5, 0.06)),
+    "dry": (
+        above("ndvi", 0.12, 0.04),
+        below("ndvi", 0.50, 0.06),
+        above("rb", 0.14, 0.04),
+        above("cai", 0.0, 0.05),
+        above("nbr", 0.05, 0.06),
+    ),
+    "soil": (
+        below("ndvi", 0.36, 0.06),
+        above("rb", 0.17, 0.035),
+        above("ndbi", -0.04, 0.05),
+        above("yg", 0.01, 0.02),
+    ),
+    "sand": (below("ndvi", 0.25, 0.05), above("rb", 0.15, 0.035), above("rank", 0.8, 0.08)),
+    "rock": (below("ndvi", 0.25, 0.05), above("rb", 0.08, 0.04), above("rank", 0.5, 0.15)),
+    "asphalt": (
+        below("ndvi", 0.24, 0.05),
+        below("rb", 0.19, 0.03),
+        above("nb", -0.05, 0.05),
+        below("mndwi", 0.15, 0.08),
+        below("rank", 0.85, 0.1, 0.6),
+    ),
+    "concrete": (
+        below("ndvi", 0.22, 0.05),
+        below("rb", 0.22, 0.03),
+        above("nb", -0.05, 0.05),
+        below("mndwi", 0.2, 0.08),
+        above("rank", 0.55, 0.12),
+    ),
+    "bitumen": (
+        below("ndvi", 0.22, 0.05),
+        below("rb", 0.19, 0.03),
+        above("nb", -0.05, 0.05),
+        below("mndwi", 0.15, 0.08),
+        below("rank", 0.4, 0.12),
+    ),
+    "slate": (
+        below("ndvi", 0.2, 0.05),
+        below("rb", 0.20, 0.04),
+        above("nb", -0.05, 0.05),
+        below("mndwi", 0.15, 0.08),
+        below("rank", 0.5, 0.12),
+    ),
+    "tile": (
+        below("ndvi", 0.30, 0.05),
+        above("rb", 0.28, 0.04),
+        above("yg", 0.07, 0.025),
+        above("ndbi", -0.02, 0.06),
+    ),
+    "white": (below("ndvi", 0.18, 0.05), below("rb", 0.15, 0.04), above("rank", 0.85, 0.08)),
+    "metal": (below("ndvi", 0.18, 0.05), below("rb", 0.12, 0.04), above("rank", 0.75, 0.1)),
+    "turf": (above("ndvi", 0.1, 0.08), below("re", 0.28, 0.06), above("gr", 0.08, 0.05)),
+    "snow": (above("mndwi", 0.4, 0.1), below("nb", 0.05, 0.05), above("rank", 0.9, 0.05)),
+    "burnt": (
+        below("ndvi", 0.25, 0.05),
+        below("rank", 0.35, 0.1),
+        below("nbr", 0.05, 0.06),
+        above("rb", 0.05, 0.05),
+    ),
+    "shadow": (below("rb", 0.25, 0.08),),
+}
+
+LOW_VEGETATION = frozenset({"grass", "crop"})
+CANOPY = frozenset({"tree"})
+
+
+@dataclass(frozen=True)
+class RuleContext:
+    """What the rules need to know beside a pixel's own indices."""
+
+    groups: Tuple[str, ...]  # material groups of the typed classes
+    log_shadow_threshold: float  # brightness below which a pixel counts as shadow
+
+    @property
+    def has_low_vegetation(self) -> bool:
+        """Whether low vegetation competes with trees."""
+        return bool(LOW_VEGETATION & set(self.groups))
+
+    @property
+    def has_canopy(self) -> bool:
+        """Whether trees compete with low vegetation."""
+        return bool(CANOPY & set(self.groups))
+
+
+def group_evidence(indices: Mapping[str, FloatArray], context: RuleContext) -> Dict[str, FloatArray]:
+    """Log-evidence of each material group.
+
+    Args:
+        indices: Index name -> (n,) float32, with ``brightness`` and ``rank``.
+        context: Groups wanted and the scene's shadow threshold.
+
+    Returns:
+        Group -> (n,) float32, <= 0.
+    """
+    known: Dict[Threshold, FloatArray] = {}  # thresholds that several rules share are computed once
+    return {group: _evidence_of(group, indices, context, known) for group in context.groups}
+
+
+def _evidence_of(
+    group: str, indices: Mapping[str, FloatArray], context: RuleContext, known: Dict[Threshold, FloatArray]
+) -> FloatArray:
+    total = np.zeros_like(indices["brightness"])
+    for threshold in RULES[group]:
+        if threshold.index in indices:
+            if threshold not in known:
+                known[threshold] = apply_threshold(threshold, indices[threshold.index])
+            total += known[threshold]
+    if group in _SPECIAL:
+        total += _SPECIAL[group](indices, context)
+    return total
+
+
+def apply_threshold(threshold: Threshold, x: FloatArray) -> FloatArray:
+    """A soft threshold on one index.
+
+    Args:
+        threshold: What to apply.
+        x: (n,) float32.
+
+    Returns:
+        (n,) float32 in [-weight * clip, 0].
+    """
+    z = x - np.float32(threshold.centre)
+    z *= np.float32(threshold.sign / threshold.width)
+    result = log_sigmoid(z, threshold.clip)
+    if threshold.weight != 1.0:
+        result *= np.float32(threshold.weight)
+    return result
+
+
+def log_sigmoid(z: FloatArray, clip: float) -> FloatArray:
+    """max(log(1 / (1 + exp(-z))), -clip), computed in place.
+
+    Args:
+        z: (n,) float32; overwritten.
+        clip: The least value, positive.
+
+    Returns:
+        (n,) float32 in [-clip, 0].
+    """
+    # beyond -clip the sigmoid's logarithm is below -clip, so clipping first keeps exp from overflowing
+    np.maximum(z, np.float32(-clip), out=z)
+    np.negative(z, out=z)
+    np.exp(z, out=z)
+    z += np.float32(1.0)
+    np.log(z, out=z)
+    np.negative(z, out=z)
+    np.maximum(z, np.float32(-clip), out=z)
+    return z
+
+
+def _canopy_score(indices: Mapping[str, FloatArray]) -> FloatArray:
+    """Positive for tree canopies, negative for low vegetation: greener, darker, wetter than grass."""
+    score: FloatArray = (indices["ndvi"] - np.float32(0.62)) / np.float32(0.12)
+    score -= (indices["rank"] - np.float32(0.6)) * np.float32(0.5 / 0.35)
+    if "ndbi" in indices:
+        score -= (indices["ndbi"] + np.float32(0.20)) / np.float32(0.08)
+    return score
+
+
+def _tree_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
+    score = _canopy_score(indices)
+    if context.has_low_vegetation:
+        score /= np.float32(0.7)
+    else:
+        score += np.float32(1.2)
+    return log_sigmoid(score, CANOPY_CLIP)
+
+
+def _low_vegetation_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
+    if not context.has_canopy:
+        return np.zeros_like(indices["brightness"])
+    return log_sigmoid(_canopy_score(indices) / np.float32(-0.7), CANOPY_CLIP)
+
+
+def _crop_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
+    return _low_vegetation_term(indices, context) * np.float32(0.5)
+
+
+def _shadow_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
+    darkness = np.log(indices["brightness"] + np.float32(1e-6))
+    np.subtract(np.float32(context.log_shadow_threshold), darkness, out=darkness)
+    darkness /= np.float32(0.12)
+    return log_sigmoid(darkness, CANOPY_CLIP)
+
+
+_SPECIAL: Mapping[str, Callable[[Mapping[str, FloatArray], RuleContext], FloatArray]] = {
+    "tree": _tree_term,
+    "grass": _low_vegetation_term,
+    "crop": _crop_term,
+    "shadow": _shadow_term,
+}
+
+
+def shadow_threshold(brightness: FloatArray) -> float:
+    """Log-brightness that parts shadow from light: Otsu's threshold, kept between a quarter and 0.6 of the median.
+
+    Args:
+        brightness: (n,) float32, > 0.
+
+    Returns:
+        Natural logarithm of the threshold.
+    """
+    log_brightness = np.log(np.asarray(brightness, dtype=np.float64) + 1e-6)
+    median = float(np.median(log_brightness))
+    return float(np.clip(otsu(log_brightness), median + math.log(0.25), median + math.log(0.6)))
+
+
+def otsu(x: FloatArray, n_bins: int = 256) -> float:
+    """Threshold that parts a sample into two sets with the largest variance between them (Otsu 1979).
+
+    Args:
+        x: (n,) float.
+        n_bins: Bins of the histogram.
+    """
+    counts, edges = np.histogram(x, bins=n_bins)
+    centres = (edges[:-1] + edges[1:]) / 2.0
+    below_share = np.cumsum(counts) / counts.sum()
+    below_sum = np.cumsum(counts * centres) / counts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (below_sum[-1] * below_share - below_sum) ** 2 / (below_share * (1.0 - below_share))
+    return float(edges[1:][np.nanargmax(between[:-1])]) if counts.max() < counts.sum() else float(x[0])
+
+
+def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mapping[str, float]]) -> FloatArray:
+    """Sum over a class's groups of ``sqrt(weight) * exp(evidence)``; step 5.
+
+    Evidence is clipped, so the exponential does not underflow.
+
+    Args:
+        evidence: Group -> (n,) float32, <= 0.
+        weights: One mapping of group -> weight a class.
+
+    Returns:
+        (classes, n) float32, > 0.
+    """
+    factors = {group: np.exp(values) for group, values in evidence.items()}
+    likelihood = np.zeros((len(weights), next(iter(factors.values())).size), dtype=np.float32)
+    for row, groups in zip(likelihood, weights):
+        for group, weight in groups.items():
+            row += factors[group] * np.float32(math.sqrt(weight))
+    return likelihood
