@@ -55,7 +55,7 @@ def read_class_file(path: str) -> List[ClassEntry]:
         ClassListError: The file is missing, unreadable, or holds no class list.
     """
     text = _read_text(path)
-    reader = _READERS[Path(path).suffix.lower()] if Path(path).suffix.lower() in _READERS else _read_txt
+    reader = _READERS.get(Path(path).suffix.lower(), _read_txt)
     try:
         return reader(text)
     except ClassListError as error:
@@ -207,14 +207,15 @@ class _StyleParser(HTMLParser):
     The tolerant HTML parser expands no entities of the file's own, so a hostile file can do no harm.
     """
 
-    CDATA_CONTENT_ELEMENTS = ()  # a QGIS <style> element is not an HTML one
-
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.palette: List[Tuple[str, str, Optional[str]]] = []  # value, label, colour
         self.categories: List[Tuple[str, str, str]] = []  # value, label, symbol
         self.symbols: Dict[str, str] = {}
         self._symbol: Optional[str] = None
+
+    def set_cdata_mode(self, elem: str, *, escapable: bool = False) -> None:
+        """Do nothing: an element of QGIS that is called style or script holds elements, not HTML's plain text."""
 
     def handle_starttag(self, tag: str, attrs: List[Tuple[str, Optional[str]]]) -> None:
         """Note palette entries, categories and the first colour of each symbol."""
@@ -238,10 +239,13 @@ class _StyleParser(HTMLParser):
 
 def _read_qml(text: str) -> List[ClassEntry]:
     parser = _StyleParser()
-    parser.feed(text)
-    parser.close()
+    try:
+        parser.feed(text)
+        parser.close()
+    except (AssertionError, NotImplementedError) as error:  # how the standard library's parser gives up
+        raise ClassListError(f"The style is malformed: {error}.", "Save it again from QGIS.") from error
     found = parser.palette or [
-        (value, label, parser.symbols.get(symbol)) for value, label, symbol in parser.categories if value or label
+        (value, label, parser.symbols.get(symbol)) for value, label, symbol in parser.categories if value
     ]
     if not found:
         raise ClassListError(
