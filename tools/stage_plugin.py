@@ -42,8 +42,9 @@ def plan_files(repository: Path = REPOSITORY) -> Dict[str, Path]:
             plan[inside.as_posix()] = path
     for name in FILES:
         path = repository / name
-        if path.is_file():
-            plan[name] = path
+        if not path.is_file():
+            raise FileNotFoundError(f"{name} is missing in {repository}, and no plugin is whole without it.")
+        plan[name] = path
     return dict(sorted(plan.items()))
 
 
