@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Mapping
+from typing import Any, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def colour_labels(labels: NDArray[np.integer], colours: Mapping[int, str]) -> NDArray[np.uint8]:
+def colour_labels(labels: NDArray[np.integer[Any]], colours: Mapping[int, str]) -> NDArray[np.uint8]:
     """Paint class ids in their colours.
 
     Args:
@@ -92,7 +92,7 @@ class LabelThumbnail:
         self._step = max(1, -(-max(rows, cols) // max_px))
         self.labels: NDArray[np.uint16] = np.zeros((-(-rows // self._step), -(-cols // self._step)), np.uint16)
 
-    def add(self, window: Window, labels: NDArray[np.integer]) -> None:
+    def add(self, window: Window, labels: NDArray[np.integer[Any]]) -> None:
         """Take the pixels of a tile that fall on the thumbnail's grid.
 
         Args:
