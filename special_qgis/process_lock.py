@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lock between processes that cannot outlive its holder: the system lets go of it when a process dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Iterator
+
+_LOCKED_BYTE = 2**20  # far behind the text, because Windows keeps others from reading a locked byte
+
+
+class LockHeldError(Exception):
+    """Another process, or another thread of this one, holds the lock.
+
+    Args:
+        holder: Number of that process; "" when it cannot be read.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"locked by process {holder or 'unknown'}")
+        self.holder = holder
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold a lock; the file stays behind, because removing it would open a gap between two who want it.
+
+    Args:
+        path: The lock's file, made where it is missing.
+
+    Raises:
+        LockHeldError: Somebody else holds it.
+        OSError: The file cannot be used.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _try_lock(descriptor):
+            raise LockHeldError(path.read_text(encoding="ascii", errors="replace").strip())
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        yield
+    finally:
+        os.close(descriptor)  # also lets go of the lock
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the latter is how Windows says that the byte is taken
+        return False
+    return True
