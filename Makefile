@@ -14,6 +14,7 @@ WITH_RUNTIME = runtime=$$($(PYTHON) tools/environments.py runtime); SPECIAL_PYTH
 SOURCES := special_qgis resources tests tools benchmarks
 
 export LC_ALL ?= C.UTF-8
+export HOME := $(or $(HOME),$(shell getent passwd "$$(id -u)" | cut -d: -f6))
 export QT_QPA_PLATFORM := offscreen
 # QGIS's Python must not pick up the caller's packages or settings.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV QGIS_PLUGINPATH QGIS_CUSTOM_CONFIG_PATH

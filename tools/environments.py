@@ -21,9 +21,14 @@ from pathlib import Path
 from typing import Dict, List
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from special_qgis.runtime_layout import is_ready, runtime_folder  # noqa: E402 - found once the path is set
+
 RUNTIME_LOCK = REPOSITORY / "resources" / "runtime-requirements.txt"
 DEV_LOCK = REPOSITORY / "tools" / "dev-requirements.txt"
 QGIS_PYTHON = "/usr/bin/python3"
+PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"  # this file is run by QGIS's Python
 DEV_IMPORTS = "import pytest, pytest_timeout, hypothesis, mypy, bandit, detect_secrets, flake8, numpy, osgeo.gdal"
 FOREIGN_VARIABLES = ("PYTHON", "VIRTUAL_ENV", "QGIS_")  # belong to whoever calls, and would leak into the environment
 
@@ -46,26 +51,20 @@ def cache_folder() -> Path:
     return folder
 
 
-def environment_folder(kind: str, lock: Path) -> Path:
-    """Folder of an environment, by kind, Python version and lock file."""
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
-    return cache_folder() / f"{kind}-py{_qgis_python_version()}-{digest}"
-
-
 def make_runtime() -> Path:
     """Build the runtime with the plugin's own installer unless it is there."""
-    folder = environment_folder("runtime", RUNTIME_LOCK)
-    command = [QGIS_PYTHON, "-m", "special_qgis.runtime", "install"]
-    command += ["--folder", str(folder), "--lock", str(RUNTIME_LOCK)]
-    if not (folder / "bin" / "python").exists():
-        _say(f"installing the engine's runtime into {folder} (about 6 GB; once)")
-        _run(command)
+    folder = runtime_folder(cache_folder(), RUNTIME_LOCK)
+    if not is_ready(folder):
+        _say(f"installing the engine's runtime into {folder} (about 6 GB, once)")
+        install = [QGIS_PYTHON, "-m", "special_qgis.runtime", "install"]
+        _run([*install, "--folder", str(cache_folder()), "--lock", str(RUNTIME_LOCK)])
     return folder
 
 
 def make_dev() -> Path:
     """Build the development environment unless it is there."""
-    folder = environment_folder("dev", DEV_LOCK)
+    digest = hashlib.sha256(DEV_LOCK.read_bytes()).hexdigest()[:12]
+    folder = cache_folder() / f"dev-py{PYTHON_VERSION}-{digest}"
     if folder.exists():
         return folder
     _say(f"installing test and check tools into {folder} (once)")
@@ -73,9 +72,9 @@ def make_dev() -> Path:
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _run([QGIS_PYTHON, "-m", "venv", "--system-site-packages", str(made)])
-        python = made / "bin" / "python"
-        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(DEV_LOCK)])
-        _run([str(python), "-c", DEV_IMPORTS])
+        python = str(made / "bin" / "python")
+        _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(DEV_LOCK)])
+        _run([python, "-c", DEV_IMPORTS])
         made.rename(folder)  # its scripts still name the old folder, so tools are started with `python -m`
     except OSError:
         if not folder.exists():  # else somebody else was quicker
@@ -87,16 +86,11 @@ def make_dev() -> Path:
 
 def link_runtime(dev: Path, runtime: Path) -> None:
     """Let the development environment import the runtime's packages, after its own."""
-    version = _qgis_python_version()
-    packages = runtime / "lib" / f"python{version}" / "site-packages"
-    path_file = dev / "lib" / f"python{version}" / "site-packages" / "zz_special_runtime.pth"
-    text = f"{packages}\n"
+    packages = Path("lib") / f"python{PYTHON_VERSION}" / "site-packages"
+    path_file = dev / packages / "zz_special_runtime.pth"
+    text = f"{runtime / packages}\n"
     if not path_file.exists() or path_file.read_text(encoding="utf-8") != text:
         path_file.write_text(text, encoding="utf-8")
-
-
-def _qgis_python_version() -> str:
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _clean_environment() -> Dict[str, str]:
