@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What all algorithms share: icons, help, early checks, and handing a job to the worker process.
+
+Layers are touched only in ``prepareAlgorithm``, which QGIS calls in the main thread; ``processAlgorithm`` sees paths
+and plain values, so no algorithm needs the main thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Tuple
+
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+)
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+
+from ..engine.errors import EngineError
+from ..engine.resources import resource_path
+
+from ..interpreters import light_interpreter
+from ..worker_client import WorkerCancelled, WorkerFailed, run_job
+from .feedback import FeedbackProgress
+from .parameters import describe_parameters, with_enum_words
+
+HELP_URL = "https://github.com/special-qgis/special-qgis/blob/main/docs/parameters.md#special"
+
+
+class SpecialAlgorithm(QgsProcessingAlgorithm):
+    """Base of the plugin's algorithms."""
+
+    ICON = "icon.svg"
+
+    def tr(self, text: str) -> str:
+        """Translate a text of this class."""
+        return QCoreApplication.translate(type(self).__name__, text)
+
+    def createInstance(self) -> SpecialAlgorithm:
+        """A fresh copy; QGIS runs copies."""
+        return type(self)()
+
+    def icon(self) -> QIcon:
+        """Icon in the toolbox."""
+        return QIcon(self.svgIconPath())
+
+    def svgIconPath(self) -> str:
+        """Path of the icon."""
+        return str(resource_path("icons", self.ICON))
+
+    def helpUrl(self) -> str:
+        """Page of the parameters, at this algorithm."""
+        return HELP_URL + self.name()
+
+    def description(self) -> str:
+        """What the algorithm does, in a few sentences; paragraphs are lines."""
+        raise NotImplementedError
+
+    def shortHelpString(self) -> str:
+        """The description, followed by the help of each parameter: one source for dialog and documentation."""
+        return self.description() + "\n" + describe_parameters(self)
+
+    def checkParameterValues(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[bool, str]:
+        """Refuse early what can be seen without reading pixels."""
+        parameters = with_enum_words(self, parameters)
+        try:
+            problem = self.find_problem(parameters, context)
+        except EngineError as error:
+            problem = str(error)
+        if problem:
+            return False, problem
+        return super().checkParameterValues(parameters, context)
+
+    def find_problem(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> str:
+        """What is wrong with the parameters, in words; empty when nothing is.
+
+        May raise an ``EngineError`` instead.
+        """
+        return ""
+
+    def run_job(self, job: str, config: Mapping[str, Any], feedback: QgsProcessingFeedback) -> Dict[str, Any]:
+        """Run a job of the engine in the worker process and wait for its result.
+
+        Raises:
+            QgsProcessingException: The job failed or was cancelled; no output was written.
+        """
+        try:
+            return run_job(job, dict(config), FeedbackProgress(feedback), light_interpreter())
+        except WorkerCancelled as error:
+            raise QgsProcessingException(
+                QCoreApplication.translate("SpecialAlgorithm", "Cancelled; nothing was written.")
+            ) from error
+        except WorkerFailed as error:
+            raise QgsProcessingException(f"{error.message} {error.hint}".strip()) from error
+        except EngineError as error:
+            raise QgsProcessingException(str(error)) from error

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Paths of outputs as the worker needs them: absolute, and empty where an optional output is left out."""
+
+from __future__ import annotations
+
+import os.path
+from typing import Any, Dict, Mapping
+
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException
+from qgis.PyQt.QtCore import QCoreApplication
+
+
+def raster_output(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
+) -> str:
+    """Path of a raster output; its layer is loaded afterwards where the user asked for it."""
+    if parameters.get(name) in (None, ""):
+        return ""
+    return _absolute(algorithm.parameterAsOutputLayer(dict(parameters), name, context))
+
+
+def file_output(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
+) -> str:
+    """Path of a file output."""
+    if parameters.get(name) in (None, ""):
+        return ""
+    return _absolute(algorithm.parameterAsFileOutput(dict(parameters), name, context))
+
+
+def require_distinct_outputs(paths: Mapping[str, str]) -> None:
+    """Refuse two outputs with one path, because the second would replace the first.
+
+    Raises:
+        QgsProcessingException: Two outputs have the same path.
+    """
+    owners: Dict[str, str] = {}
+    for name, path in paths.items():
+        owner = owners.setdefault(os.path.normcase(path), name) if path else name
+        if owner != name:
+            raise QgsProcessingException(
+                QCoreApplication.translate(
+                    "SpecialOutputs",
+                    "{} and {} have the same path, {}. Each output needs a file of its own. Change one of them.",
+                ).format(owner, name, path)
+            )
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path) if path else ""

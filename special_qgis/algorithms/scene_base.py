@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the algorithms that read a hyperspectral scene share: the parameters of reading and their early checks."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Optional
+
+from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+
+from ..engine.classes import parse_classes
+from ..engine.config import SceneConfig
+from ..engine.errors import EngineError
+from ..engine.spectra import parse_wavelengths
+from .base import SpecialAlgorithm
+from .parameters import (
+    choice_value,
+    classes_value,
+    memory_budget_bytes,
+    sensor_value,
+    string_value,
+)
+from .sources import extent_in_scene, find_raster_problem, raster_source, vector_source
+
+
+class SceneAlgorithm(SpecialAlgorithm):
+    """Base of the algorithms whose ``INPUT`` is a hyperspectral scene."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene: Optional[SceneConfig] = None  # set by prepareAlgorithm
+
+    def find_problem(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> str:
+        """Check what does not need the scene's pixels."""
+        problem = find_raster_problem(self, parameters, "INPUT", context)
+        if problem:
+            return problem
+        if self.parameterDefinition("CLASSES") is not None:
+            parse_classes(classes_value(self, parameters, context))
+        wavelengths = string_value(self, parameters, "WAVELENGTHS", context)
+        if wavelengths:
+            parse_wavelengths(wavelengths)
+        return ""
+
+    def prepareAlgorithm(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Turn the layers into paths; runs in the main thread."""
+        source = raster_source(self, parameters, "INPUT", context, feedback)
+        aoi, aoi_layer = vector_source(self, parameters, "AOI", context, feedback)
+        try:
+            self.scene = SceneConfig(
+                source=source,
+                wavelengths=string_value(self, parameters, "WAVELENGTHS", context),
+                sensor=sensor_value(self, parameters, context),
+                bad_bands=string_value(self, parameters, "BAD_BANDS", context),
+                drop_water_vapour=self.parameterAsBool(parameters, "DROP_WATER_VAPOUR", context),
+                quantity=choice_value(self, parameters, "QUANTITY", context),
+                mask=raster_source(self, parameters, "MASK", context, feedback),
+                extent=extent_in_scene(self, parameters, context, source),
+                aoi=aoi,
+                aoi_layer=aoi_layer,
+                memory_budget_bytes=memory_budget_bytes(self, parameters, context),
+            )
+        except EngineError as error:
+            raise QgsProcessingException(str(error)) from error
+        return True
+
+    def prepared_scene(self) -> SceneConfig:
+        """How to read the scene.
+
+        Raises:
+            QgsProcessingException: QGIS did not prepare the algorithm.
+        """
+        if self.scene is None:
+            raise QgsProcessingException(self.tr("The algorithm was run without being prepared."))
+        return self.scene

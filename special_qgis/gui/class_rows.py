@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the class table shows, without any widget: rows as typed, and what the engine makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from qgis.PyQt.QtCore import QCoreApplication
+
+from ..engine.class_files import read_class_file
+from ..engine.class_text import ClassEntry, format_entry, parse_entries
+from ..engine.classes import LandCoverClass, class_file_of, parse_classes
+from ..engine.errors import EngineError
+from ..engine.spectral_prior.interpretation import Interpretation, interpret
+
+translate = QCoreApplication.translate
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class as it stands in the table."""
+
+    name: str = ""
+    words: str = ""  # other words, separated by commas, as typed
+    colour: Optional[str] = None  # "#rrggbb" where the user chose one
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been typed."""
+        return not self.name.strip() and not self.words.strip()
+
+    def entry(self) -> ClassEntry:
+        """The row in the engine's form."""
+        words = [word.strip() for word in self.words.split(",")]
+        return ClassEntry(self.name.strip(), tuple(word for word in words if word), self.colour)
+
+
+@dataclass(frozen=True)
+class RowFinding:
+    """What the engine says about one row."""
+
+    colour: str = ""  # the colour the map will have; "" while it is not known
+    meaning: str = ""
+    is_doubtful: bool = False  # not known, or not separable from another class
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the engine says about all rows."""
+
+    rows: Tuple[RowFinding, ...]
+    problem: str = ""  # why the list is not accepted
+    warnings: Tuple[str, ...] = ()
+
+
+def rows_from_text(text: str) -> List[ClassRow]:
+    """Rows of a typed list or a class file.
+
+    Raises:
+        ClassListError: The text or file holds no class list.
+    """
+    path = class_file_of(text)
+    entries = parse_entries(text) if path is None else read_class_file(path)
+    return [ClassRow(entry.name, ", ".join(entry.aliases), entry.colour) for entry in entries]
+
+
+def text_from_rows(rows: Sequence[ClassRow]) -> str:
+    """The typed form of rows, one class a line; empty rows are left out."""
+    return "\n".join(format_entry(row.entry()) for row in rows if not row.is_empty)
+
+
+def examine(rows: Sequence[ClassRow]) -> Finding:
+    """Ask the engine what it makes of the rows; nothing is raised, a problem is part of the answer."""
+    filled = [index for index, row in enumerate(rows) if not row.is_empty]
+    if len(filled) < 2:
+        return Finding(tuple(RowFinding(row.colour or "") for row in rows))
+    try:
+        classes = parse_classes(text_from_rows(rows))
+    except EngineError as error:
+        return Finding(tuple(RowFinding(row.colour or "") for row in rows), str(error))
+    interpretation = interpret(classes)
+    findings = dict(zip(filled, _row_findings(classes, interpretation)))
+    return Finding(
+        tuple(findings.get(index, RowFinding()) for index in range(len(rows))), "", tuple(interpretation.warnings)
+    )
+
+
+def _row_findings(classes: Sequence[LandCoverClass], interpretation: Interpretation) -> List[RowFinding]:
+    names: Dict[int, str] = {one.id: one.name for one in classes}
+    twins = {class_id: ids for ids in interpretation.inseparable for class_id in ids}
+    found = []
+    for one, meaning in zip(classes, interpretation.classes):
+        text = meaning.text.partition(" → ")[2] or meaning.text
+        finding = RowFinding(one.colour, text, not meaning.known)
+        if one.id in twins:
+            others = ", ".join(names[class_id] for class_id in twins[one.id] if class_id != one.id)
+            same = translate("ClassTable", "not separable from {}").format(others)
+            finding = replace(finding, meaning=f"{text} – {same}", is_doubtful=True)
+        found.append(finding)
+    return found

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The class table: names, other words, colours, and live what the spectra can tell about each name.
+
+Its value is the same text that scripts, batch files and models hold, so nothing can be said here that cannot be typed.
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+from qgis.core import QgsApplication, QgsSettings
+from qgis.PyQt.QtCore import QCoreApplication, QModelIndex, QPoint, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QPlainTextEdit,
+    QSizePolicy,
+    QStackedWidget,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..engine.classes import load_presets
+from ..engine.errors import EngineError
+from .class_model import COLOUR, NAME, WORDS, ClassTableModel
+from .class_rows import rows_from_text, text_from_rows
+
+translate = QCoreApplication.translate
+
+_FOLDER_SETTING = "special/class_file_folder"
+_TABLE_PAGE, _TEXT_PAGE = 0, 1
+_ROWS_SHOWN = 6
+
+
+class ClassTableWidget(QWidget):
+    """Edits a class list as a table or as text.
+
+    Args:
+        parent: Owner.
+    """
+
+    textChanged = pyqtSignal(str)
+
+    def __init__(self, parent: Optional[QWidget] = None) -> None:
+        super().__init__(parent)
+        self.model = ClassTableModel(self)
+        self.view = self._make_view()
+        self.text_edit = self._make_text_edit()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.view)
+        self.pages.addWidget(self.text_edit)
+        self.presets = self._make_presets()
+        self.status = self._make_status()
+        self._lay_out()
+        self.model.listChanged.connect(self._on_change)
+        self.text_edit.textChanged.connect(self._on_change)
+        self._show_status()
+
+    def text(self) -> str:
+        """The class list as it would be typed, one class a line."""
+        if self.pages.currentIndex() == _TEXT_PAGE:
+            return self.text_edit.toPlainText().strip()
+        return text_from_rows(self.model.class_rows)
+
+    def set_text(self, text: str) -> None:
+        """Show a class list or a class file; what is not one is shown as text, with what is wrong with it."""
+        try:
+            rows = rows_from_text(text)
+        except EngineError:
+            self.text_button.setChecked(True)
+            self.text_edit.setPlainText(text)
+            return
+        self.text_button.setChecked(False)
+        self.model.set_rows(rows)
+        self._fit_columns()
+
+    def selected_rows(self) -> List[int]:
+        """Numbers of the rows with a selected cell, without the empty one at the end."""
+        numbers = {index.row() for index in self.view.selectionModel().selectedIndexes()}
+        return sorted(number for number in numbers if number < len(self.model.class_rows))
+
+    def remove_selected(self) -> None:
+        """Remove the selected classes."""
+        self.model.remove(self.selected_rows())
+
+    def move_selected(self, step: int) -> None:
+        """Move the selected class up (-1) or down (1); ids in the map follow the order."""
+        rows = self.selected_rows()
+        if len(rows) == 1 and self.model.move(rows[0], step):
+            self.view.selectRow(rows[0] + step)
+
+    def add(self) -> None:
+        """Start typing a new class."""
+        index = self.model.index(len(self.model.class_rows), NAME)
+        self.view.setCurrentIndex(index)
+        self.view.edit(index)
+
+    def import_file(self, path: str) -> None:
+        """Replace the list by that of a class file."""
+        try:
+            rows = rows_from_text(path)
+        except EngineError as error:
+            self._set_status(str(error), is_problem=True)
+            return
+        self.text_button.setChecked(False)
+        self.model.set_rows(rows)
+        self._fit_columns()
+
+    def _make_view(self) -> QTableView:
+        view = QTableView()
+        view.setModel(self.model)
+        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        view.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked
+            | QAbstractItemView.EditTrigger.EditKeyPressed
+            | QAbstractItemView.EditTrigger.AnyKeyPressed
+            | QAbstractItemView.EditTrigger.SelectedClicked
+        )
+        view.setAlternatingRowColors(True)
+        view.setWordWrap(False)
+        view.setAccessibleName(translate("ClassTable", "Classes to map"))
+        view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 10)
+        header = view.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(COLOUR, QHeaderView.ResizeMode.Fixed)
+        header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        view.setColumnWidth(COLOUR, 30)
+        view.setColumnWidth(NAME, 150)
+        view.setColumnWidth(WORDS, 170)
+        view.setMinimumHeight((_ROWS_SHOWN + 1) * (view.fontMetrics().height() + 11))
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.customContextMenuRequested.connect(self._show_menu)
+        view.clicked.connect(self._on_click)
+        return view
+
+    def _make_text_edit(self) -> QPlainTextEdit:
+        edit = QPlainTextEdit()
+        edit.setPlaceholderText("water: river, lake, pond #1f78b4\ntrees\nbare soil")
+        edit.setAccessibleName(translate("ClassTable", "Classes as text"))
+        return edit
+
+    def _make_presets(self) -> QComboBox:
+        combo = QComboBox()
+        combo.addItem(translate("ClassTable", "Fill in a preset…"), "")
+        for name, classes in load_presets().items():
+            combo.addItem(name, classes)
+        combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        combo.activated.connect(self._on_preset)
+        return combo
+
+    def _make_status(self) -> QLabel:
+        label = QLabel()
+        label.setWordWrap(True)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        return label
+
+    def _lay_out(self) -> None:
+        self.text_button = self._button("/mActionEditTable.svg", translate("ClassTable", "Edit as text"), None)
+        self.text_button.setCheckable(True)
+        self.text_button.toggled.connect(self._on_text_toggled)
+        top = QHBoxLayout()
+        top.addWidget(self.presets, 1)
+        top.addWidget(
+            self._button("/mActionFileOpen.svg", translate("ClassTable", "Import a class file…"), self._choose_file)
+        )
+        top.addWidget(self.text_button)
+        side = QVBoxLayout()
+        for icon, tip, slot in (
+            ("/symbologyAdd.svg", translate("ClassTable", "Add a class"), self.add),
+            ("/symbologyRemove.svg", translate("ClassTable", "Remove the selected classes"), self.remove_selected),
+            ("/mActionArrowUp.svg", translate("ClassTable", "Move up"), lambda: self.move_selected(-1)),
+            ("/mActionArrowDown.svg", translate("ClassTable", "Move down"), lambda: self.move_selected(1)),
+        ):
+            side.addWidget(self._button(icon, tip, slot))
+        side.addStretch()
+        middle = QHBoxLayout()
+        middle.addWidget(self.pages, 1)
+        middle.addLayout(side)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addLayout(middle, 1)
+        layout.addWidget(self.status)
+
+    def _button(self, icon: str, tip: str, slot: object) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(QgsApplication.getThemeIcon(icon))
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.setAutoRaise(True)
+        if slot is not None:
+            button.clicked.connect(slot)
+        return button
+
+    def _on_change(self) -> None:
+        self._show_status()
+        self.textChanged.emit(self.text())
+
+    def _on_preset(self, index: int) -> None:
+        classes = self.presets.itemData(index)
+        if classes:
+            self.set_text(classes)
+        self.presets.setCurrentIndex(0)
+
+    def _on_click(self, index: QModelIndex) -> None:
+        if index.column() == COLOUR and index.row() < len(self.model.class_rows):
+            self._choose_colour(index.row())
+
+    def _on_text_toggled(self, as_text: bool) -> None:
+        if as_text:
+            self.text_edit.setPlainText(text_from_rows(self.model.class_rows))
+        else:
+            try:
+                self.model.set_rows(rows_from_text(self.text_edit.toPlainText()))
+            except EngineError as error:
+                self.text_button.setChecked(True)
+                self._set_status(str(error), is_problem=True)
+                return
+        self.pages.setCurrentIndex(_TEXT_PAGE if as_text else _TABLE_PAGE)
+        self._on_change()
+
+    def _choose_colour(self, row: int) -> None:
+        title = translate("ClassTable", "Colour of {}").format(self.model.class_rows[row].name)
+        colour = QColorDialog.getColor(QColor(self.model.colour_of(row) or "#808080"), self, title)
+        if colour.isValid():
+            self.model.set_colour(row, colour.name())
+
+    def _choose_file(self) -> None:
+        folder = QgsSettings().value(_FOLDER_SETTING, "")
+        path, _ = QFileDialog.getOpenFileName(
+            self,
+            translate("ClassTable", "Import classes"),
+            folder,
+            translate("ClassTable", "Class files (*.txt *.csv *.json *.qml)"),
+        )
+        if path:
+            QgsSettings().setValue(_FOLDER_SETTING, path)
+            self.import_file(path)
+
+    def _show_menu(self, position: QPoint) -> None:
+        row = self.view.indexAt(position).row()
+        if not 0 <= row < len(self.model.class_rows):
+            return
+        menu = QMenu(self)
+        menu.addAction(translate("ClassTable", "Colour…"), lambda: self._choose_colour(row))
+        menu.addAction(translate("ClassTable", "Colour by meaning"), lambda: self.model.set_colour(row, None))
+        menu.addAction(translate("ClassTable", "Remove"), lambda: self.model.remove([row]))
+        menu.exec(self.view.viewport().mapToGlobal(position))
+
+    def _fit_columns(self) -> None:
+        for column, widest in ((NAME, 220), (WORDS, 260)):
+            self.view.resizeColumnToContents(column)
+            self.view.setColumnWidth(column, min(max(self.view.columnWidth(column), 120), widest))
+
+    def _show_status(self) -> None:
+        if self.pages.currentIndex() == _TEXT_PAGE:
+            self._set_status(translate("ClassTable", "One class a line: name: other words, … #colour"))
+            return
+        finding = self.model.finding
+        n_classes = sum(not row.is_empty for row in self.model.class_rows)
+        if finding.problem:
+            self._set_status(finding.problem, is_problem=True)
+        elif finding.warnings:
+            self._set_status("\n".join(finding.warnings), is_problem=True)
+        elif n_classes < 2:
+            self._set_status(translate("ClassTable", "Type at least two class names, or fill in a preset."))
+        else:
+            self._set_status(translate("ClassTable", "{} classes. Ids in the map follow this order.").format(n_classes))
+
+    def _set_status(self, text: str, is_problem: bool = False) -> None:
+        self.status.setText(("⚠ " if is_problem else "") + text)

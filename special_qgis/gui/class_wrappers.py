@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Puts the class table into Processing's dialogs: the table in the tool's dialog, a line with a button in batch.
+
+In the modeler the parameter keeps QGIS's own widget, which also offers model inputs, outputs and expressions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
+from qgis.gui import QgsAbstractProcessingParameterWidgetWrapper, QgsGui, QgsProcessingGui
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .class_table import ClassTableWidget
+
+translate = QCoreApplication.translate
+
+_STRETCH = 5  # of the table among the dialog's other widgets
+
+
+class ClassTableWrapper(QgsAbstractProcessingParameterWidgetWrapper):
+    """The class table in the tool's dialog.
+
+    Args:
+        parameter: Definition of the parameter.
+    """
+
+    def __init__(self, parameter: QgsProcessingParameterDefinition) -> None:
+        super().__init__(parameter, QgsProcessingGui.Standard)
+        self.table: Optional[ClassTableWidget] = None
+
+    def createWidget(self) -> QWidget:
+        """Make the table."""
+        self.table = ClassTableWidget()
+        self.table.textChanged.connect(lambda _: self.widgetValueHasChanged.emit(self))
+        return self.table
+
+    def createLabel(self) -> QLabel:
+        """Make the label above the table."""
+        return QLabel(self.parameterDefinition().description())
+
+    def setWidgetValue(self, value: Any, context: QgsProcessingContext) -> None:
+        """Show a value."""
+        if self.table is not None:
+            self.table.set_text(str(value) if value else "")
+
+    def widgetValue(self) -> str:
+        """The class list as text."""
+        return self.table.text() if self.table is not None else ""
+
+    def stretch(self) -> int:
+        """Take the height that is left."""
+        return _STRETCH
+
+
+class ClassLineEdit(QWidget):
+    """A class list in one line, with a button that opens the table.
+
+    Args:
+        parent: Owner.
+    """
+
+    def __init__(self, parent: Optional[QWidget] = None) -> None:
+        super().__init__(parent)
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("water; trees; bare soil")
+        self.line.setMinimumWidth(220)
+        self.button = QToolButton()
+        self.button.setText("…")
+        self.button.setToolTip(translate("ClassTable", "Edit as a table"))
+        self.button.setAccessibleName(translate("ClassTable", "Edit as a table"))
+        self.button.clicked.connect(self.open_table)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(1)
+        layout.addWidget(self.line, 1)
+        layout.addWidget(self.button)
+        self.setFocusProxy(self.line)
+
+    def text(self) -> str:
+        """The class list or the path of a class file."""
+        return self.line.text().strip()
+
+    def set_text(self, text: str) -> None:
+        """Show a class list, on one line."""
+        self.line.setText("; ".join(line.strip() for line in text.splitlines() if line.strip()))
+        self.line.setCursorPosition(0)
+
+    def open_table(self) -> None:
+        """Edit the list in the table; Cancel keeps the line as it is."""
+        dialog = ClassTableDialog(self.text(), self)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.set_text(dialog.table.text())
+
+
+class ClassTableDialog(QDialog):
+    """The class table in a window of its own.
+
+    Args:
+        text: Class list to begin with.
+        parent: Owner.
+    """
+
+    def __init__(self, text: str, parent: Optional[QWidget] = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(translate("ClassTable", "Classes to map"))
+        self.table = ClassTableWidget()
+        self.table.set_text(text)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(buttons)
+        self.resize(720, 420)
+
+
+class ClassLineWrapper(QgsAbstractProcessingParameterWidgetWrapper):
+    """The class list as one line in the batch dialog.
+
+    Args:
+        parameter: Definition of the parameter.
+    """
+
+    def __init__(self, parameter: QgsProcessingParameterDefinition) -> None:
+        super().__init__(parameter, QgsProcessingGui.Batch)
+        self.line: Optional[ClassLineEdit] = None
+
+    def createWidget(self) -> QWidget:
+        """Make the line."""
+        self.line = ClassLineEdit()
+        self.line.line.textChanged.connect(lambda _: self.widgetValueHasChanged.emit(self))
+        return self.line
+
+    def setWidgetValue(self, value: Any, context: QgsProcessingContext) -> None:
+        """Show a value."""
+        if self.line is not None:
+            self.line.set_text(str(value) if value else "")
+
+    def widgetValue(self) -> str:
+        """The class list as text."""
+        return self.line.text() if self.line is not None else ""
+
+
+class ClassListWidgetWrapper:
+    """Chooses the wrapper that fits the dialog; Processing calls it like a wrapper's class."""
+
+    def __new__(cls, parameter: QgsProcessingParameterDefinition, dialog: Any, row: int = 0, col: int = 0) -> Any:
+        """Make the wrapper for a dialog.
+
+        Args:
+            parameter: Definition of the parameter.
+            dialog: Processing's dialog.
+            row: Row in the batch table.
+            col: Column in the batch table.
+        """
+        kind = type(dialog).__name__
+        if kind == "ModelerParametersDialog":
+            registry = QgsGui.processingGuiRegistry()
+            wrapper = registry.createModelerParameterWidget(dialog.model, dialog.childId, parameter, dialog.context)
+            wrapper.setDialog(dialog)
+            return wrapper
+        return ClassLineWrapper(parameter) if kind == "BatchAlgorithmDialog" else ClassTableWrapper(parameter)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The plugin as QGIS sees it: a Processing provider, one menu entry, and nothing left behind when unloaded."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QAction
+
+from .algorithms import styling
+from .engine.resources import resource_path
+from .provider import SpecialProvider
+
+MENU = "SPECIAL"
+
+
+class SpecialPlugin:
+    """Adds the provider, and where there is a main window an entry in the Raster menu and the plugin toolbar.
+
+    Args:
+        iface: QGIS's interface object, or None where there is no main window.
+    """
+
+    def __init__(self, iface: Any) -> None:
+        self.iface = iface
+        self.provider: Optional[SpecialProvider] = None
+        self.action: Optional[QAction] = None
+
+    def initProcessing(self) -> None:
+        """Register the algorithms; all that ``qgis_process`` needs."""
+        if self.provider is None:
+            self.provider = SpecialProvider()
+            QgsApplication.processingRegistry().addProvider(self.provider)
+
+    def initGui(self) -> None:
+        """Register the algorithms and add the menu entry and toolbar button."""
+        self.initProcessing()
+        icon = QIcon(str(resource_path("icons", "icon.svg")))
+        text = QCoreApplication.translate("SpecialPlugin", "Classify hyperspectral scene…")
+        self.action = QAction(icon, text, self.iface.mainWindow())
+        self.action.setObjectName("specialClassifyAction")
+        self.action.triggered.connect(self.open_classify_dialog)
+        self.iface.addPluginToRasterMenu(MENU, self.action)
+        self.iface.addToolBarIcon(self.action)
+
+    def unload(self) -> None:
+        """Undo all that ``initProcessing`` and ``initGui`` did."""
+        if self.action is not None:
+            self.iface.removePluginRasterMenu(MENU, self.action)
+            self.iface.removeToolBarIcon(self.action)
+            self.action.triggered.disconnect(self.open_classify_dialog)
+            self.action.deleteLater()
+            self.action = None
+        if self.provider is not None:
+            QgsApplication.processingRegistry().removeProvider(self.provider)
+            self.provider = None
+        styling.forget_all()
+
+    def open_classify_dialog(self) -> None:
+        """Open the dialog of the main algorithm."""
+        import processing  # the Processing plugin may be loaded after this one
+
+        processing.execAlgorithmDialog("special:classify", {})

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Processing provider: names its algorithms one by one, so that the list is what is tested."""
+
+from __future__ import annotations
+
+from typing import List
+
+from qgis.core import QgsProcessingProvider
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+
+from .algorithms.assess import Assess
+from .algorithms.check_runtime import CheckRuntime
+from .algorithms.classify import Classify
+from .algorithms.inspect_scene import InspectScene
+from .algorithms.install_runtime import InstallRuntime
+from .algorithms.spectral_prior import SpectralPriorAlgorithm
+from .algorithms.true_colour import TrueColour
+from .engine.resources import plugin_version, resource_path
+
+ALGORITHMS = (
+    Classify,
+    SpectralPriorAlgorithm,
+    TrueColour,
+    InspectScene,
+    Assess,
+    CheckRuntime,
+    InstallRuntime,
+)
+
+
+class SpecialProvider(QgsProcessingProvider):
+    """Lists the plugin's algorithms; needs neither a runtime nor weights."""
+
+    def id(self) -> str:
+        """Permanent id, the part of an algorithm's id before the colon."""
+        return "special"
+
+    def name(self) -> str:
+        """Name in the toolbox."""
+        return "SPECIAL"
+
+    def longName(self) -> str:
+        """Name with what the provider is for."""
+        return QCoreApplication.translate("SpecialProvider", "SPECIAL – land cover from class names")
+
+    def versionInfo(self) -> str:
+        """Version of the plugin, written to the log of each run."""
+        return plugin_version()
+
+    def icon(self) -> QIcon:
+        """Icon in the toolbox."""
+        return QIcon(self.svgIconPath())
+
+    def svgIconPath(self) -> str:
+        """Path of the icon."""
+        return str(resource_path("icons", "icon.svg"))
+
+    def supportedOutputRasterLayerExtensions(self) -> List[str]:
+        """Extensions of rasters that the engine writes."""
+        return ["tif", "tiff"]
+
+    def loadAlgorithms(self) -> None:
+        """Register one of each algorithm."""
+        for algorithm in ALGORITHMS:
+            self.addAlgorithm(algorithm())
