@@ -19,18 +19,18 @@ SETBACK_M = 6.0
 # x, y, angle, length, width, height in metres; roof material
 HALLS: Tuple[Tuple[float, float, float, float, float, float, str], ...] = (
     (640, 588, 0.03, 78, 42, 9.0, "membrane"),
-    (735, 600, 0.03, 62, 50, 8.0, "bitumen"),
+    (735, 600, 0.03, 62, 50, 8.0, "concrete"),
     (628, 668, 0.03, 52, 34, 7.5, "concrete"),
     (702, 682, 0.03, 44, 58, 10.0, "bitumen"),
     (764, 690, 0.03, 40, 36, 7.0, "concrete"),
-    (642, 748, 0.03, 76, 30, 8.5, "bitumen"),
+    (642, 748, 0.03, 76, 30, 8.5, "concrete"),
     (744, 762, 0.03, 70, 34, 9.0, "membrane"),
     (497, 520, 0.06, 66, 36, 11.0, "concrete"),
     (478, 592, 0.06, 34, 46, 13.0, "bitumen"),
     (527, 583, 0.06, 36, 20, 10.0, "concrete"),
     (478, 668, 0.06, 54, 16, 15.0, "concrete"),
-    (478, 738, 0.06, 54, 16, 15.0, "bitumen"),
-    (534, 668, 0.06, 16, 44, 12.0, "bitumen"),
+    (478, 738, 0.06, 54, 16, 15.0, "concrete"),
+    (534, 668, 0.06, 16, 44, 12.0, "concrete"),
     (534, 740, 0.06, 16, 44, 12.0, "concrete"),
     (366, 510, 0.06, 48, 26, 9.0, "bitumen"),
 )
@@ -45,7 +45,9 @@ def _is_free(canvas: Canvas, x: float, y: float, angle: float, length: float, wi
     return bool(np.isin(canvas.material[window][mask], allowed).all())
 
 
-def draw_houses(canvas: Canvas, textures: Textures, rng: np.random.Generator, streets: Streets) -> List[Tuple[float, ...]]:
+def draw_houses(
+    canvas: Canvas, textures: Textures, rng: np.random.Generator, streets: Streets
+) -> List[Tuple[float, ...]]:
     """Houses on both sides of the residential streets.
 
     Returns:
@@ -107,7 +109,7 @@ def _draw_lot(
     window, u, v = canvas.box(x, y, angle, size[0] + 8, 44.0)
     v = v * side
     lawn = (np.abs(u) < size[0] / 2 + 3.6) & (v > -12) & (v < 21) & (canvas.material[window] == MATERIAL_ID["grass"])
-    vigour = np.clip(rng.normal(0.68, 0.16) + 0.07 * textures.patches[window], 0, 1)
+    vigour = np.clip(rng.normal(0.55, 0.18) + 0.07 * textures.patches[window], 0, 1)
     canvas.paint(window, lawn, "grass", vigour, rng.uniform(0.2, 0.8), 1.0 + 0.035 * textures.fine[window])
     at = rng.choice([-1.0, 1.0]) * (size[0] / 2 - 1.6)
     drive = lawn & (np.abs(u - at) < 1.7) & (v < -size[1] / 2 + 1)
@@ -115,7 +117,9 @@ def _draw_lot(
     if rng.random() < 0.45:
         bed_at, bed_half = rng.uniform(-4, 4), rng.uniform(1.5, 3.0)
         bed = lawn & (np.abs(u - bed_at) < bed_half) & (np.abs(v - 15.5) < 2.6)
-        canvas.paint(window, bed, "soil", rng.uniform(0.4, 0.9), rng.uniform(0, 0.7), 1.0 + 0.05 * textures.fine[window])
+        canvas.paint(
+            window, bed, "soil", rng.uniform(0.4, 0.9), rng.uniform(0, 0.7), 1.0 + 0.05 * textures.fine[window]
+        )
     if rng.random() < 0.5:
         street = -size[1] / 2 - 3.5
         cx = x + at * np.cos(angle) - street * side * np.sin(angle)
@@ -144,7 +148,9 @@ def draw_tiled_roof(
     age, dark = rng.beta(1.3, 2.2), rng.uniform(0, 1)
     trait_a = np.clip(age + 0.12 * textures.patches[window] + 0.06 * textures.fine[window], 0, 1)
     canvas.paint(window, inside, "tile", trait_a, dark, rng.uniform(0.92, 1.06) * (1 + 0.04 * textures.fine[window]))
-    canvas.raise_to(window, inside, eaves + climb * ROOF_SLOPE, rise_u * cos - rise_v * sin, rise_u * sin + rise_v * cos)
+    canvas.raise_to(
+        window, inside, eaves + climb * ROOF_SLOPE, rise_u * cos - rise_v * sin, rise_u * sin + rise_v * cos
+    )
     _draw_chimney(canvas, rng, x, y, angle, eaves + width / 2 * ROOF_SLOPE)
 
 
@@ -197,7 +203,10 @@ def _draw_roof_plant(
 
 def draw_quarter(canvas: Canvas, textures: Textures, rng: np.random.Generator) -> None:
     """Yards, car parks, halls and blocks of the centre and the works, and one building site."""
-    yards: List[List[Point]] = [[(584, 552), (792, 556), (792, 792), (592, 792)], [(440, 540), (556, 545), (556, 620), (445, 618)]]
+    yards: List[List[Point]] = [
+        [(584, 552), (792, 556), (792, 792), (592, 792)],
+        [(440, 540), (556, 545), (556, 620), (445, 618)],
+    ]
     for corners, age in zip(yards, (0.62, 0.5)):
         draw_yard(canvas, textures, corners, age)
     draw_yard(canvas, textures, [(446, 690), (556, 694), (556, 716), (448, 713)], 0.8)
@@ -205,7 +214,14 @@ def draw_quarter(canvas: Canvas, textures: Textures, rng: np.random.Generator) -
     canvas.paint(site, inside, "soil", 0.2, 0.3, 1.0 + 0.05 * textures.fine[site])
     for x, y, angle, length, width, height, material in HALLS:
         draw_flat_roof(canvas, textures, rng, x, y, angle, (length, width, height), material)
-    for x, y, n_stalls in ((498, 556, 30), (500, 612, 24), (688, 634, 40), (688, 640, 40), (500, 704, 30), (690, 722, 30)):
+    for x, y, n_stalls in (
+        (498, 556, 30),
+        (500, 612, 24),
+        (688, 634, 40),
+        (688, 640, 40),
+        (500, 704, 30),
+        (690, 722, 30),
+    ):
         park_cars(canvas, rng, x, y, 0.04, n_stalls, 0.6)
 
 

@@ -164,7 +164,9 @@ class Canvas:
                 inside ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
         return window, inside
 
-    def box(self, x: float, y: float, angle: float, length: float, width: float) -> Tuple[Window, np.ndarray, np.ndarray]:
+    def box(
+        self, x: float, y: float, angle: float, length: float, width: float
+    ) -> Tuple[Window, np.ndarray, np.ndarray]:
         """Window around a turned rectangle and its cells' coordinates along and across it, in metres from its middle."""
         reach = 0.5 * float(np.hypot(length, width)) + self.cell_m
         window = self.window(x - reach, y - reach, x + reach, y + reach)

@@ -14,7 +14,17 @@ import numpy as np
 from .canvas import Canvas, Point, curve_through, smooth_noise
 from .materials import MATERIAL_ID
 
-RIVER_COURSE = ((-60, 235), (40, 285), (150, 312), (262, 252), (350, 240), (440, 300), (545, 372), (665, 340), (860, 215))
+RIVER_COURSE = (
+    (-60, 235),
+    (40, 285),
+    (150, 312),
+    (262, 252),
+    (350, 240),
+    (440, 300),
+    (545, 372),
+    (665, 340),
+    (860, 215),
+)
 MAIN_ROAD = ((452, 860), (428, 640), (418, 470), (398, 330), (388, 255), (392, 130), (432, -60))
 FIELD_TRACK = ((394, 128), (300, 132), (180, 166), (80, 196), (-30, 190))
 RIVER_WALK = ((-30, 348), (90, 372), (190, 350), (275, 318), (350, 312), (402, 345), (500, 432), (600, 440), (830, 322))
@@ -41,7 +51,9 @@ class Textures:
     def make(cls, canvas: Canvas, rng: np.random.Generator) -> "Textures":
         """Draw the three fields."""
         n, cell = canvas.n_cells, canvas.cell_m
-        return cls(smooth_noise(rng, n, 1.2 / cell), smooth_noise(rng, n, 9 / cell, 2), smooth_noise(rng, n, 70 / cell, 2))
+        return cls(
+            smooth_noise(rng, n, 1.2 / cell), smooth_noise(rng, n, 9 / cell, 2), smooth_noise(rng, n, 70 / cell, 2)
+        )
 
 
 def _clip01(values: np.ndarray) -> np.ndarray:
@@ -49,9 +61,9 @@ def _clip01(values: np.ndarray) -> np.ndarray:
 
 
 def draw_meadow(canvas: Canvas, textures: Textures) -> None:
-    """Uneven grassland everywhere, the bottom layer."""
+    """Uneven grassland of a dry July everywhere, the bottom layer."""
     window = canvas.everywhere()
-    vigour = _clip01(0.52 + 0.13 * textures.broad + 0.10 * textures.patches + 0.04 * textures.fine)
+    vigour = _clip01(0.36 + 0.17 * textures.broad + 0.10 * textures.patches + 0.04 * textures.fine)
     pigment = _clip01(0.45 + 0.2 * textures.broad - 0.1 * textures.patches)
     canvas.paint(window, np.ones_like(canvas.leafy), "grass", vigour, pigment, 1.0 + 0.035 * textures.fine)
 
@@ -84,8 +96,10 @@ def _strips(canvas: Canvas, textures: Textures, corners: List[Point], vigour: fl
 def draw_fields(canvas: Canvas, textures: Textures) -> None:
     """Arable land on the north-west and two plots south of the river."""
     _tilled(canvas, textures, [(172, 14), (372, 6), (377, 116), (296, 120), (186, 150)], 0.12, 0.15, 0.22)
-    _strips(canvas, textures, [(70, 204), (176, 176), (200, 240), (150, 285), (60, 255)], 0.80, 0.75)
-    _tilled(canvas, textures, [(186, 174), (296, 141), (378, 137), (372, 205), (262, 214), (214, 236)], -0.18, 0.65, 0.40)
+    _strips(canvas, textures, [(70, 204), (176, 176), (200, 240), (150, 285), (60, 255)], 0.74, 0.75)
+    _tilled(
+        canvas, textures, [(186, 174), (296, 141), (378, 137), (372, 205), (262, 214), (214, 236)], -0.18, 0.65, 0.40
+    )
     _tilled(canvas, textures, [(6, 388), (88, 394), (84, 448), (4, 442)], 0.05, 0.95, 0.55)
     _strips(canvas, textures, [(96, 392), (196, 372), (206, 430), (94, 446)], 0.10, 0.2)
     _strips(canvas, textures, [(6, 262), (52, 268), (120, 296), (60, 285), (4, 270)], 0.2, 0.3)
@@ -96,11 +110,17 @@ def draw_fields(canvas: Canvas, textures: Textures) -> None:
 def draw_park(canvas: Canvas, textures: Textures) -> None:
     """Lawns, a football pitch, gravel paths and a pond on the north-east."""
     window, inside = canvas.polygon([(428, 12), (796, 12), (796, 200), (690, 290), (560, 325), (470, 268), (420, 180)])
-    lawn = _clip01(0.72 + 0.07 * textures.broad[window] + 0.07 * textures.patches[window])
+    lawn = _clip01(0.56 + 0.12 * textures.broad[window] + 0.07 * textures.patches[window])
     canvas.paint(window, inside, "grass", lawn, 0.5, 1.0 + 0.03 * textures.fine[window])
     _draw_pitch(canvas, textures, 716.0, 88.0, 0.22)
-    paths = [((430, 150), (500, 176), (575, 190), (660, 165), (735, 178), (840, 150)), ((590, -20), (596, 60), (545, 110))]
-    paths += [((545, 110), (520, 176), (530, 262), (486, 262), (424, 205)), ((575, 190), (640, 240), (700, 262), (840, 172))]
+    paths = [
+        ((430, 150), (500, 176), (575, 190), (660, 165), (735, 178), (840, 150)),
+        ((590, -20), (596, 60), (545, 110)),
+    ]
+    paths += [
+        ((545, 110), (520, 176), (530, 262), (486, 262), (424, 205)),
+        ((575, 190), (640, 240), (700, 262), (840, 172)),
+    ]
     for path in paths:
         _draw_path(canvas, textures, curve_through(path), 1.7, 0.9)
     x, y = canvas.coordinates(canvas.everywhere())
@@ -116,7 +136,9 @@ def _draw_pitch(canvas: Canvas, textures: Textures, x: float, y: float, angle: f
     mowing = np.sign(np.sin(u * np.float32(2 * np.pi / 15.0)))
     worn = np.exp(-((u / 5.0) ** 2 + (v / 5.0) ** 2)) + np.exp(-(((np.abs(u) - 48) / 4) ** 2 + (v / 5.5) ** 2))
     vigour = _clip01(0.92 + 0.05 * mowing - 0.55 * worn + 0.02 * textures.patches[window])
-    canvas.paint(window, inside, "grass", vigour, 0.55 + 0.3 * mowing, 1.0 + 0.045 * mowing + 0.02 * textures.fine[window])
+    canvas.paint(
+        window, inside, "grass", vigour, 0.55 + 0.3 * mowing, 1.0 + 0.045 * mowing + 0.02 * textures.fine[window]
+    )
 
 
 def _draw_path(canvas: Canvas, textures: Textures, line: np.ndarray, half_m: float, kind: float) -> None:
@@ -139,7 +161,9 @@ def draw_river(canvas: Canvas, textures: Textures, rng: np.random.Generator) -> 
     everywhere = canvas.everywhere()
     shore = 1.2 + 3.2 * np.clip(textures.broad + 0.5 * textures.patches, 0.0, 2.2)
     moist = _clip01(0.9 - edge / 4.0)
-    canvas.paint(everywhere, edge < shore, "gravel", moist, _clip01(0.15 + 0.1 * textures.patches), 1.0 + 0.05 * textures.fine)
+    canvas.paint(
+        everywhere, edge < shore, "gravel", moist, _clip01(0.15 + 0.1 * textures.patches), 1.0 + 0.05 * textures.fine
+    )
     canvas.paint(everywhere, (edge < shore + 2.5) & (edge > shore - 0.4) & (textures.fine > 0.2), "grass", 0.35, 0.6)
     depth = _clip01(-edge / 11.0) * _clip01(0.86 + 0.12 * textures.broad)
     turbid = _clip01(0.62 + 0.10 * textures.broad + 0.02 * textures.patches)
@@ -183,7 +207,9 @@ def draw_roads(canvas: Canvas, textures: Textures, rng: np.random.Generator, edg
     return streets
 
 
-def _draw_asphalt(canvas: Canvas, textures: Textures, line: np.ndarray, half_m: float, age: float, walk_m: float) -> None:
+def _draw_asphalt(
+    canvas: Canvas, textures: Textures, line: np.ndarray, half_m: float, age: float, walk_m: float
+) -> None:
     """A carriageway with worn wheel paths and a paved, paler walk on both sides."""
     distance, _ = canvas.distance_to(line, half_m + walk_m + 1.0)
     everywhere = canvas.everywhere()
@@ -201,7 +227,9 @@ def draw_yard(canvas: Canvas, textures: Textures, corners: List[Point], age: flo
     canvas.paint(window, inside, "asphalt", ages, 0.5, 1.0 + 0.03 * textures.fine[window])
 
 
-def park_cars(canvas: Canvas, rng: np.random.Generator, x: float, y: float, angle: float, n_stalls: int, share: float) -> None:
+def park_cars(
+    canvas: Canvas, rng: np.random.Generator, x: float, y: float, angle: float, n_stalls: int, share: float
+) -> None:
     """A row of stalls, some taken, along a direction."""
     for i in range(n_stalls):
         along = (i - n_stalls / 2) * 2.7

@@ -16,7 +16,7 @@ import numpy as np
 from .optics import canopy, gaussian, leaf, water_absorption, water_reflectance
 
 # Names an analyst would type; ids in the truth raster follow this order from 1.
-CLASS_NAMES = ("water", "tree", "grass", "bare soil", "asphalt road", "red tile roof", "flat roof")
+CLASS_NAMES = ("water", "tree", "grass", "bare soil", "asphalt", "red tile roof", "concrete roof")
 CLASS_COLOURS = ("#2f7fc1", "#1b6b2f", "#9bd268", "#b98a4e", "#5f6470", "#d1495b", "#c9c5d6")
 
 
@@ -72,15 +72,19 @@ def soil(nm: np.ndarray, brightness: float, iron: float, clay: float, moisture_c
 
 def _litter(nm: np.ndarray) -> np.ndarray:
     """Dry grass and litter: cellulose and lignin at 2100 and 2300 nm (Elvidge, IJRS 11 (1990) 1775)."""
-    curve = _continuum(nm, [(300, 0.05), (450, 0.09), (600, 0.19), (750, 0.30), (1100, 0.44), (1650, 0.43), (2600, 0.22)])
-    return _absorb(nm, curve, [(1450, 40, 0.14), (1730, 30, 0.04), (1930, 45, 0.20), (2100, 50, 0.15), (2310, 45, 0.13)])
+    curve = _continuum(
+        nm, [(300, 0.05), (450, 0.09), (600, 0.19), (750, 0.30), (1100, 0.44), (1650, 0.43), (2600, 0.22)]
+    )
+    return _absorb(
+        nm, curve, [(1450, 40, 0.14), (1730, 30, 0.04), (1930, 45, 0.20), (2100, 50, 0.15), (2310, 45, 0.13)]
+    )
 
 
 def _trees(nm: np.ndarray) -> np.ndarray:
     """Trait a: species from pale (willow, poplar) to dark (oak, pine); trait b: density of the crown."""
     ground = 0.5 * soil(nm, 0.24, 0.5, 0.6, 0.01) + 0.5 * _litter(nm)
     leaves = [leaf(nm, 34, 0.011, 0.006, 1.5), leaf(nm, 48, 0.013, 0.009, 1.7), leaf(nm, 62, 0.018, 0.014, 1.9, 0.15)]
-    shade = (0.86, 0.76, 0.62)  # gaps and self-shadow inside crowns are darker in rough species
+    shade = (0.98, 0.90, 0.72)  # gaps and self-shadow inside crowns are darker in rough species
     bark = 0.10 * _litter(nm)  # twigs and bark seen from above, a tenth of the crown
     rows = []
     for (reflectance, transmittance), light in zip(leaves, shade):
@@ -173,7 +177,7 @@ def _membrane(nm: np.ndarray) -> np.ndarray:
     curve = _continuum(nm, [(300, 0.10), (420, 0.50), (600, 0.64), (1000, 0.62), (1600, 0.50), (2600, 0.26)])
     bands = [(1190, 25, 0.05), (1420, 30, 0.08), (1720, 25, 0.22), (2150, 40, 0.10), (2310, 35, 0.22)]
     curve = _absorb(nm, curve, bands)
-    return _grid([[0.84 * curve, 0.95 * curve], [0.48 * curve, 0.60 * curve]])
+    return _grid([[0.68 * curve, 0.80 * curve], [0.44 * curve, 0.54 * curve]])
 
 
 def _water(nm: np.ndarray) -> np.ndarray:

@@ -92,7 +92,9 @@ def _vapour_residue(n_rows: int, n_cols: int, rng: np.random.Generator) -> np.nd
     """(rows, cols) float32 about 0: slow error of the water-vapour correction."""
     phase = rng.uniform(0, 2 * np.pi, 2)
     row, col = np.arange(n_rows)[:, None] / n_rows, np.arange(n_cols)[None, :] / n_cols
-    return (np.sin(4.1 * row + 2.2 * col + phase[0]) + 0.6 * np.sin(7.3 * col - 3.0 * row + phase[1])).astype(np.float32)
+    return (np.sin(4.1 * row + 2.2 * col + phase[0]) + 0.6 * np.sin(7.3 * col - 3.0 * row + phase[1])).astype(
+        np.float32
+    )
 
 
 def _blur(cube: np.ndarray, radius_px: int) -> np.ndarray:

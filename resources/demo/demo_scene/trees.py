@@ -89,8 +89,24 @@ def _banks(canvas: Canvas, rng: np.random.Generator, edge: np.ndarray) -> List[T
 
 def _park(rng: np.random.Generator) -> List[Tree]:
     trees = []
-    groups = ((470, 60, 24), (455, 235, 26), (560, 40, 16), (640, 40, 18), (660, 215, 26), (590, 250, 22), (560, 155, 12))
-    groups += ((610, 155, 22), (765, 215, 30), (490, 130, 14), (640, 130, 12), (785, 30, 18), (500, 300, 18), (720, 140, 12))
+    groups = (
+        (470, 60, 24),
+        (455, 235, 26),
+        (560, 40, 16),
+        (640, 40, 18),
+        (660, 215, 26),
+        (590, 250, 22),
+        (560, 155, 12),
+    )
+    groups += (
+        (610, 155, 22),
+        (765, 215, 30),
+        (490, 130, 14),
+        (640, 130, 12),
+        (785, 30, 18),
+        (500, 300, 18),
+        (720, 140, 12),
+    )
     for gx, gy, spread in groups:
         kind = rng.uniform(0, 0.8)
         for _ in range(int(spread * rng.uniform(0.7, 1.2))):
@@ -104,7 +120,9 @@ def _rows(rng: np.random.Generator) -> List[Tree]:
     trees = []
     for hedge in HEDGES:
         for x, y in curve_through(hedge, 2.6):
-            trees.append(_grow(rng, x + rng.normal(0, 0.6), y + rng.normal(0, 0.6), rng.uniform(1.2, 2.5), rng.uniform(0.2, 0.8)))
+            trees.append(
+                _grow(rng, x + rng.normal(0, 0.6), y + rng.normal(0, 0.6), rng.uniform(1.2, 2.5), rng.uniform(0.2, 0.8))
+            )
     for avenue in AVENUES:
         for x, y in curve_through(avenue, 9.5):
             trees.append(_grow(rng, x, y, rng.uniform(2.8, 3.6), 0.35))
@@ -121,7 +139,15 @@ def _orchard(rng: np.random.Generator) -> List[Tree]:
         for column in range(20):
             x, y = 224 + 8.5 * column + 0.8 * row, 378 - 0.7 * column + 8.0 * row
             if rng.random() < 0.93:
-                trees.append(_grow(rng, x + rng.normal(0, 0.4), y + rng.normal(0, 0.4), rng.uniform(1.7, 2.5), rng.normal(0.3, 0.08)))
+                trees.append(
+                    _grow(
+                        rng,
+                        x + rng.normal(0, 0.4),
+                        y + rng.normal(0, 0.4),
+                        rng.uniform(1.7, 2.5),
+                        rng.normal(0.3, 0.08),
+                    )
+                )
     return trees
 
 
@@ -143,7 +169,10 @@ def _gardens(rng: np.random.Generator, lots: Sequence[Tuple[float, ...]]) -> Lis
         for _ in range(rng.poisson(3.2)):
             along = rng.uniform(-9, 9)
             across = side * (rng.uniform(9, 21) if rng.random() < 0.8 else rng.uniform(-10, -7))
-            px, py = x + along * np.cos(angle) - across * np.sin(angle), y + along * np.sin(angle) + across * np.cos(angle)
+            px, py = (
+                x + along * np.cos(angle) - across * np.sin(angle),
+                y + along * np.sin(angle) + across * np.cos(angle),
+            )
             trees.append(_grow(rng, px, py, rng.uniform(1.0, 3.4), rng.beta(2, 2.2)))
     return trees
 
