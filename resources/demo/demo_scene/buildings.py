@@ -77,7 +77,7 @@ def _place_house(
     place: float,
     side: float,
     size: Tuple[float, float],
-) -> "Tuple[float, ...] | None":
+) -> Tuple[float, ...] | None:
     """Lay out one lot and build on it; None where there is no room."""
     i = min(int(np.searchsorted(walked, place)), len(line) - 1)
     tangent = line[i] - line[max(0, i - 1)]
@@ -172,7 +172,7 @@ def draw_flat_roof(
     size: Tuple[float, float, float],
     material: str,
 ) -> None:
-    """A flat roof with a rim, seams, stains and, on large ones, plant and skylights; ``size``: length, width, height."""
+    """A flat roof with a rim, seams, stains and, on large ones, plant; ``size`` is length, width, height."""
     length, width, height = size
     window, u, v = canvas.box(x, y, angle, length, width)
     inside = (np.abs(u) <= length / 2) & (np.abs(v) <= width / 2)

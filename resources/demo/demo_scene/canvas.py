@@ -103,9 +103,9 @@ class Canvas:
         window: Window,
         mask: np.ndarray,
         material: str,
-        trait_a: "float | np.ndarray" = 0.5,
-        trait_b: "float | np.ndarray" = 0.5,
-        gain: "float | np.ndarray" = 1.0,
+        trait_a: float | np.ndarray = 0.5,
+        trait_b: float | np.ndarray = 0.5,
+        gain: float | np.ndarray = 1.0,
     ) -> None:
         """Cover the masked cells of a window with flat ground of one material."""
         self.material[window][mask] = MATERIAL_ID[material]
@@ -120,16 +120,16 @@ class Canvas:
         self,
         window: Window,
         mask: np.ndarray,
-        height: "float | np.ndarray",
-        slope_x: "float | np.ndarray" = 0.0,
-        slope_y: "float | np.ndarray" = 0.0,
+        height: float | np.ndarray,
+        slope_x: float | np.ndarray = 0.0,
+        slope_y: float | np.ndarray = 0.0,
     ) -> None:
         """Give the masked cells of a window a height in metres and a slope."""
         for layer, value in ((self.height, height), (self.slope_x, slope_x), (self.slope_y, slope_y)):
             layer[window][mask] = value if np.isscalar(value) else np.broadcast_to(value, mask.shape)[mask]
 
     def distance_to(self, line: np.ndarray, reach_m: float) -> Tuple[np.ndarray, np.ndarray]:
-        """Distance to a line and side of it, exact up to ``reach_m``.
+        """Distance to a line and the way along it, exact up to ``reach_m``.
 
         Returns:
             distance: (cells, cells) float32 in metres, inf beyond reach.
@@ -167,7 +167,7 @@ class Canvas:
     def box(
         self, x: float, y: float, angle: float, length: float, width: float
     ) -> Tuple[Window, np.ndarray, np.ndarray]:
-        """Window around a turned rectangle and its cells' coordinates along and across it, in metres from its middle."""
+        """Window around a turned rectangle, and its cells' metres along and across it from its middle."""
         reach = 0.5 * float(np.hypot(length, width)) + self.cell_m
         window = self.window(x - reach, y - reach, x + reach, y + reach)
         px, py = self.coordinates(window)

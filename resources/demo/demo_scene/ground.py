@@ -48,7 +48,7 @@ class Textures:
     broad: np.ndarray  # about 70 m
 
     @classmethod
-    def make(cls, canvas: Canvas, rng: np.random.Generator) -> "Textures":
+    def make(cls, canvas: Canvas, rng: np.random.Generator) -> Textures:
         """Draw the three fields."""
         n, cell = canvas.n_cells, canvas.cell_m
         return cls(

@@ -1,99 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Optical constants and the small physical models that spectra are made from.
 
-Takes wavelengths in nm, gives absorption, reflectance or light fractions at those wavelengths. Tables are rounded from
-the publications named beside them.
+Takes wavelengths in nm, gives absorption, reflectance or light fractions at those wavelengths. The table of water's
+absorption is a file beside this one.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Tuple
 
 import numpy as np
 
-# Absorption of pure water in 1/m. 400-720 nm: Pope and Fry, Applied Optics 36 (1997) 8710, table 3.
-# 730-2500 nm: Kou, Labrie and Chylek, Applied Optics 32 (1993) 3531, figures read to two digits.
-_WATER_NM = np.array(
-    [400, 410, 420, 430, 440, 450, 460, 470, 480, 490, 500, 510, 520, 530, 540, 550, 560, 570, 580, 590, 600, 610, 620]
-    + [
-        630,
-        640,
-        650,
-        660,
-        670,
-        680,
-        690,
-        700,
-        710,
-        720,
-        730,
-        740,
-        750,
-        760,
-        770,
-        780,
-        800,
-        820,
-        840,
-        860,
-        880,
-        900,
-        920,
-    ]
-    + [
-        940,
-        960,
-        975,
-        990,
-        1010,
-        1030,
-        1065,
-        1100,
-        1130,
-        1150,
-        1170,
-        1200,
-        1240,
-        1265,
-        1300,
-        1350,
-        1380,
-        1400,
-        1420,
-        1450,
-    ]
-    + [1480, 1520, 1560, 1600, 1650, 1690, 1730, 1780, 1830, 1870, 1890, 1910, 1935, 1960, 2000, 2060, 2130, 2210, 2270]
-    + [2330, 2400, 2450, 2500],
-    dtype=np.float64,
-)
-_WATER_PER_M = np.array(
-    [0.0066, 0.0047, 0.0045, 0.0050, 0.0064, 0.0092, 0.0098, 0.0106, 0.0127, 0.0150, 0.0204, 0.0325, 0.0409, 0.0434]
-    + [0.0474, 0.0565, 0.0619, 0.0695, 0.0896, 0.135, 0.222, 0.264, 0.276, 0.292, 0.311, 0.340, 0.410, 0.439, 0.465]
-    + [0.516, 0.624, 0.827, 1.23, 1.9, 2.4, 2.6, 2.6, 2.4, 2.2, 2.0, 2.5, 3.7, 4.5, 5.6, 6.8, 10.0]
-    + [
-        21.0,
-        42.0,
-        45.0,
-        41.0,
-        31.0,
-        21.0,
-        12.5,
-        18.0,
-        36.0,
-        75.0,
-        108.0,
-        125.0,
-        110.0,
-        105.0,
-        115.0,
-        270.0,
-        550.0,
-        1200.0,
-    ]
-    + [2000.0, 2850.0, 2300.0, 1350.0, 880.0, 650.0, 520.0, 500.0, 590.0, 760.0, 850.0, 1900.0, 4200.0, 8500.0, 12500.0]
-    + [11000.0, 6800.0, 3900.0, 2400.0, 1800.0, 1850.0, 2500.0, 4300.0, 6400.0, 9000.0],
-    dtype=np.float64,
-)
+_WATER_TABLE = Path(__file__).with_name("water_absorption.csv")
 
 
 def gaussian(nm: np.ndarray, centre_nm: float, width_nm: float) -> np.ndarray:
@@ -103,7 +22,8 @@ def gaussian(nm: np.ndarray, centre_nm: float, width_nm: float) -> np.ndarray:
 
 def water_absorption(nm: np.ndarray) -> np.ndarray:
     """Absorption coefficient of pure water in 1/m, log-linear between tabulated wavelengths."""
-    return np.exp(np.interp(nm, _WATER_NM, np.log(_WATER_PER_M)))
+    table_nm, per_m = np.loadtxt(_WATER_TABLE, delimiter=",", unpack=True)
+    return np.exp(np.interp(nm, table_nm, np.log(per_m)))
 
 
 def _exponential_integral(x: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def plan_trees(
 
 
 def _wood(canvas: Canvas, rng: np.random.Generator) -> List[Tree]:
-    window, inside = canvas.polygon([p for p in WOOD])
+    window, inside = canvas.polygon(list(WOOD))
     trees = []
     stands = smooth_noise(rng, canvas.n_cells, 35 / canvas.cell_m, 2)
     for _ in range(1500):
