@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Words of the command line to jobs and their options: one command a job, one option a field of the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence
+
+from .config import DEVICES, PRESETS, QUANTITIES, SOURCES
+
+_UNITS: Mapping[str, int] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+class Request(NamedTuple):
+    """What the command line asks for."""
+
+    job: str  # a key of ``jobs.JOBS``
+    options: Dict[str, Any]  # JSON form of the job's configuration
+    as_json: bool  # print the result as JSON
+
+
+def parse_arguments(arguments: Sequence[str], version: str) -> Request:
+    """Read the command line; ends the program where it asks for help or makes no sense.
+
+    Args:
+        arguments: Words after the program's name.
+        version: Shown by ``--version``.
+    """
+    found = make_parser(version).parse_args(arguments)
+    return Request(found.job, found.make_options(found), found.json)
+
+
+def make_parser(version: str) -> argparse.ArgumentParser:
+    """The parser of all commands.
+
+    Args:
+        version: Shown by ``--version``.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m special_qgis.engine",
+        description="Land-cover maps of hyperspectral scenes from typed class names, without QGIS's windows.",
+        epilog="Exit codes: 0 done, 1 an error, 2 a command line that makes no sense, 130 cancelled.",
+    )
+    parser.add_argument("--version", action="version", version=f"SPECIAL {version}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_classify(_add_command(commands, "classify", "classify", "map the land cover of a scene", _classify_options))
+    _add_prior(
+        _add_command(commands, "prior", "spectral_prior", "probabilities from spectra and names", _prior_options)
+    )
+    _add_rgb(_add_command(commands, "rgb", "true_colour", "true-colour picture of a scene", _rgb_options))
+    inspect = _add_command(commands, "inspect", "inspect_scene", "show what is read from a file", scene_options)
+    _add_scene(inspect)
+    _add_assess(_add_command(commands, "assess", "assess", "accuracy of a map against a reference", _assess_options))
+    return parser
+
+
+def _add_command(
+    commands: Any, name: str, job: str, text: str, make_options: Callable[[argparse.Namespace], Dict[str, Any]]
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+    parser.set_defaults(job=job, make_options=make_options)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def _add_scene(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="INPUT", help="the scene: anything GDAL opens")
+    group = parser.add_argument_group("reading the scene")
+    group.add_argument("--wavelengths", default="", metavar="LIST", help="band centres, when the file has none")
+    group.add_argument("--sensor", default="", metavar="NAME", help="known sensor, when the file has no wavelengths")
+    group.add_argument("--bad-bands", default="", metavar="LIST", help='bands to leave out: "1-5, 100, 1340-1460nm"')
+    group.add_argument("--keep-water-vapour", action="store_true", help="keep 1340-1460, 1790-1960 and > 2450 nm")
+    group.add_argument("--quantity", default="automatic", choices=QUANTITIES, help="what the values are")
+    group.add_argument("--mask", default="", metavar="RASTER", help="on the scene's grid; 0 or nodata = leave out")
+    group.add_argument(
+        "--extent",
+        type=float,
+        nargs=4,
+        metavar=("XMIN", "YMIN", "XMAX", "YMAX"),
+        help="part to use, in the scene's CRS",
+    )
+    group.add_argument("--aoi", default="", metavar="VECTOR", help="polygons that limit the work")
+    group.add_argument("--aoi-layer", default="", metavar="NAME", help="layer of that source; default: its first")
+    group.add_argument("--memory", type=parse_size, default=0, metavar="SIZE", help='for blocks of pixels, as "512M"')
+
+
+def scene_options(found: argparse.Namespace) -> Dict[str, Any]:
+    """JSON form of ``SceneConfig``."""
+    return {
+        "source": found.input,
+        "wavelengths": found.wavelengths,
+        "sensor": found.sensor,
+        "bad_bands": found.bad_bands,
+        "drop_water_vapour": not found.keep_water_vapour,
+        "quantity": found.quantity,
+        "mask": found.mask,
+        "extent": found.extent,
+        "aoi": found.aoi,
+        "aoi_layer": found.aoi_layer,
+        "memory_budget_bytes": found.memory,
+    }
+
+
+def _add_classes(parser: argparse.ArgumentParser) -> None:
+    text = 'names, aliases and colours, "water: river, lake #1f78b4; trees", or the path of a class file'
+    parser.add_argument("--classes", required=True, metavar="LIST", help=text)
+    parser.add_argument("--preset", default=PRESETS[0], choices=PRESETS, help="default adapts to the scene")
+    parser.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
+    group = parser.add_argument_group("spectral prior")
+    group.add_argument("--no-adapt", action="store_true", help="do not adapt to the scene")
+    group.add_argument("--rounds", type=int, default=8, metavar="N", help="of adapting to the scene")
+    group.add_argument("--sample-px", type=int, default=200_000, metavar="N", help="pixels to adapt to")
+
+
+def _prior_fields(found: argparse.Namespace) -> Dict[str, Any]:
+    return {"adapt": not found.no_adapt, "n_rounds": found.rounds, "sample_px": found.sample_px}
+
+
+def _add_classify(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    _add_classes(parser)
+    parser.add_argument("--output", required=True, metavar="TIF", help="class raster to write")
+    parser.add_argument("--confidence", default="", metavar="TIF", help="confidence raster to write")
+    parser.add_argument("--probabilities", default="", metavar="TIF", help="raster to write with one band a class")
+    parser.add_argument("--report", default="", metavar="HTML", help="report to write; JSON goes beside it")
+    parser.add_argument("--source", default=SOURCES[0], choices=SOURCES, help="where the class evidence comes from")
+    parser.add_argument("--device", default=DEVICES[0], choices=DEVICES, help="where heavy stages run")
+    parser.add_argument(
+        "--min-confidence", type=float, default=0.0, metavar="C", help="pixels below stay unclassified (0 in the map)"
+    )
+
+
+def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {
+        "scene": scene_options(found),
+        "classes": found.classes,
+        "outputs": {
+            "map": found.output,
+            "confidence": found.confidence,
+            "probabilities": found.probabilities,
+            "report": found.report,
+        },
+        "source": found.source,
+        "preset": found.preset,
+        "device": found.device,
+        "seed": found.seed,
+        "min_confidence": found.min_confidence,
+        "prior": _prior_fields(found),
+    }
+
+
+def _add_prior(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    _add_classes(parser)
+    parser.add_argument("--output", required=True, metavar="TIF", help="probabilities to write, one band a class")
+
+
+def _prior_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {
+        "scene": scene_options(found),
+        "classes": found.classes,
+        "probabilities": found.output,
+        "preset": found.preset,
+        "seed": found.seed,
+        "prior": _prior_fields(found),
+    }
+
+
+def _add_rgb(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    parser.add_argument("--output", required=True, metavar="TIF", help="picture to write")
+    for colour, default_nm in (("red", 655.0), ("green", 553.0), ("blue", 451.0)):
+        parser.add_argument(f"--{colour}", type=float, default=default_nm, metavar="NM", help=f"wavelength of {colour}")
+    parser.add_argument(
+        "--quantiles",
+        type=float,
+        nargs=2,
+        default=(0.001, 0.999),
+        metavar=("LOW", "HIGH"),
+        help="become black and white",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the pixels that quantiles are taken from")
+
+
+def _rgb_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {
+        "scene": scene_options(found),
+        "output": found.output,
+        "red_nm": found.red,
+        "green_nm": found.green,
+        "blue_nm": found.blue,
+        "low_quantile": found.quantiles[0],
+        "high_quantile": found.quantiles[1],
+        "seed": found.seed,
+    }
+
+
+def _add_assess(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="MAP", help="class raster to judge")
+    parser.add_argument("--reference", required=True, metavar="SOURCE", help="class raster, or vector with classes")
+    parser.add_argument("--layer", default="", metavar="NAME", help="layer of a vector reference; default: its first")
+    parser.add_argument("--field", default="", metavar="NAME", help="field of a vector reference with ids or names")
+    parser.add_argument("--report", default="", metavar="HTML", help="report to write")
+    parser.add_argument("--table", default="", metavar="CSV", help="confusion matrix to write")
+    parser.add_argument("--confidence-level", type=float, default=0.95, metavar="P", help="of the intervals")
+
+
+def _assess_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {
+        "map": found.input,
+        "reference": found.reference,
+        "reference_layer": found.layer,
+        "reference_field": found.field,
+        "report": found.report,
+        "table": found.table,
+        "confidence_level": found.confidence_level,
+    }
+
+
+def parse_size(text: str) -> int:
+    """Number of bytes, as "536870912", "512M" or "1.5G".
+
+    Raises:
+        argparse.ArgumentTypeError: It is not a size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write it as 512M or 2G")
+    return int(float(match.group(1)) * _UNITS[match.group(2).upper()])

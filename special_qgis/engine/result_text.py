@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Results of jobs as text for a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Dict, List, Mapping
+
+_SQUARE_METRES = ((1e6, "km²"), (1e4, "ha"), (1.0, "m²"))  # the largest unit that an area fills
+
+
+def format_result(job: str, result: Mapping[str, Any]) -> str:
+    """A result in lines for people.
+
+    Args:
+        job: Name of the job.
+        result: Its result.
+    """
+    lines = _FORMATS.get(job, format_fields)(result)
+    return "\n".join(lines) + "\n"
+
+
+def format_classified(result: Mapping[str, Any]) -> List[str]:
+    """Table of classes with areas, mean confidence, paths."""
+    rows = [["id", "class", "pixels", "share", "area"]]
+    for name, figures in result["class_areas"].items():
+        area = format_area(figures["area_m2"])
+        rows.append([str(figures["id"]), name, f"{figures['count']:,}", f"{figures['share']:.1%}", area])
+    lines = format_table(rows)
+    if result["mean_confidence"] is not None:
+        lines += ["", f"mean confidence {result['mean_confidence']:.3f}"]
+    lines += [f"{key} {result[key]}" for key in ("map", "confidence", "probabilities", "report") if result[key]]
+    return lines
+
+
+def format_assessed(result: Mapping[str, Any]) -> List[str]:
+    """Overall figures and a table of classes."""
+    names = {"overall_accuracy": "overall accuracy", "average_accuracy": "average accuracy", "kappa": "kappa"}
+    lines = [f"{title:<18}{_share(result.get(key))}" for key, title in names.items()]
+    rows = [["class", "reference", "precision", "recall", "F1", "IoU"]]
+    for name, figures in result["per_class"].items():
+        shares = [_share(figures.get(key)) for key in ("precision", "recall", "f1", "iou")]
+        rows.append([name, f"{figures['n_reference']:,}", *shares])
+    return [*lines, "", *format_table(rows)]
+
+
+def format_fields(result: Mapping[str, Any]) -> List[str]:
+    """One line a field; long lists are cut."""
+    width = max((len(name) for name in result), default=0) + 2
+    return [f"{name:<{width}}{_short(value)}" for name, value in result.items() if value not in ("", None, [], {})]
+
+
+def format_table(rows: List[List[str]]) -> List[str]:
+    """Rows in columns; class names to the left, numbers to the right.
+
+    Args:
+        rows: The titles of the columns, then the cells.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    is_text = [title == "class" for title in rows[0]]
+    aligned = [
+        [cell.ljust(width) if text else cell.rjust(width) for cell, width, text in zip(row, widths, is_text)]
+        for row in rows
+    ]
+    return ["  ".join(cells).rstrip() for cells in aligned]
+
+
+def format_area(area_m2: float | None) -> str:
+    """An area in the largest unit that it fills; a dash when it is not known."""
+    if area_m2 is None:
+        return "-"
+    for size, unit in _SQUARE_METRES:
+        if area_m2 >= size:
+            return f"{area_m2 / size:,.2f} {unit}"
+    return f"{area_m2:.2f} m²"
+
+
+def _share(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, (int, float)) else "-"
+
+
+def _short(value: object, limit: int = 160) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= limit else text[: limit - 4] + " ..."
+
+
+_FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
+    "classify": format_classified,
+    "assess": format_assessed,
+}
