@@ -253,7 +253,7 @@ def _grid(frame: Frame, x_title: str, y_title: str, y_as_share: bool = False) ->
     """Grid lines, tick labels and axis titles of a frame."""
     right, bottom = WIDTH - _RIGHT, frame.height - _BOTTOM
     parts = []
-    y_ticks = ticks(*frame.y_range, 4)
+    y_ticks = ticks(*frame.y_range, 5)
     for tick in y_ticks:
         y = frame.y(tick)
         label = f"{100 * tick:.4g} %" if y_as_share else _tick_label(tick, y_ticks)

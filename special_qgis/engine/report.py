@@ -32,6 +32,7 @@ REPORT_VERSION = 1  # of the JSON's keys; raised when one changes its meaning
 _MAX_SMALL_CHARTS = 24  # spectra drawn one by one; beyond, the classes with most pixels
 _MAX_VALUE_CHARS = 400  # of one value in a list of parameters; the JSON has it whole
 _UNITS = {"metre": "m", "meter": "m", "degree": "°", "US survey foot": "ft", "foot": "ft", "pixel": "px"}
+_PROPER_NAMES = {"crs": "CRS", "gdal": "GDAL", "numpy": "NumPy", "fwhm": "FWHM", "aoi": "AOI"}
 
 
 def render_json(summary: RunSummary) -> str:
@@ -139,7 +140,7 @@ def _classes(summary: RunSummary) -> str:
     has_area = any(c.area_m2 is not None for c in summary.classes)
     head = [("Class", ""), ("Share", "")]
     head += [(f"Area ({unit[1]})", "num")] if has_area else []
-    head += [("Pixels", "num wide" if has_area else "num"), ("Confidence", "num")]
+    head += [("Pixels", "num wide" if has_area else "num"), ("Confidence", "num wide")]
     parts = [Part(c.name, c.colour, c.share) for c in summary.classes if c.share > 0]
     bar = stacked_bar(parts, "Shares of the classes: " + ", ".join(f"{p.label} {p.share:.0%}" for p in parts))
     rows = [_class_row(c, unit if has_area else None) for c in summary.classes]
@@ -161,7 +162,7 @@ def _names(summary: RunSummary) -> str:
     items = []
     for c in summary.classes:
         badge = "" if c.is_known else '<span class="badge">not understood</span>'
-        reading = f" read as: {escape(c.interpretation)}" if c.interpretation else ""
+        reading = f" <span>read as:</span> {escape(c.interpretation)}" if c.interpretation else ""
         items.append(f"<li>{swatch(c.colour)}<b>{escape(c.name)}</b>{badge}{reading}</li>")
     text = f'<ul class="names">{"".join(items)}</ul>' if items else ""
     for group in summary.inseparable:
@@ -173,7 +174,7 @@ def _names(summary: RunSummary) -> str:
 
 def _confidence(summary: RunSummary) -> str:
     found = summary.confidence
-    if found is None or not sum(found.counts):
+    if found is None or not any(found.counts):
         return ""
     series = _confidence_series(summary, found)
     low = _low_share(found)
@@ -206,7 +207,7 @@ def _confidence_series(summary: RunSummary, found: Histogram) -> List[Bars]:
     series = [
         Bars(c.name, c.colour, tuple(map(float, summary.class_confidence[c.id].counts)))
         for c in summary.classes
-        if c.id in summary.class_confidence and sum(summary.class_confidence[c.id].counts)
+        if c.id in summary.class_confidence and any(summary.class_confidence[c.id].counts)
     ]
     return series or [Bars("all classes", "#0b6e63", tuple(map(float, found.counts)))]
 
@@ -247,10 +248,12 @@ def _scene_pairs(summary: RunSummary) -> List[Tuple[str, str]]:
 def _words(key: str) -> str:
     """A key as a reader would write it: "dropped_bands" becomes "dropped bands", units stand in brackets."""
     words = key.replace(".", ": ").split("_")
+    unit = ""
     if len(words) > 1 and words[-1] in ("nm", "m", "px", "m2", "bytes", "s"):
-        unit = words.pop().replace("m2", "m²")
-        return f"{' '.join(words)} ({unit})"
-    return " ".join(words)
+        unit = f" ({words.pop().replace('m2', 'm²')})"
+    words = [_PROPER_NAMES.get(word, word) for word in words]
+    text = " ".join(words) + unit
+    return text[:1].upper() + text[1:]
 
 
 def _short(pairs: Any) -> List[Tuple[str, str]]:

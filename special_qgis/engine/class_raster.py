@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Class rasters as files: opened, checked and read as whole numbers, and empty blocks on their grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import gdal, ogr, osr
+
+from .errors import InputError, RasterReadError
+from .legend import MAX_CLASS_VALUE
+from .windows import Window
+
+Values = NDArray[np.int64]
+GeoTransform = Tuple[float, float, float, float, float, float]
+
+
+def open_raster(path: str, role: str) -> gdal.Dataset:
+    """Open a class raster.
+
+    Args:
+        path: Anything GDAL opens.
+        role: "map" or "reference", for messages.
+
+    Raises:
+        RasterReadError: It is missing or GDAL cannot open it.
+        InputError: It has several bands or complex values, so it is no class raster.
+    """
+    dataset = open_source(path, gdal.OF_RASTER)
+    if dataset is None:
+        state = "is not a raster that GDAL can open" if Path(path).exists() else "does not exist"
+        raise RasterReadError(f"The {role} {path} {state}.", "Give the path of a class raster, such as a GeoTIFF.")
+    bands = [dataset.GetRasterBand(b + 1) for b in range(dataset.RasterCount)]
+    n_data = sum(band.GetColorInterpretation() != gdal.GCI_AlphaBand for band in bands)
+    if n_data != 1 or gdal.DataTypeIsComplex(bands[0].DataType):
+        raise InputError(
+            f"The {role} {path} has {n_data} bands of type {gdal.GetDataTypeName(bands[0].DataType)}; "
+            "a class raster has one band of whole numbers.",
+            "Choose the class raster instead of an image or a stack of probabilities.",
+        )
+    return dataset
+
+
+def open_source(path: str, kind: int) -> Optional[gdal.Dataset]:
+    """Open a source of a GDAL kind; None where it is not one."""
+    gdal.UseExceptions()
+    ogr.UseExceptions()
+    osr.UseExceptions()
+    try:
+        return gdal.OpenEx(path, kind | gdal.OF_READONLY)
+    except RuntimeError:
+        return None
+
+
+def read_classes(dataset: gdal.Dataset, window: Window) -> Values:
+    """Class values of a window of a class raster; 0 where it is nodata, masked, NaN or negative.
+
+    Raises:
+        RasterReadError: The file is damaged.
+        InputError: A value is not a whole number, or above 65535.
+    """
+    band = dataset.GetRasterBand(1)
+    place = (window.col_off, window.row_off, window.cols, window.rows)
+    try:
+        values = band.ReadAsArray(*place)
+        mask = None if band.GetMaskFlags() == gdal.GMF_ALL_VALID else band.GetMaskBand().ReadAsArray(*place)
+    except RuntimeError as error:
+        raise damaged(dataset, str(error)) from error
+    if values is None:
+        raise damaged(dataset, "no pixels came back")
+    return as_classes(values if mask is None else np.where(mask == 0, 0, values), dataset.GetDescription())
+
+
+def damaged(dataset: gdal.Dataset, reason: str) -> RasterReadError:
+    """Error for a file that opens but cannot be read to its end."""
+    return RasterReadError(
+        f"{dataset.GetDescription()} cannot be read to its end: {reason}.", "Copy or make the file again."
+    )
+
+
+def as_classes(values: NDArray[Any], path: str) -> Values:
+    """Class values as whole numbers, 0 where they are NaN or negative.
+
+    Args:
+        values: Any shape and real dtype.
+        path: Where they come from, for messages.
+
+    Raises:
+        InputError: A value is not a whole number, or above 65535.
+    """
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, nan=0.0, posinf=-1.0, neginf=-1.0)
+        fractional = values != np.rint(values)
+        if fractional.any():
+            raise InputError(
+                f"{path} holds the value {values[fractional][0]:g}; a class raster holds whole numbers.",
+                "Choose the class raster instead of an image or a probability.",
+            )
+    if values.size and values.max() > MAX_CLASS_VALUE:
+        raise InputError(
+            f"{path} holds the value {values.max():g}; class values go from 1 to {MAX_CLASS_VALUE}, 0 is no data.",
+            "Declare nodata in the file, or choose the class raster.",
+        )
+    classes: Values = np.maximum(values, 0).astype(np.int64)
+    return classes
+
+
+def geotransform(dataset: gdal.Dataset) -> Optional[GeoTransform]:
+    """Affine transform of a raster; None where it has none."""
+    found: Optional[GeoTransform] = dataset.GetGeoTransform(can_return_null=True)
+    return found
+
+
+def spatial_reference(wkt: str) -> Optional[osr.SpatialReference]:
+    """CRS with x before y; None for an empty definition."""
+    if not wkt:
+        return None
+    crs = osr.SpatialReference()
+    crs.ImportFromWkt(wkt)
+    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return crs
+
+
+def block_dataset(window: Window, transform: GeoTransform, wkt: str, gdal_type: int) -> gdal.Dataset:
+    """An empty raster in memory that covers a window of a grid."""
+    block = gdal.GetDriverByName("MEM").Create("", window.cols, window.rows, 1, gdal_type)
+    x0, dx, rx, y0, ry, dy = transform
+    x = x0 + window.col_off * dx + window.row_off * rx
+    y = y0 + window.col_off * ry + window.row_off * dy
+    block.SetGeoTransform((x, dx, rx, y, ry, dy))
+    if wkt:
+        block.SetProjection(wkt)
+    return block
+
+
+def pixel_area_m2(dataset: gdal.Dataset) -> Optional[float]:
+    """Area of a pixel on the ground; None unless the raster has a projected CRS."""
+    transform, crs = geotransform(dataset), spatial_reference(dataset.GetProjection())
+    if transform is None or crs is None or not crs.IsProjected():
+        return None
+    _, dx, rx, _, ry, dy = transform
+    return float(abs(dx * dy - rx * ry) * crs.GetLinearUnits() ** 2)
