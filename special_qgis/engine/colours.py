@@ -16,7 +16,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,11 @@ _XYZ_OF_LINEAR_RGB = np.array(  # IEC 61966-2-1
     [[0.4123908, 0.3575843, 0.1804808], [0.2126390, 0.7151687, 0.0721923], [0.0193308, 0.1191948, 0.9505322]]
 )
 _WHITE_XYZ = _XYZ_OF_LINEAR_RGB.sum(axis=1)  # D65
+_TONES = (0.0, 0.15, -0.15, 0.3, -0.3, 0.45, -0.45)  # part of white (> 0) or black (< 0) mixed in
+_MOST_SPREAD = 40  # classes; among more, colours cannot all be far apart and only differ
+_MOST_MOVES = 200  # of colours while spreading
+_PRICE_OF_STRANGENESS = 0.08  # distance to the other classes that a step away from the expected colour must gain
+_LEAST_GAIN = 0.5  # CIE L*a*b*; smaller ones are not seen
 _POOL_LEVELS = (16, 52, 88, 124, 160, 196, 232)  # of each channel; 343 colours, more than there can be classes
 
 
@@ -68,12 +73,14 @@ def choose_colours(words: Sequence[Sequence[str]], given: Sequence[Optional[str]
     """
     meanings, palette = _load_vocabulary()
     expected = [_expected_colours(class_words, meanings) for class_words in words]
-    colours = list(given)
-    chooser = _Chooser([colour for colour in given if colour])
-    open_classes = [index for index, colour in enumerate(given) if not colour]
-    for index in sorted(open_classes, key=lambda i: not expected[i]):  # stable: known meanings first
-        colours[index] = chooser.choose(expected[index] or palette, is_free=not expected[index])
-    return [colour for colour in colours if colour]
+    candidates = [_tones(colours or palette) for colours in expected]
+    assignment = _Assignment(given, candidates)
+    for index in sorted(range(len(words)), key=lambda i: not expected[i]):  # stable: known meanings first
+        if not given[index]:
+            assignment.choose(index)
+    if len(words) <= _MOST_SPREAD:
+        assignment.spread()
+    return assignment.colours
 
 
 def perceived_lab(colours: Sequence[str]) -> FloatArray:
@@ -104,48 +111,82 @@ def least_distances(lab: FloatArray, others: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt((differences**2).sum(axis=-1)).min(axis=0), dtype=np.float64)
 
 
-class _Chooser:
-    """Takes one colour after another, each as far as needed from those already taken."""
+class _Assignment:
+    """Colours of all classes while they are chosen, with the distances between them.
 
-    def __init__(self, taken: Sequence[str]) -> None:
+    A given colour is never changed. An open class has candidates, best first.
+    """
+
+    def __init__(self, given: Sequence[Optional[str]], candidates: Sequence[Sequence[str]]) -> None:
+        self.colours: List[str] = [colour or "" for colour in given]
+        self._candidates = [list(options) if not colour else [] for colour, options in zip(given, candidates)]
         self._pool = _pool_colours()
         self._pool_lab = perceived_lab(self._pool)
-        self._pool_nearest = np.full(len(self._pool), np.inf)  # distance to the nearest taken colour
-        self._taken: List[str] = []
-        self._taken_lab = np.empty((len(VISIONS), 0, 3))
-        for colour in taken:
-            self._take(colour)
+        self._pool_nearest = np.full(len(self._pool), np.inf)  # distance to the nearest colour ever chosen
+        self._lab = np.full((len(VISIONS), len(self.colours), 3), np.inf)  # infinitely far while not chosen
+        for index, colour in enumerate(self.colours):
+            if colour:
+                self._set(index, colour)
 
-    def choose(self, candidates: Sequence[str], is_free: bool) -> str:
-        """Take the first candidate that is far enough from all taken ones, else the best there is.
+    def choose(self, index: int) -> None:
+        """Take a class's first candidate that is far enough from the colours chosen so far, else the farthest.
 
-        Args:
-            candidates: Colours, best first.
-            is_free: Whether any other colour is as good when the candidates are too close to taken ones; otherwise
-                the candidate that is farthest wins unless it can hardly be told apart.
+        Where even that one can hardly be told apart, any colour that differs most is taken.
         """
-        nearest = self._nearest(candidates)
+        options = self._candidates[index]
+        nearest = self._nearest(index, perceived_lab(options))
         far_enough = np.flatnonzero(nearest >= WANTED_DISTANCE)
-        if far_enough.size:
-            return self._take(candidates[int(far_enough[0])])
-        best = int(np.argmax(nearest))
-        acceptable = WANTED_DISTANCE if is_free else WANTED_DISTANCE / 2
-        if nearest[best] >= acceptable:
-            return self._take(candidates[best])
-        unused = np.array([colour not in self._taken for colour in self._pool])
-        return self._take(self._pool[int(np.argmax(np.where(unused, self._pool_nearest, -1.0)))])
+        best = int(far_enough[0]) if far_enough.size else int(np.argmax(nearest))
+        if nearest[best] >= WANTED_DISTANCE / 2:
+            self._set(index, options[best])
+            return
+        unused = np.array([colour not in self.colours for colour in self._pool])
+        farthest = np.where(unused, self._pool_nearest, -1.0)
+        self._set(index, self._pool[int(np.argmax(farthest))])
 
-    def _nearest(self, colours: Sequence[str]) -> FloatArray:
-        if not self._taken:
-            return np.full(len(colours), np.inf)
-        return np.asarray(least_distances(perceived_lab(colours), self._taken_lab).min(axis=1), dtype=np.float64)
+    def spread(self) -> None:
+        """Move colours of the closest pairs apart, within their candidates, until it no longer helps."""
+        stuck: Set[Tuple[int, int]] = set()
+        for _ in range(_MOST_MOVES):
+            pair = self._closest_pair(stuck)
+            if pair is None:
+                return
+            if not any(self._improve(index) for index in sorted(pair, reverse=True)):
+                stuck.add(pair)
 
-    def _take(self, colour: str) -> str:
+    def _closest_pair(self, stuck: Set[Tuple[int, int]]) -> Optional[Tuple[int, int]]:
+        """The two classes that are hardest to tell apart, when they are too close and not known to be stuck."""
+        distances = least_distances(self._lab, self._lab)
+        distances[np.tril_indices(len(self.colours))] = np.inf
+        for pair in stuck:
+            distances[pair] = np.inf
+        first, second = np.unravel_index(int(np.argmin(distances)), distances.shape)
+        return (int(first), int(second)) if distances[first, second] < WANTED_DISTANCE else None
+
+    def _improve(self, index: int) -> bool:
+        """Give a class the candidate that is worth most, if that gains something."""
+        options = self._candidates[index]
+        if not options:
+            return False
+        lab = perceived_lab([*options, self.colours[index]])
+        strangeness = np.linalg.norm(lab[0] - lab[0, :1], axis=1)  # from what a reader expects
+        worth = np.minimum(self._nearest(index, lab), WANTED_DISTANCE) - _PRICE_OF_STRANGENESS * strangeness
+        best = int(np.argmax(worth[:-1]))
+        if worth[best] < worth[-1] + _LEAST_GAIN:
+            return False
+        self._set(index, options[best])
+        return True
+
+    def _nearest(self, index: int, lab: FloatArray) -> FloatArray:
+        """Distance of each colour to the nearest one of the other classes."""
+        others = np.delete(self._lab, index, axis=1)
+        return np.asarray(least_distances(lab, others).min(axis=1, initial=np.inf), dtype=np.float64)
+
+    def _set(self, index: int, colour: str) -> None:
+        self.colours[index] = colour
         lab = perceived_lab([colour])
-        self._taken.append(colour)
-        self._taken_lab = np.concatenate([self._taken_lab, lab], axis=1)
+        self._lab[:, index] = lab[:, 0]
         self._pool_nearest = np.minimum(self._pool_nearest, least_distances(self._pool_lab, lab)[:, 0])
-        return colour
 
 
 def _lab_of_linear(linear: FloatArray) -> FloatArray:
@@ -160,6 +201,18 @@ def _pool_colours() -> List[str]:
     return [f"#{r:02x}{g:02x}{b:02x}" for r in levels for g in levels for b in levels]
 
 
+def _tones(colours: Sequence[str]) -> List[str]:
+    """Colours, then lighter and darker tones of each."""
+    tones = [_mix(colour, part) for part in _TONES for colour in colours]
+    return list(dict.fromkeys(tones))
+
+
+def _mix(colour: str, part: float) -> str:
+    end = 255 if part > 0 else 0
+    channels = [round(int(colour[i : i + 2], 16) * (1 - abs(part)) + end * abs(part)) for i in (1, 3, 5)]
+    return "#{:02x}{:02x}{:02x}".format(*channels)
+
+
 def _load_vocabulary() -> Tuple[List[_Meaning], List[str]]:
     content = json.loads(resource_path("class_colours.json").read_text(encoding="utf-8"))
     meanings = [_Meaning(tuple(m["words"]), tuple(m["colours"])) for m in content["meanings"]]
@@ -168,7 +221,7 @@ def _load_vocabulary() -> Tuple[List[_Meaning], List[str]]:
 
 def _expected_colours(class_words: Sequence[str], meanings: Sequence[_Meaning]) -> Tuple[str, ...]:
     """Colours expected for a class, from its name or else from its other words in order; empty when unknown."""
-    phrases: Dict[str, _Meaning] = {word: meaning for meaning in meanings for word in meaning.words}
+    phrases: Dict[str, _Meaning] = {" ".join(_tokens(word)): meaning for meaning in meanings for word in meaning.words}
     for text in class_words:
         tokens = _tokens(text)
         for length in range(len(tokens), 0, -1):  # the longest phrase wins, and of two the later: "grass roof"
@@ -185,7 +238,7 @@ def _tokens(text: str) -> List[str]:
 
 
 def _singular(token: str) -> str:
-    """A rough English singular, enough to find a word in the vocabulary, which is stored in this form."""
+    """A rough English singular, enough to find a word in the vocabulary, which is brought into this form too."""
     if len(token) > 4 and token.endswith("ies"):
         return token[:-3] + "y"
     if len(token) > 3 and token.endswith("s") and not token.endswith(("ss", "us")):

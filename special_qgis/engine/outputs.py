@@ -21,7 +21,8 @@ from .abandoned_outputs import remove_abandoned, sign_folder
 from .class_metadata import write_class_metadata
 from .errors import ConfigError, RasterWriteError
 from .partial_outputs import make_partial_folder
-from .raster_writer import STYLE_SUFFIX, RasterWriter, WritableGrid, write_error
+from .raster import Grid
+from .raster_writer import STYLE_SUFFIX, RasterWriter, write_error
 
 __all__ = ["OutputSet", "RasterWriter", "write_class_metadata"]
 
@@ -72,7 +73,7 @@ class OutputSet:
     def raster(
         self,
         path: str,
-        grid: WritableGrid,
+        grid: Grid,
         n_bands: int,
         dtype: npt.DTypeLike,
         nodata: Optional[float] = None,

@@ -11,14 +11,16 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 from osgeo import gdal
 
 from .errors import RasterWriteError
+from .raster import Grid
 from .windows import TILE_PX, Window
 
 GDAL_TYPES: Mapping[str, int] = {
@@ -34,25 +36,6 @@ OVERVIEWS_ABOVE_PX = 4096  # longer side from which a raster gets overviews; sma
 STYLE_SUFFIX = ".qml"
 _OVERVIEW_LEAST_PX = 256  # no overview is made smaller than about this
 _N_THREADS = 2  # that compress; more would compete with the threads that compute
-
-
-class WritableGrid(Protocol):
-    """What a writer needs to know of a scene's grid."""
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def cols(self) -> int: ...
-    @property
-    def geotransform(self) -> Optional[Sequence[float]]: ...
-    @property
-    def crs_wkt(self) -> str: ...
-    @property
-    def gcps(self) -> Sequence[Any]: ...
-    @property
-    def gcp_crs_wkt(self) -> str: ...
-    @property
-    def rpc(self) -> Mapping[str, str]: ...
 
 
 class RasterWriter:
@@ -78,7 +61,7 @@ class RasterWriter:
         self,
         path: Path,
         target: Path,
-        grid: WritableGrid,
+        grid: Grid,
         n_bands: int,
         dtype: npt.DTypeLike,
         nodata: Optional[float] = None,
@@ -252,18 +235,10 @@ def _create(path: Path, shape: Tuple[int, int, int], dtype: np.dtype[Any]) -> An
     return dataset
 
 
-def _georeference(dataset: Any, grid: WritableGrid) -> None:
-    """Pass the grid's georeferencing on; a GeoTIFF holds either a geotransform or ground control points."""
-    if grid.geotransform is not None:
-        dataset.SetGeoTransform([float(value) for value in grid.geotransform])
-        if grid.crs_wkt:
-            dataset.SetProjection(grid.crs_wkt)
-    elif grid.gcps:
-        dataset.SetGCPs(list(grid.gcps), grid.gcp_crs_wkt or "")
-    elif grid.crs_wkt:
-        dataset.SetProjection(grid.crs_wkt)
-    if grid.rpc:
-        dataset.SetMetadata(dict(grid.rpc), "RPC")
+def _georeference(dataset: Any, grid: Grid) -> None:
+    """Pass the grid's georeference on; a GeoTIFF holds either a geotransform or ground control points."""
+    one_of_both = replace(grid, gcps=()) if grid.geotransform is not None else grid
+    one_of_both.apply_to(dataset)
 
 
 def _verify(path: Path, shape: Tuple[int, int, int]) -> None:
