@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from demo_scene.scene import DEFAULT_SEED, make_scene
 
 
 def main() -> int:
     """Read the command line, write the scene, say where it is."""
+    from demo_scene.scene import DEFAULT_SEED, make_scene
+
     parser = argparse.ArgumentParser(description="Make the demo scene: town on a river, 400 x 400 pixels, 120 bands.")
     parser.add_argument("folder", type=Path, help="where scene.dat, scene.hdr, truth.tif and classes.txt go")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"another town (default {DEFAULT_SEED})")

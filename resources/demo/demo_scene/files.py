@@ -17,8 +17,7 @@ ORIGIN_M = (396_480.0, 5_812_240.0)  # upper left corner, UTM 33 north
 
 def _list(values: np.ndarray, pattern: str) -> str:
     parts = [pattern % value for value in values]
-    lines = [", ".join(parts[i : i + 10]) for i in range(0, len(parts), 10)]
-    return "{\n " + ",\n ".join(lines) + "}"
+    return "{\n " + ", ".join(parts) + "}"
 
 
 def _header(bands: Bands, n_rows: int, n_cols: int, pixel_m: float, wkt: str) -> str:
@@ -70,7 +69,7 @@ def write_truth(path: Path, truth: np.ndarray, pixel_m: float) -> None:
     band.SetNoDataValue(0)
     table = gdal.ColorTable()
     for i, colour in enumerate(CLASS_COLOURS, start=1):
-        table.SetColorEntry(i, (*(int(colour[k : k + 2], 16) for k in (1, 3, 5)), 255))
+        table.SetColorEntry(i, (*bytes.fromhex(colour[1:]), 255))
     band.SetColorTable(table)
     band.SetCategoryNames(["unlabelled", *CLASS_NAMES])
     band.WriteArray(truth)
