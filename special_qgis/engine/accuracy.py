@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,14 @@ from osgeo import gdal
 from .accuracy_report import render_csv, render_html, render_json
 from .assessment import Assessment, figures
 from .class_matching import ClassMatch, match_classes
-from .class_raster import Values, open_raster, pixel_area_m2, read_classes
+from .class_raster import Values, open_class_raster, read_classes
 from .config import AssessConfig
 from .confusion import Confusion, classified_accuracy, overall_accuracy
 from .errors import InputError
 from .legend import Legend, read_legend
 from .outputs import OutputSet
 from .progress import NullProgress, Progress, check_cancelled
+from .raster import read_grid
 from .reference import Reference, open_reference
 from .resources import plugin_version
 from .windows import Window, plan_reads
@@ -95,18 +96,18 @@ def assess(config: AssessConfig, progress: Optional[Progress] = None) -> Dict[st
         Cancelled: The user asked to stop; nothing is written then.
     """
     progress = progress or NullProgress()
-    map_dataset = open_raster(config.map, "map")
+    map_dataset = open_class_raster(config.map, "map")
     reference = open_reference(config.reference, config.reference_layer, config.reference_field, map_dataset)
+    files = _files(config)
     with OutputSet([config.map, config.reference]) as outputs:
+        for path in files:
+            outputs.reserve(path)
         counts = count_pairs(map_dataset, reference, progress)
         assessment = _assemble(config, map_dataset, reference, counts)
         for warning in assessment.warnings:
             progress.warn(warning)
-        if config.report:
-            outputs.text(config.report, render_html(assessment))
-            outputs.text(str(Path(config.report).with_suffix(".json")), render_json(assessment))
-        if config.table:
-            outputs.text(config.table, render_csv(assessment))
+        for path, render in files.items():
+            outputs.text(path, render(assessment))
         outputs.commit()
     progress.report(1.0, "Done")
     return {
@@ -115,6 +116,17 @@ def assess(config: AssessConfig, progress: Optional[Progress] = None) -> Dict[st
         "table": config.table,
         "warnings": list(assessment.warnings),
     }
+
+
+def _files(config: AssessConfig) -> Dict[str, Callable[[Assessment], str]]:
+    """What is to be written, and how: the report, its JSON beside it, the table."""
+    files: Dict[str, Callable[[Assessment], str]] = {}
+    if config.report:
+        files[config.report] = render_html
+        files[str(Path(config.report).with_suffix(".json"))] = render_json
+    if config.table:
+        files[config.table] = render_csv
+    return files
 
 
 def count_pairs(map_dataset: gdal.Dataset, reference: Reference, progress: Progress) -> PairCounts:
@@ -155,7 +167,7 @@ def _assemble(config: AssessConfig, map_dataset: gdal.Dataset, reference: Refere
         mapped_px=mapped_px,
         colours=_colours(match, legend),
         level=config.confidence_level,
-        pixel_area_m2=pixel_area_m2(map_dataset),
+        pixel_area_m2=read_grid(map_dataset).pixel_area_m2,
         warnings=(*reference.warnings, *_warnings(match, confusion)),
         provenance=_provenance(config),
     )

@@ -204,7 +204,7 @@ def _name(assessment: Assessment, index: int) -> str:
 
 
 def _class_table(assessment: Assessment) -> str:
-    head = [("Class", ""), ("Precision", "num"), ("Recall", "num"), ("F1", "num"), ("IoU", "num wide")]
+    head = [("Class", ""), ("Precision", "num"), ("Recall", "num"), ("F1", "num wide"), ("IoU", "num wide")]
     head += [("Reference pixels", "num wide")]
     rows = []
     for i, a in enumerate(class_accuracies(assessment.confusion, assessment.level)):

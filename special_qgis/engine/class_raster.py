@@ -3,22 +3,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal, ogr, osr
 
-from .errors import InputError, RasterReadError
+from .errors import InputError
 from .legend import MAX_CLASS_VALUE
+from .raster import GeoTransform, damaged_error, open_raster
 from .windows import Window
 
 Values = NDArray[np.int64]
-GeoTransform = Tuple[float, float, float, float, float, float]
 
 
-def open_raster(path: str, role: str) -> gdal.Dataset:
+def open_class_raster(path: str, role: str) -> gdal.Dataset:
     """Open a class raster.
 
     Args:
@@ -26,13 +25,10 @@ def open_raster(path: str, role: str) -> gdal.Dataset:
         role: "map" or "reference", for messages.
 
     Raises:
-        RasterReadError: It is missing or GDAL cannot open it.
+        RasterReadError: It is missing, cut off, or GDAL cannot open it.
         InputError: It has several bands or complex values, so it is no class raster.
     """
-    dataset = open_source(path, gdal.OF_RASTER)
-    if dataset is None:
-        state = "is not a raster that GDAL can open" if Path(path).exists() else "does not exist"
-        raise RasterReadError(f"The {role} {path} {state}.", "Give the path of a class raster, such as a GeoTIFF.")
+    dataset = open_raster(path)
     bands = [dataset.GetRasterBand(b + 1) for b in range(dataset.RasterCount)]
     n_data = sum(band.GetColorInterpretation() != gdal.GCI_AlphaBand for band in bands)
     if n_data != 1 or gdal.DataTypeIsComplex(bands[0].DataType):
@@ -68,17 +64,10 @@ def read_classes(dataset: gdal.Dataset, window: Window) -> Values:
         values = band.ReadAsArray(*place)
         mask = None if band.GetMaskFlags() == gdal.GMF_ALL_VALID else band.GetMaskBand().ReadAsArray(*place)
     except RuntimeError as error:
-        raise damaged(dataset, str(error)) from error
+        raise damaged_error(dataset, window, error) from error
     if values is None:
-        raise damaged(dataset, "no pixels came back")
+        raise damaged_error(dataset, window, "no pixels came back")
     return as_classes(values if mask is None else np.where(mask == 0, 0, values), dataset.GetDescription())
-
-
-def damaged(dataset: gdal.Dataset, reason: str) -> RasterReadError:
-    """Error for a file that opens but cannot be read to its end."""
-    return RasterReadError(
-        f"{dataset.GetDescription()} cannot be read to its end: {reason}.", "Copy or make the file again."
-    )
 
 
 def as_classes(values: NDArray[Any], path: str) -> Values:
@@ -108,22 +97,6 @@ def as_classes(values: NDArray[Any], path: str) -> Values:
     return classes
 
 
-def geotransform(dataset: gdal.Dataset) -> Optional[GeoTransform]:
-    """Affine transform of a raster; None where it has none."""
-    found: Optional[GeoTransform] = dataset.GetGeoTransform(can_return_null=True)
-    return found
-
-
-def spatial_reference(wkt: str) -> Optional[osr.SpatialReference]:
-    """CRS with x before y; None for an empty definition."""
-    if not wkt:
-        return None
-    crs = osr.SpatialReference()
-    crs.ImportFromWkt(wkt)
-    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    return crs
-
-
 def block_dataset(window: Window, transform: GeoTransform, wkt: str, gdal_type: int) -> gdal.Dataset:
     """An empty raster in memory that covers a window of a grid."""
     block = gdal.GetDriverByName("MEM").Create("", window.cols, window.rows, 1, gdal_type)
@@ -134,12 +107,3 @@ def block_dataset(window: Window, transform: GeoTransform, wkt: str, gdal_type: 
     if wkt:
         block.SetProjection(wkt)
     return block
-
-
-def pixel_area_m2(dataset: gdal.Dataset) -> Optional[float]:
-    """Area of a pixel on the ground; None unless the raster has a projected CRS."""
-    transform, crs = geotransform(dataset), spatial_reference(dataset.GetProjection())
-    if transform is None or crs is None or not crs.IsProjected():
-        return None
-    _, dx, rx, _, ry, dy = transform
-    return float(abs(dx * dy - rx * ry) * crs.GetLinearUnits() ** 2)

@@ -14,20 +14,10 @@ from typing import List, Mapping, Protocol, Tuple
 import numpy as np
 from osgeo import gdal
 
-from .class_raster import (
-    GeoTransform,
-    Values,
-    as_classes,
-    block_dataset,
-    damaged,
-    geotransform,
-    open_raster,
-    open_source,
-    read_classes,
-    spatial_reference,
-)
+from .class_raster import Values, as_classes, block_dataset, open_class_raster, open_source, read_classes
 from .errors import InputError, RasterReadError
 from .legend import read_legend
+from .raster import GeoTransform, damaged_error, is_plain_path, read_grid, spatial_reference
 from .vector_reference import VectorReference
 from .windows import Window
 
@@ -62,11 +52,12 @@ def open_reference(path: str, layer: str, field: str, map_dataset: gdal.Dataset)
     wants_vector = bool(layer or field)
     raster = None if wants_vector else open_source(path, gdal.OF_RASTER)
     if raster is not None:
-        return RasterReference(map_dataset, open_raster(path, "reference"))
+        return RasterReference(map_dataset, open_class_raster(path, "reference"))
     vector = open_source(path, gdal.OF_VECTOR)
     if vector is not None:
         return VectorReference(map_dataset, vector, layer, field)
-    state = "is neither a raster nor a vector that GDAL can open" if Path(path).exists() else "does not exist"
+    is_missing = is_plain_path(path) and not Path(path).exists()
+    state = "does not exist" if is_missing else "is neither a raster nor a vector that GDAL can open"
     raise RasterReadError(f"The reference {path} {state}.", "Give the path of a raster, or of polygons or points.")
 
 
@@ -86,7 +77,7 @@ class RasterReference:
         self.has_ids = True
         self.warnings: List[str] = []
         self._dataset = dataset
-        self._transform = geotransform(map_dataset)
+        self._transform = read_grid(map_dataset).geotransform
         self._wkt = map_dataset.GetProjection() or dataset.GetProjection() or dataset.GetGCPProjection()
         self._source_wkt = dataset.GetProjection() or dataset.GetGCPProjection() or map_dataset.GetProjection()
         self._is_aligned = self._compare(map_dataset)
@@ -94,7 +85,7 @@ class RasterReference:
 
     def _compare(self, map_dataset: gdal.Dataset) -> bool:
         """Tell whether pixels correspond one to one, and collect warnings about missing georeferencing."""
-        ours, theirs = geotransform(map_dataset), geotransform(self._dataset)
+        ours, theirs = self._transform, read_grid(self._dataset).geotransform
         same_size = _size(map_dataset) == _size(self._dataset)
         if ours is None or (theirs is None and not self._dataset.GetGCPCount()):
             return self._compare_sizes(map_dataset, same_size, ours is not None or theirs is not None)
@@ -102,8 +93,7 @@ class RasterReference:
             self.warnings.append("Only one of map and reference names its CRS; the other is taken to have the same.")
         if theirs is None or not same_size:
             return False
-        ours_crs, theirs_crs = spatial_reference(self._wkt), spatial_reference(self._source_wkt)
-        same_crs = ours_crs is None or theirs_crs is None or bool(ours_crs.IsSame(theirs_crs))
+        same_crs = not self._wkt or bool(spatial_reference(self._wkt).IsSame(spatial_reference(self._source_wkt)))
         return same_crs and _same_grid(ours, theirs, *_size(map_dataset))
 
     def _compare_sizes(self, map_dataset: gdal.Dataset, same_size: bool, one_is_placed: bool) -> bool:
@@ -136,7 +126,7 @@ class RasterReference:
                 errorThreshold=0.0,
             )
         except RuntimeError as error:
-            raise damaged(self._dataset, str(error)) from error
+            raise damaged_error(self._dataset, window, error) from error
         return as_classes(block.ReadAsArray(), self._dataset.GetDescription())
 
 

@@ -8,9 +8,10 @@ from typing import Dict, List, Mapping, Optional, Tuple
 import numpy as np
 from osgeo import gdal, ogr, osr
 
-from .class_raster import Values, block_dataset, geotransform, spatial_reference
+from .class_raster import Values, block_dataset
 from .errors import InputError
 from .legend import MAX_CLASS_VALUE, read_legend
+from .raster import QGIS_PIXEL_FRAME, read_grid, spatial_reference, traditional
 from .windows import Window
 
 _FIELD_NAMES = ("class", "class_name", "classname", "class_id", "classid", "label", "landcover", "lc", "code", "name")
@@ -34,8 +35,9 @@ class VectorReference:
         self, map_dataset: gdal.Dataset, source: gdal.Dataset, layer_name: str = "", field_name: str = ""
     ) -> None:
         self.warnings: List[str] = []
-        self._transform = geotransform(map_dataset) or (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+        self._transform = read_grid(map_dataset).geotransform or QGIS_PIXEL_FRAME
         self._wkt = map_dataset.GetProjection()
+        self._crs = spatial_reference(self._wkt) if self._wkt else None
         layer = _pick_layer(source, layer_name)
         field = _pick_field(layer, field_name, set(read_legend(map_dataset).names.values()))
         self.names: Mapping[int, str] = {}
@@ -46,7 +48,7 @@ class VectorReference:
     def _copy(self, layer: ogr.Layer, field: str) -> Tuple[ogr.Layer, gdal.Dataset]:
         """Copy the usable features to memory, in the map's CRS, with a whole number as class."""
         target = memory_vector()
-        copy = target.CreateLayer("reference", spatial_reference(self._wkt), ogr.wkbUnknown)
+        copy = target.CreateLayer("reference", self._crs, ogr.wkbUnknown)
         copy.CreateField(ogr.FieldDefn("value", ogr.OFTInteger))
         transformation = self._transformation(layer)
         codes = _ClassCodes(field)
@@ -77,13 +79,12 @@ class VectorReference:
             self.warnings.append(f"{n_skipped} features of the reference are lines or empty and were left out.")
 
     def _transformation(self, layer: ogr.Layer) -> Optional[osr.CoordinateTransformation]:
-        source, target = layer.GetSpatialRef(), spatial_reference(self._wkt)
+        source, target = layer.GetSpatialRef(), self._crs
         if source is None or target is None:
             if (source is None) != (target is None):
                 self.warnings.append("Only one of map and reference names its CRS; the other is taken to be the same.")
             return None
-        source = source.Clone()
-        source.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+        source = traditional(source.Clone())
         return None if source.IsSame(target) else osr.CoordinateTransformation(source, target)
 
     def read(self, window: Window) -> Values:
