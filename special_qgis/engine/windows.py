@@ -51,23 +51,30 @@ def plan_tiles(area: Window, tile_px: int = TILE_PX) -> List[Window]:
     ]
 
 
-def plan_reads(area: Window, bytes_per_px: int, budget_bytes: int, tile_px: int = TILE_PX) -> List[Window]:
+def plan_reads(
+    area: Window, bytes_per_px: int, budget_bytes: int, tile_px: int = TILE_PX, block_rows: int = 1
+) -> List[Window]:
     """Cut an area into read windows of whole tiles, as wide as the budget allows, so that few reads are needed.
+
+    Where the file's blocks are higher than a tile, read windows are as high as a block when the budget allows, since
+    a block is decoded as a whole.
 
     Args:
         area: Rectangle to cover.
         bytes_per_px: Size of one pixel with all the bands that are read.
         budget_bytes: Largest read wanted; one tile is read even where it is larger.
         tile_px: Side of a tile.
+        block_rows: Rows of the file's blocks.
 
     Returns:
-        Read windows, each a union of tiles of one tile row, that cover the area once.
+        Read windows, each a union of tiles, that cover the area once.
     """
     tiles_per_read = max(1, budget_bytes // max(1, bytes_per_px * tile_px * tile_px))
-    width_px = tile_px * tiles_per_read
+    tiles_down = max(1, min(block_rows // tile_px, tiles_per_read))
+    height_px, width_px = tile_px * tiles_down, tile_px * max(1, tiles_per_read // tiles_down)
     return [
-        Window(row, col, min(tile_px, area.row_off + area.rows - row), min(width_px, area.col_off + area.cols - col))
-        for row in range(area.row_off, area.row_off + area.rows, tile_px)
+        Window(row, col, min(height_px, area.row_off + area.rows - row), min(width_px, area.col_off + area.cols - col))
+        for row in range(area.row_off, area.row_off + area.rows, height_px)
         for col in range(area.col_off, area.col_off + area.cols, width_px)
     ]
 
