@@ -95,10 +95,10 @@ class Grid:
         cell = abs(a * e - b * d)
         if srs.IsProjected():
             projection = str(srs.GetAttrValue("PROJECTION") or "")
-            area: float = cell * float(srs.GetLinearUnits()) ** 2
+            area = float(cell * float(srs.GetLinearUnits()) ** 2)
             if "Mercator" in projection and "Transverse" not in projection and "Oblique" not in projection:
                 area *= math.cos(math.radians(self._centre_latitude(srs))) ** 2
-            return area
+            return float(area)
         if srs.IsGeographic():
             degrees_2 = cell * math.degrees(float(srs.GetAngularUnits())) ** 2
             return float(degrees_2 * _square_degree_m2(self._centre_latitude(srs)))
@@ -137,7 +137,7 @@ class Grid:
         x0, a, b, y0, d, e = self.geotransform or QGIS_PIXEL_FRAME
         x, y = x0 + self.cols / 2 * a + self.rows / 2 * b, y0 + self.cols / 2 * d + self.rows / 2 * e
         if srs.IsGeographic():
-            return y
+            return float(y)
         to_degrees = osr.CoordinateTransformation(srs, traditional(srs.CloneGeogCS()))
         return float(to_degrees.TransformPoint(x, y)[1])
 
@@ -238,7 +238,13 @@ def reopen(dataset: Any) -> Any:
         ) from error
 
 
-def read_window(dataset: Any, window: Window, band_numbers: List[int], data_type: int) -> Any:
+def read_window(
+    dataset: Any,
+    window: Window,
+    band_numbers: List[int],
+    data_type: int,
+    shape: Optional[Tuple[int, int]] = None,
+) -> Any:
     """Read a window of several bands at once.
 
     Args:
@@ -246,6 +252,7 @@ def read_window(dataset: Any, window: Window, band_numbers: List[int], data_type
         window: Rectangle inside the dataset.
         band_numbers: Bands, counted from 1, in the order wanted.
         data_type: GDAL data type of the values returned.
+        shape: Rows and columns to give, by nearest neighbour; None = those of the window.
 
     Returns:
         A buffer of bands × rows × cols values.
@@ -253,9 +260,17 @@ def read_window(dataset: Any, window: Window, band_numbers: List[int], data_type
     Raises:
         RasterReadError: GDAL cannot read, such as from a damaged file.
     """
+    rows, cols = shape or (window.rows, window.cols)
     try:
         buffer = dataset.ReadRaster(
-            window.col_off, window.row_off, window.cols, window.rows, buf_type=data_type, band_list=band_numbers
+            window.col_off,
+            window.row_off,
+            window.cols,
+            window.rows,
+            buf_xsize=cols,
+            buf_ysize=rows,
+            buf_type=data_type,
+            band_list=band_numbers,
         )
     except RuntimeError as error:
         raise damaged_error(dataset, window, error) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from osgeo import gdal, gdal_array
 
 from .area import Area
 from .blocks import Block, BoolArray, Calibration, find_valid, has_data
-from .errors import InputError, RasterReadError
+from .errors import InputError
 from .progress import Progress, check_cancelled
 from .raster import damaged_error, open_raster, read_grid, read_window, reopen
 from .windows import Window
@@ -125,6 +125,28 @@ class BlockReader:
         flags &= np.any(raw != 0, axis=0)
         return raw, flags
 
+    def read_decimated(self, rows: int, cols: int, band_indices: Sequence[int]) -> Block:
+        """The whole area at fewer pixels, nearest neighbour, some bands only; cheap where the file has overviews.
+
+        Args:
+            rows: Rows wanted, at most those of the area.
+            cols: Columns wanted, at most those of the area.
+            band_indices: Bands wanted; a pixel is valid when these have data.
+        """
+        bands = plan_bands(self._dataset, tuple(self.bands.numbers[band] for band in band_indices))
+        raw = read_window(self._dataset, self.area.window, list(bands.numbers), bands.data_type, (rows, cols))
+        values = np.frombuffer(raw, bands.dtype).reshape(len(bands.numbers), rows, cols)
+        inside = None
+        if self.area.inside is not None:
+            inside = self.area.inside[
+                np.ix_(*(_nearest(n, size) for n, size in zip(self.area.inside.shape, (rows, cols))))
+            ]
+        for dataset, mask, nodata in self._mask_layers():
+            flags = _read_band(dataset, mask, self.area.window, (rows, cols))
+            kept = has_data(flags, nodata) & (flags != 0)
+            inside = kept if inside is None else inside & kept
+        return Block(values, find_valid(values, bands.nodata, inside), bands.calibration)
+
     def close(self) -> None:
         """Let go of the files."""
         self._dataset = self._mask = None
@@ -140,16 +162,19 @@ class BlockReader:
 
     def _inside(self, window: Window) -> Optional[BoolArray]:
         """Pixels that the area, the mask raster and the dataset's own masks keep; None = all."""
-        kept = [self.area.part(window)]
-        if self._mask is not None:
-            values = _read_band(self._mask, self._mask.GetRasterBand(1), self._absolute(window))
-            kept.append(has_data(values, self._mask.GetRasterBand(1).GetNoDataValue()) & (values != 0))
-        kept += [_read_band(self._dataset, band, self._absolute(window)) != 0 for band in self._mask_bands]
-        inside: Optional[BoolArray] = None
-        for part in kept:
-            if part is not None:
-                inside = part if inside is None else inside & part
+        inside = self.area.part(window)
+        for dataset, mask, nodata in self._mask_layers():
+            flags = _read_band(dataset, mask, self._absolute(window), (window.rows, window.cols))
+            kept = has_data(flags, nodata) & (flags != 0)
+            inside = kept if inside is None else inside & kept
         return inside
+
+    def _mask_layers(self) -> Iterator[Tuple[Any, Any, Optional[float]]]:
+        """Dataset, band and nodata value of every raster whose zeros leave pixels out."""
+        if self._mask is not None:
+            yield self._mask, self._mask.GetRasterBand(1), self._mask.GetRasterBand(1).GetNoDataValue()
+        for band in self._mask_bands:
+            yield self._dataset, band, None
 
 
 def open_mask(path: str, scene: Any) -> Any:
@@ -215,12 +240,20 @@ def _mask_bands(dataset: Any, numbers: Tuple[int, ...]) -> List[Any]:
     return masks
 
 
-def _read_band(dataset: Any, band: Any, window: Window) -> NDArray[Any]:
+def _read_band(dataset: Any, band: Any, window: Window, shape: Tuple[int, int]) -> NDArray[Any]:
+    """A window of one band at a size."""
     try:
-        buffer = band.ReadRaster(window.col_off, window.row_off, window.cols, window.rows)
+        buffer = band.ReadRaster(
+            window.col_off, window.row_off, window.cols, window.rows, buf_xsize=shape[1], buf_ysize=shape[0]
+        )
     except RuntimeError as error:
         raise damaged_error(dataset, window, error) from error
     if buffer is None:
-        raise RasterReadError(f"The mask of {dataset.GetDescription()} cannot be read.", "Check the file.")
+        raise damaged_error(dataset, window, gdal.GetLastErrorMsg())
     dtype = gdal_array.GDALTypeCodeToNumericTypeCode(band.DataType)
-    return np.frombuffer(buffer, dtype).reshape(window.rows, window.cols)
+    return np.frombuffer(buffer, dtype).reshape(shape)
+
+
+def _nearest(n: int, n_wanted: int) -> NDArray[np.intp]:
+    """Positions that GDAL's nearest neighbour takes."""
+    return np.minimum(((np.arange(n_wanted) + 0.5) * n / n_wanted).astype(np.intp), n - 1)

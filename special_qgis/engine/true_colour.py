@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""True colour: red, green and blue interpolated from a scene's bands and stretched together, as a picture or a raster.
+
+One pair of quantiles for the three channels keeps the colour balance; they come from a fixed sample, so that no block
+size can change them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import gdal
+
+from .config import TrueColourConfig
+from .outputs import OutputSet
+from .progress import NullProgress, Progress, RecordingProgress, SubProgress
+from .scene import Block, Scene, open_scene
+from .spectra import SpectralAxis, interpolation_weights
+
+RGB_NM = (655.0, 553.0, 451.0)  # the paper's wavelengths
+QUANTILES = (0.001, 0.999)
+SAMPLE_PX = 50_000  # for the quantiles: the 0.999 quantile of 150 000 values is good to a few per cent of its rank
+
+_BAND_NAMES = ("red", "green", "blue", "alpha")
+_COLOURS = (gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand, gdal.GCI_AlphaBand)
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """Makes three channels from the bands that they need."""
+
+    band_indices: Tuple[int, ...]  # indices of the scene's axis
+    weights: NDArray[np.float32]  # (3, k) float32, rows sum to 1
+
+    def mix(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Channels from values.
+
+        Args:
+            values: (k, ...) float32, the bands of ``band_indices``.
+
+        Returns:
+            (3, ...) float32.
+        """
+        return np.tensordot(self.weights, values, axes=1)
+
+
+def plan_mixer(axis: SpectralAxis, rgb_nm: Sequence[float] = RGB_NM) -> Mixer:
+    """Linear interpolation between the two nearest bands of each wavelength.
+
+    Raises:
+        SpectraError: The bands do not cover a wavelength; the message names it.
+    """
+    pairs = [interpolation_weights(axis, nm) for nm in rgb_nm]
+    needed = sorted({band for pair in pairs for band in pair[:2]})
+    weights = np.zeros((len(pairs), len(needed)), np.float32)
+    for channel, (lower, upper, lower_weight, upper_weight) in enumerate(pairs):
+        weights[channel, needed.index(lower)] += lower_weight
+        weights[channel, needed.index(upper)] += upper_weight
+    return Mixer(tuple(needed), weights)
+
+
+def find_stretch(channels: NDArray[np.float32], low_quantile: float, high_quantile: float) -> Tuple[float, float]:
+    """Values that become black and white.
+
+    Args:
+        channels: (3, n) float32, valid pixels.
+        low_quantile: Of all channels together, in [0, 1].
+        high_quantile: Of all channels together, in [0, 1].
+
+    Returns:
+        Two values, the second the larger one.
+    """
+    if channels.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.quantile(channels, [low_quantile, high_quantile]))
+    return (low, high) if high > low else (low, low + max(abs(low), 1.0) * 1e-6)
+
+
+def to_rgba(channels: NDArray[np.float32], valid: NDArray[np.bool_], low: float, high: float) -> NDArray[np.uint8]:
+    """Stretch channels to bytes and add transparency.
+
+    Args:
+        channels: (3, rows, cols) float32.
+        valid: (rows, cols) bool.
+        low: Value that becomes 0.
+        high: Value that becomes 255.
+
+    Returns:
+        (4, rows, cols) uint8: red, green, blue, alpha; all 0 where not valid.
+    """
+    rgba = np.zeros((4, *valid.shape), np.uint8)
+    scaled = (channels - np.float32(low)) * np.float32(255.0 / (high - low))
+    rgba[:3] = np.rint(np.clip(scaled, 0.0, 255.0)) * valid
+    rgba[3] = np.where(valid, 255, 0)
+    return rgba
+
+
+def true_colour(config: TrueColourConfig, progress: Optional[Progress] = None) -> Dict[str, Any]:
+    """Write a true-colour raster.
+
+    Args:
+        config: Scene, wavelengths, stretch and output.
+        progress: Listener; None = nobody listens.
+
+    Returns:
+        Path, wavelengths, stretch, status and warnings, as JSON values.
+
+    Raises:
+        EngineError: Anything wrong with the input, the options or the output; nothing has been written then.
+        Cancelled: The user cancelled; nothing has been written.
+    """
+    listener = RecordingProgress(progress or NullProgress())
+    inputs = [path for path in (config.scene.source, config.scene.mask, config.scene.aoi) if path]
+    with OutputSet(inputs) as outputs:
+        with open_scene(config.scene, listener) as scene:
+            low, high = render(scene, config, outputs, listener)
+        outputs.commit()
+    listener.report(1.0, "Done")
+    return {
+        "output": config.output,
+        "rgb_nm": [config.red_nm, config.green_nm, config.blue_nm],
+        "stretch": [low, high],
+        "status": "ok with warnings" if listener.warnings else "ok",
+        "warnings": listener.warnings,
+    }
+
+
+def render(scene: Scene, config: TrueColourConfig, outputs: OutputSet, progress: Progress) -> Tuple[float, float]:
+    """Render a scene into a raster of an output set.
+
+    Returns:
+        The values that became black and white.
+
+    Raises:
+        SpectraError: The scene does not cover one of the wavelengths.
+    """
+    mixer = plan_mixer(scene.axis, (config.red_nm, config.green_nm, config.blue_nm))
+    writer = outputs.raster(config.output, scene.grid, 4, np.uint8, None, _BAND_NAMES, "True colour")
+    for number, colour in enumerate(_COLOURS, 1):
+        writer.dataset.GetRasterBand(number).SetColorInterpretation(colour)
+    progress.report(0.0, "Sampling the scene")
+    spectra = scene.sample(SAMPLE_PX, config.seed, progress).spectra
+    channels = mixer.mix(np.ascontiguousarray(spectra[:, mixer.band_indices].T))
+    low, high = find_stretch(channels, config.low_quantile, config.high_quantile)
+    progress.report(0.1, "Rendering")
+    for window, block in scene.tiles(SubProgress(progress, 0.1, 0.98)):
+        writer.write(window, _render_block(mixer, block, low, high))
+    return low, high
+
+
+def _render_block(mixer: Mixer, block: Block, low: float, high: float) -> NDArray[np.uint8]:
+    return to_rgba(mixer.mix(block.values(mixer.band_indices)), block.valid, low, high)
+
+
+def thumbnail_rgb(scene: Scene, max_px: int) -> NDArray[np.uint8]:
+    """A small true-colour picture of a scene, from decimated reading of the bands that it needs.
+
+    Args:
+        scene: Open scene.
+        max_px: Longer side of the picture.
+
+    Returns:
+        (rows, cols, 4) uint8: red, green, blue, alpha.
+
+    Raises:
+        SpectraError: The scene has no visible bands.
+    """
+    mixer = plan_mixer(scene.axis)
+    factor = max(1.0, max(scene.rows, scene.cols) / max_px)
+    rows, cols = max(1, round(scene.rows / factor)), max(1, round(scene.cols / factor))
+    block = scene.read_decimated(rows, cols, mixer.band_indices)
+    channels = mixer.mix(block.values())
+    low, high = find_stretch(channels[:, block.valid], *QUANTILES)
+    return np.ascontiguousarray(np.moveaxis(to_rgba(channels, block.valid, low, high), 0, -1))
