@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the plugin on the demo scene through the real ``qgis_process`` and leaves the results in ``demo-output/``.
+
+The staged plugin (``make stage``) is enabled in a temporary profile. ``special:classify`` sees the scene and the typed
+class names only; ``special:assess`` then compares its map with the scene's truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Tuple
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BUILD = REPOSITORY / "build"
+SCENE_SCRIPTS = REPOSITORY / "resources" / "demo"
+QGIS_PYTHON = "/usr/bin/python3"
+BAR_WIDTH = 32
+# What qgis_process prints while an algorithm goes on, token by token.
+TICKS = (*(token for tens in range(10) for token in (str(10 * tens), ".", ".", ".")), "100", " - done.")
+
+sys.path[:0] = [str(REPOSITORY), str(SCENE_SCRIPTS)]
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says what to do."""
+
+
+class ProgressReader:
+    """Takes apart what ``qgis_process`` prints: progress ticks here, lines of text there.
+
+    Args:
+        title: What is going on, printed before the bar.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.lines: List[str] = []
+        self._line = ""
+        self._n_ticks = 0
+        self._is_terminal = sys.stdout.isatty()
+
+    def feed(self, character: str) -> None:
+        """Take one more character."""
+        if character == "\n":
+            if self._line.strip():
+                self.lines.append(self._line)
+            self._line = ""
+            return
+        self._line += character
+        if self._n_ticks < len(TICKS) and self._line == TICKS[self._n_ticks]:
+            self._n_ticks += 1
+            self._line = ""
+            self._show()
+
+    def finish(self) -> None:
+        """Draw the full bar and end its line."""
+        self._n_ticks = len(TICKS)
+        self._show()
+        say()
+
+    def _show(self) -> None:
+        fraction = min(1.0, self._n_ticks / (len(TICKS) - 1))
+        if self._is_terminal:
+            n_full = round(BAR_WIDTH * fraction)
+            bar = "█" * n_full + "░" * (BAR_WIDTH - n_full)
+            sys.stdout.write(f"\r  {self.title} {bar} {100 * fraction:3.0f} %")
+        elif self._n_ticks % 4 == 1:
+            start = f"  {self.title} " if self._n_ticks == 1 else ""
+            sys.stdout.write(f"{start}{100 * fraction:.0f} % ")
+        sys.stdout.flush()
+
+
+def say(text: str = "") -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def scene_folder(output: Path, seed: int) -> Path:
+    """Folder of the scene, made unless these scripts made it before."""
+    from demo_scene.scene import make_scene
+
+    scripts = sorted(path for path in SCENE_SCRIPTS.rglob("*") if path.suffix in (".py", ".csv"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in scripts)).hexdigest()[:10]
+    folder = output / "scene"
+    stamp = f"{digest} seed {seed}\n"
+    if (folder / "made_by.txt").is_file() and (folder / "made_by.txt").read_text(encoding="utf-8") == stamp:
+        say("Scene: made before, used again.")
+        return folder
+    start = time.monotonic()
+    partial = Path(tempfile.mkdtemp(prefix=".scene-", dir=output))
+    try:
+        make_scene(partial, seed)
+        (partial / "made_by.txt").write_text(stamp, encoding="utf-8")
+        partial.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    say(f"Scene: made from seed {seed} in {time.monotonic() - start:.1f} s.")
+    return folder
+
+
+def run_algorithm(qgis: Any, title: str, algorithm: str, parameters: Mapping[str, Any]) -> Dict[str, str]:
+    """Run an algorithm, show how far it is, and give its results as text by key.
+
+    Raises:
+        DemoError: The algorithm failed; the message holds what QGIS said.
+    """
+    from tests.helpers.qgis_process import Completed, parameter_arguments
+
+    command = qgis.command("run", algorithm, "--", *parameter_arguments(parameters))
+    reader = ProgressReader(title)
+    with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as log:
+        with subprocess.Popen(
+            command,
+            env=qgis.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            encoding="utf-8",
+            errors="replace",
+            bufsize=1,
+        ) as process:
+            for character in iter(lambda: process.stdout.read(1), ""):
+                reader.feed(character)
+        log.seek(0)
+        done = Completed(tuple(command), process.returncode, "\n".join(reader.lines), log.read())
+    if done.rc != 0:
+        said = list(dict.fromkeys(line.replace("ERROR:\t", "") for line in done.errors.splitlines()))
+        raise DemoError(f"{algorithm} failed (exit code {done.rc}).\n" + "\n".join(said or reader.lines))
+    reader.finish()
+    results, messages = split_output(reader.lines)
+    for message in messages:
+        say(f"    {message}")
+    return results
+
+
+def split_output(lines: List[str]) -> Tuple[Dict[str, str], List[str]]:
+    """Results by key, and what the algorithm said between its inputs and its results."""
+    titles = [i for i, line in enumerate(lines) if line.strip() in ("Inputs", "Results")]
+    if not titles or lines[titles[-1]].strip() != "Results":
+        raise DemoError("qgis_process ended well but printed no results:\n" + "\n".join(lines))
+    pairs = [line.split(":\t", 1) for line in lines[titles[-1] :] if ":\t" in line]
+    middle = [line for line in lines[titles[0] : titles[-1]] if ":\t" not in line and not line.startswith("---")]
+    return dict(pairs), [line for line in middle if line.strip() != "Inputs"]
+
+
+def show_parameters(algorithm: str, parameters: Mapping[str, Any]) -> None:
+    """Print what an algorithm is given."""
+    say(f"\n{algorithm}")
+    width = max(len(key) for key in parameters)
+    for key, value in parameters.items():
+        say(f"  {key:<{width}} = {value}")
+
+
+def classify(qgis: Any, scene: Path, output: Path, seed: int) -> Dict[str, str]:
+    """Map the scene by class names."""
+    names = (scene / "classes.txt").read_text(encoding="utf-8").split("\n")
+    parameters = {
+        "INPUT": scene / "scene.dat",
+        "CLASSES": "; ".join(name for name in names if name),
+        "SOURCE": "automatic",
+        "PRESET": "default",
+        "SEED": seed,
+        "OUTPUT": output / "map.tif",
+        "CONFIDENCE": output / "confidence.tif",
+        "REPORT": output / "report.html",
+    }
+    show_parameters("special:classify", parameters)
+    return run_algorithm(qgis, "classifying", "special:classify", parameters)
+
+
+def assess(qgis: Any, scene: Path, output: Path) -> Dict[str, Any]:
+    """Score the map and print how good it is; gives the figures."""
+    parameters = {
+        "MAP": output / "map.tif",
+        "REFERENCE": scene / "truth.tif",
+        "REPORT": output / "accuracy.html",
+        "TABLE": output / "accuracy.csv",
+    }
+    show_parameters("special:assess", parameters)
+    results = run_algorithm(qgis, "comparing", "special:assess", parameters)
+    figures = {key: float(results[key]) for key in ("OVERALL_ACCURACY", "AVERAGE_ACCURACY", "KAPPA")}
+    return {**figures, "PER_CLASS": json.loads(results["PER_CLASS"])}
+
+
+def show_accuracy(figures: Mapping[str, Any]) -> None:
+    """Print overall and per-class figures."""
+    say("\nAccuracy against the scene's truth")
+    say(f"  overall accuracy {figures['OVERALL_ACCURACY']:.3f}")
+    say(f"  average accuracy {figures['AVERAGE_ACCURACY']:.3f}")
+    say(f"  kappa            {figures['KAPPA']:.3f}")
+    per_class = figures["PER_CLASS"]
+    width = max(len(name) for name in per_class)
+    say(f"\n  {'class':<{width}}  recall  precision   pixels")
+    for name, row in per_class.items():
+        values = [f"{row[key]:.3f}" if row[key] is not None else "–" for key in ("recall", "precision")]
+        say(f"  {name:<{width}}  {values[0]:>6}  {values[1]:>9}  {row['n_reference']:>7}")
+
+
+def draw_picture(qgis: Any, scene: Path, output: Path, figures: Mapping[str, Any]) -> None:
+    """Draw ``demo.png`` with QGIS's renderer, in a process of its own."""
+    caption = f"from class names alone: accuracy {figures['OVERALL_ACCURACY']:.2f}, kappa {figures['KAPPA']:.2f}"
+    command = [QGIS_PYTHON, str(REPOSITORY / "tools" / "demo_picture.py"), str(scene / "scene.dat")]
+    command += [str(scene / "truth.tif"), str(output), str(BUILD), caption]
+    (output / "demo.png").unlink(missing_ok=True)
+    done = subprocess.run(command, env=qgis.environment(), capture_output=True, encoding="utf-8", check=False)
+    if not (output / "demo.png").is_file():
+        raise DemoError(f"The picture could not be drawn.\n{done.stdout}{done.stderr}")
+
+
+def run(output: Path, seed: int) -> None:
+    """The whole demo.
+
+    Raises:
+        DemoError: Something is missing or failed.
+    """
+    from tests.helpers.qgis_process import QgisProcess
+
+    if not (BUILD / "special_qgis" / "metadata.txt").is_file():
+        raise DemoError(f"The plugin is not staged in {BUILD}. Run 'make stage', or 'make demo' for everything.")
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="special-demo-") as profile:
+        try:
+            qgis = QgisProcess(Path(profile), BUILD)
+        except FileNotFoundError as error:
+            raise DemoError(str(error)) from error
+        scene = scene_folder(output, seed)
+        start = time.monotonic()
+        classify(qgis, scene, output, seed)
+        say(f"  took {time.monotonic() - start:.1f} s, QGIS's start included")
+        figures = assess(qgis, scene, output)
+        show_accuracy(figures)
+        draw_picture(qgis, scene, output, figures)
+    say(f"\nResults in {output}")
+    for name in ("demo.png", "map.tif", "confidence.tif", "report.html", "accuracy.html", "scene/scene.dat"):
+        say(f"  {name}")
+
+
+def main() -> int:
+    """Read the command line and run the demo; 1 when it fails."""
+    from demo_scene.scene import DEFAULT_SEED
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "demo-output", help="folder for the results")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"another town (default {DEFAULT_SEED})")
+    arguments = parser.parse_args()
+    try:
+        run(arguments.output.resolve(), arguments.seed)
+    except (DemoError, OSError) as error:
+        sys.stderr.write(f"demo: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    sys.exit(main())
