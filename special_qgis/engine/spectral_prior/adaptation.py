@@ -20,7 +20,7 @@ from .bands import BandPlan, DoubleArray, FloatArray, mean_of_bands
 
 N_COMPONENTS = 7
 BRIGHTNESS_WEIGHT = 0.7
-TEMPERATURE = 5.0  # divides squared distances: neighbouring features are not independent
+TEMPERATURE = 10.0  # divides squared distances: features of neighbouring wavelengths are not independent
 SHRINKAGE = 0.05  # of the mean variance, added to the covariance's diagonal
 PRIOR_FLOOR = 1e-4  # probability that a pixel may win back
 CERTAIN = 0.6  # probability from which a pixel counts for the gate
@@ -182,6 +182,9 @@ def adaptable(probabilities: FloatArray) -> Tuple[int, ...]:
 def fit_adaptation(probabilities: FloatArray, logs: FloatArray, n_rounds: int) -> Adaptation:
     """Expectation-maximisation on a sample.
 
+    A pixel counts for a class as far as both the current round and the rules give it to that class. Without the rules
+    in that product, a class drifts from what its name means to whatever cluster is near.
+
     Args:
         probabilities: (classes, n) float32, the rules', sum 1.
         logs: (anchors + 1, n) float32.
@@ -197,7 +200,7 @@ def fit_adaptation(probabilities: FloatArray, logs: FloatArray, n_rounds: int) -
     whitening = np.eye(len(features))
     current = probabilities
     for _ in range(n_rounds if len(adapted) > 1 else 0):
-        means, whitening = estimate(features, current[list(adapted)])
+        means, whitening = estimate(features, (current * probabilities)[list(adapted)])
         current = weigh(probabilities, log_likelihoods(features, means, whitening), adapted)
     return Adaptation(
         (whitening @ projection.matrix).astype(np.float32),
@@ -207,17 +210,17 @@ def fit_adaptation(probabilities: FloatArray, logs: FloatArray, n_rounds: int) -
     )
 
 
-def estimate(features: DoubleArray, probabilities: FloatArray) -> Tuple[DoubleArray, DoubleArray]:
-    """Class means and the whitening of one shared covariance, pixels weighted by their squared probability.
+def estimate(features: DoubleArray, shares: FloatArray) -> Tuple[DoubleArray, DoubleArray]:
+    """Class means and the whitening of one shared covariance, the mean of the classes' own.
 
     Args:
         features: (features, n) float64.
-        probabilities: (adapted, n) float32.
+        shares: (adapted, n) float32, >= 0, how much each pixel counts for each class.
 
     Returns:
         (adapted, features) float64 means; (features, features) float64 whitening matrix.
     """
-    weights = probabilities.astype(np.float64) ** 2
+    weights = shares.astype(np.float64)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     means = weights @ features.T
     dimension = len(features)

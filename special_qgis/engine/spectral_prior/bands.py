@@ -130,7 +130,8 @@ def _bands_on_grid(axis: SpectralAxis, usable: IndexArray) -> IndexArray:
     inside = usable[(nm >= BRIGHTNESS_NM[0]) & (nm <= BRIGHTNESS_NM[1])]
     grid = np.arange(BRIGHTNESS_NM[0], BRIGHTNESS_NM[1] + 1.0, BRIGHTNESS_STEP_NM)
     nearest = np.abs(np.asarray(axis.centres_nm)[inside][None, :] - grid[:, None]).argmin(axis=1)
-    return inside[np.unique(nearest)]
+    chosen: IndexArray = inside[np.unique(nearest)]
+    return chosen
 
 
 def _distinct(bands: Iterable[IndexArray]) -> List[IndexArray]:

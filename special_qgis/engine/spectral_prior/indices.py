@@ -35,7 +35,7 @@ NORMALISED_DIFFERENCES: Mapping[str, Tuple[int, int]] = {
 
 
 def compute_indices(values: FloatArray, plan: BandPlan) -> Dict[str, FloatArray]:
-    """Normalised differences, cellulose absorption and mean brightness.
+    """Normalised differences, cellulose absorption, near-infrared and green light, and mean brightness.
 
     Args:
         values: (k, n) float32, >= 0, gain-corrected values of ``plan.needed``.
@@ -52,6 +52,9 @@ def compute_indices(values: FloatArray, plan: BandPlan) -> Dict[str, FloatArray]
     }
     if {2030, 2100, 2210} <= set(at):
         found["cai"] = _cellulose_absorption(at[2030], at[2100], at[2210])
+    found["nir"] = at[850]
+    if 555 in at:
+        found["green"] = at[555]
     found["brightness"] = mean_of_bands(values, plan.brightness)
     return found
 

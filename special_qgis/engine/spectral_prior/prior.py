@@ -21,7 +21,7 @@ from .adaptation import Adaptation, fit_adaptation, log_values, normalise
 from .bands import BandPlan, FloatArray, IndexArray, plan_bands
 from .indices import compute_indices
 from .interpretation import Interpretation, interpret
-from .quantity import Correction, fit_correction, radiance_signs
+from .quantity import Correction, choose_quantity, fit_correction
 from .rules import RuleContext, class_likelihood, group_evidence, shadow_threshold
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class SpectralPrior:
             axis: The scene's bands.
             classes: Classes as typed.
             config: Options.
-            quantity: "reflectance", "radiance" or "unknown".
+            quantity: "reflectance", "radiance" or "unknown", as the user or the file says.
             seed: Kept for provenance.
             progress: Told how far the fit is.
 
@@ -102,9 +102,10 @@ class SpectralPrior:
         if not len(sample.spectra):
             raise InputError("The scene has no valid pixel.", "Check its no-data value and the area of interest.")
         interpretation = interpret(classes)
-        warnings = [*interpretation.warnings, *_quantity_warnings(sample.spectra, axis, quantity)]
-        plan = plan_bands(axis, drop_absorption=quantity == "radiance")
-        correction = fit_correction(sample.spectra, axis, quantity)
+        choice = choose_quantity(sample.spectra, axis, quantity)
+        plan = plan_bands(axis, drop_absorption=choice.quantity == "radiance")
+        correction = fit_correction(sample.spectra, axis, choice.quantity)
+        warnings = [*interpretation.warnings, *filter(None, [choice.warning])]
         progress.report(0.2, "Spectral prior: scene statistics")
         statistics = fit_statistics(sample.spectra, plan, correction)
         prior = cls(interpretation, plan, statistics, None, config, warnings)
@@ -255,15 +256,3 @@ def padded_chunk(flat: FloatArray, start: int, stop: int) -> FloatArray:
     chunk = np.zeros((flat.shape[0], CHUNK_PX), dtype=np.float32)
     chunk[:, : stop - start] = flat[:, start:stop]
     return chunk
-
-
-def _quantity_warnings(spectra: FloatArray, axis: SpectralAxis, quantity: str) -> List[str]:
-    if quantity == "radiance":
-        return []
-    signs = radiance_signs(spectra, axis)
-    if not signs:
-        return []
-    return [
-        f"The scene's values look like radiance ({', '.join(signs)}), but were taken as reflectance. "
-        "Set the quantity to radiance if they are."
-    ]

@@ -2,7 +2,8 @@
 """Reflectance or radiance: tells what a scene's values look like, and turns both into something like reflectance.
 
 Takes a sample of spectra and the wavelengths, gives a ``Correction``: per band an offset and a factor after which
-bright pixels are near 0.55 in any scene, whatever its units.
+bright pixels are near 0.55 in any scene, whatever its units. What the user or the file says holds; where neither says
+anything, deep absorption bands of the atmosphere decide, and the user is told.
 
 Source: Planck's law for the solar spectrum at 5800 K; dark-object subtraction (Chavez 1988); the oxygen A band at
 760 nm and the water-vapour band at 940 nm are deep in radiance and nearly absent in reflectance.
@@ -11,10 +12,9 @@ Source: Planck's law for the solar spectrum at 5800 K; dark-object subtraction (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, List
+from typing import TYPE_CHECKING, List
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .bands import DoubleArray, FloatArray, IndexArray, usable_bands
 
@@ -26,6 +26,9 @@ DARK_QUANTILE, DARK_SHARE = 0.001, 0.95  # path radiance is taken as this share 
 SUN_K = 5800.0
 LARGEST_VALUE = np.float32(1e4)  # after the correction; beyond it sums of float32 lose their meaning
 _DEPTH = 0.12  # of absorption bands and of the ratio of SWIR to green, from which values look like radiance
+_DEEP_SHARE = 0.8  # of pixels in which an absorption band must be deep
+_WATER_RATIO = 0.3  # 865 over 560 nm, from which a pixel is no water surface
+_LEAST_PX = 50  # that a sign is read from
 _STATISTICS_PX = 20_000  # pixels are plenty for a percentile
 
 
@@ -101,8 +104,41 @@ def planck(nm: DoubleArray, kelvin: float = SUN_K) -> DoubleArray:
     return np.asarray(wanted / reference)
 
 
-def radiance_signs(spectra: FloatArray, axis: SpectralAxis) -> List[str]:
-    """Reasons to believe that values are radiance; empty where they look like reflectance.
+@dataclass(frozen=True)
+class QuantityChoice:
+    """How a scene's values are treated, and what to tell the user about it."""
+
+    quantity: str  # "reflectance" or "radiance"
+    warning: str  # empty when there is nothing to tell
+
+
+def choose_quantity(spectra: FloatArray, axis: SpectralAxis, stated: str) -> QuantityChoice:
+    """Decide how to treat a scene's values.
+
+    Args:
+        spectra: (n, bands) float32, raw values of valid pixels.
+        axis: The scene's bands.
+        stated: "reflectance" or "radiance" as the user or the file says; anything else where neither does.
+    """
+    if stated == "radiance":
+        return QuantityChoice("radiance", "")
+    absorption = absorption_signs(spectra, axis)
+    signs = absorption + swir_signs(spectra, axis)
+    looks = f"The scene's values look like radiance ({', '.join(signs)})"
+    if absorption and stated != "reflectance":
+        return QuantityChoice(
+            "radiance",
+            f"{looks} and were corrected roughly for the sun and the atmosphere. Set the quantity to reflectance if "
+            "they are reflectance; accuracy is better with atmospherically corrected scenes.",
+        )
+    advice = f"{looks}, but were taken as reflectance. Set the quantity to radiance if they are radiance."
+    return QuantityChoice("reflectance", advice if signs else "")
+
+
+def absorption_signs(spectra: FloatArray, axis: SpectralAxis) -> List[str]:
+    """Deep bands of the atmosphere's water vapour and oxygen, which reflectance does not have.
+
+    Water surfaces are left out at 942 nm: they are dark there in reflectance, too.
 
     Args:
         spectra: (n, bands) float32, raw values of valid pixels.
@@ -112,20 +148,36 @@ def radiance_signs(spectra: FloatArray, axis: SpectralAxis) -> List[str]:
         Phrases for a warning.
     """
     at = _Samples(thin(spectra), axis)
-    tests: Dict[str, NDArray[np.bool_]] = {}
-    if at.covers(942) and at.covers(865):
+    signs = []
+    if at.covers(942) and at.covers(865) and at.covers(560):
         shoulder = 0.56 * at[865] + 0.44 * at[1035] if at.covers(1035) else at[865]
-        tests["a deep water-vapour band at 942 nm"] = _depth(at[942], shoulder) > _DEPTH
+        is_land = at[865] > _WATER_RATIO * at[560]
+        if is_land.sum() >= _LEAST_PX and _is_deep(at[942][is_land], shoulder[is_land]):
+            signs.append("a deep water-vapour band at 942 nm")
     if axis.median_spacing_nm < 12.0 and all(at.covers(nm, 6.0) for nm in (748, 761, 765, 778)):
-        floor = np.minimum(at[761], at[765])
-        tests["a deep oxygen band at 761 nm"] = _depth(floor, 0.5 * (at[748] + at[778])) > _DEPTH
-    signs = [words for words, deep in tests.items() if deep.mean() > 0.8]
-    if at.covers(2200) and at.covers(560):
-        brightness = at.values.mean(axis=1)
-        bright = brightness >= np.quantile(brightness, 0.75)
-        if np.median(at[2200][bright] / np.maximum(at[560][bright], 1e-30)) < _DEPTH:
-            signs.append("values at 2200 nm far below those at 560 nm")
+        is_deep = _is_deep(np.minimum(at[761], at[765]), 0.5 * (at[748] + at[778]))
+        if is_deep:
+            signs.append("a deep oxygen band at 761 nm")
     return signs
+
+
+def swir_signs(spectra: FloatArray, axis: SpectralAxis) -> List[str]:
+    """Bright pixels that are very dark in the short-wave infrared, as sunlight is; snow and water are so, too.
+
+    Args:
+        spectra: (n, bands) float32, raw values of valid pixels.
+        axis: The scene's bands.
+
+    Returns:
+        Phrases for a warning.
+    """
+    at = _Samples(thin(spectra), axis)
+    if not (at.covers(2200) and at.covers(560)):
+        return []
+    brightness = at.values.mean(axis=1)
+    bright = brightness >= np.quantile(brightness, 0.75)
+    ratio = np.median(at[2200][bright] / np.maximum(at[560][bright], 1e-30))
+    return ["values at 2200 nm far below those at 560 nm"] if ratio < _DEPTH else []
 
 
 class _Samples:
@@ -142,8 +194,10 @@ class _Samples:
         return np.asarray(self.values[:, self._axis.nearest(nm)])
 
 
-def _depth(floor: DoubleArray, shoulder: DoubleArray) -> DoubleArray:
-    return np.asarray(1.0 - floor / np.maximum(shoulder, 1e-30))
+def _is_deep(floor: DoubleArray, shoulder: DoubleArray) -> bool:
+    """Whether an absorption band is deep in nearly all pixels."""
+    depth = 1.0 - floor / np.maximum(shoulder, 1e-30)
+    return bool(np.mean(depth > _DEPTH) > _DEEP_SHARE)
 
 
 def thin(spectra: FloatArray) -> DoubleArray:

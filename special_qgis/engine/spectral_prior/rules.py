@@ -44,7 +44,8 @@ def below(index: str, centre: float, width: float, weight: float = 1.0) -> Thres
     return Threshold(index, centre, width, -1, weight)
 
 
-_VEGETATION = (above("ndvi", 0.38, 0.05),)
+# green leaves are bright in the near infrared, also against blue; water in shadow has their NDVI but not their light
+_VEGETATION = (above("ndvi", 0.38, 0.05), above("nb", 0.30, 0.06), above("nir", 0.07, 0.015))
 
 # spectral_prior.md, step 4; groups of green vegetation and shadow get a term of their own in ``_SPECIAL``
 RULES: Mapping[str, Tuple[Threshold, ...]] = {
@@ -208,22 +209,36 @@ def log_sigmoid(z: FloatArray, clip: float) -> FloatArray:
     return z
 
 
-def _canopy_score(indices: Mapping[str, FloatArray]) -> FloatArray:
-    """Positive for tree canopies, negative for low vegetation: greener, darker, wetter than grass."""
+def _lushness(indices: Mapping[str, FloatArray], most: float) -> FloatArray:
+    """How green and moist a pixel is, in soft steps around that of mixed vegetation, each step at most ``most``."""
     score: FloatArray = (indices["ndvi"] - np.float32(0.62)) / np.float32(0.12)
-    score -= (indices["rank"] - np.float32(0.6)) * np.float32(0.5 / 0.35)
+    np.minimum(score, np.float32(most), out=score)
     if "ndbi" in indices:
-        score -= (indices["ndbi"] + np.float32(0.20)) / np.float32(0.08)
+        score -= np.maximum((indices["ndbi"] + np.float32(0.20)) / np.float32(0.08), np.float32(-most))
+    return score
+
+
+def _brightness_step(indices: Mapping[str, FloatArray]) -> FloatArray:
+    return (indices["rank"] - np.float32(0.6)) * np.float32(0.5 / 0.35)
+
+
+def _canopy_score(indices: Mapping[str, FloatArray]) -> FloatArray:
+    """Positive for tree canopies, negative for low vegetation.
+
+    Canopies are greener and moister, but a watered lawn is as lush as they are, so lushness saturates; what parts the
+    two is the shadow inside a canopy, which makes it dark, most of all in the green.
+    """
+    score = _lushness(indices, 0.7) - _brightness_step(indices)
+    if "green" in indices:
+        score -= np.log((indices["green"] + np.float32(0.01)) / np.float32(0.09)) / np.float32(0.2)
     return score
 
 
 def _tree_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
-    score = _canopy_score(indices)
     if context.has_low_vegetation:
-        score /= np.float32(0.7)
-    else:
-        score += np.float32(1.2)
-    return log_sigmoid(score, CANOPY_CLIP)
+        return log_sigmoid(_canopy_score(indices) / np.float32(0.7), CANOPY_CLIP)
+    # nothing low competes, so that only dry and bare ground is kept apart
+    return log_sigmoid(_lushness(indices, math.inf) - _brightness_step(indices) + np.float32(1.2), CANOPY_CLIP)
 
 
 def _low_vegetation_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
