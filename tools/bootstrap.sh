@@ -42,14 +42,18 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
 fi
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
 apt() {
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1
 }
 
-echo "bootstrap: installing$missing" >&2
+echo "bootstrap: installing$missing (a minute or two)" >&2
 apt update || echo "bootstrap: some package lists could not be refreshed; trying with those at hand" >&2
 # shellcheck disable=SC2086 # words are wanted
 if ! apt install --no-install-recommends $missing; then
+    tail -n 20 "$log" >&2
     echo "bootstrap: apt-get could not install$missing. The lines above say why; mend that and run this again." >&2
     exit 1
 fi
