@@ -278,7 +278,10 @@ def _run_moves(moves: Sequence[_Move], backups: Dict[Path, Path]) -> None:
     done: List[Tuple[_Move, Optional[Path]]] = []
     target = Path()
     try:
-        kept = [_keep(move.target, backups[move.target.parent], number) for number, move in enumerate(moves)]
+        kept = []
+        for number, move in enumerate(moves):
+            target = move.target
+            kept.append(_keep(target, backups[target.parent], number))
         for move, backup in zip(moves, kept):
             target = move.target
             done.append((move, backup))
