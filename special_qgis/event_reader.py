@@ -19,7 +19,8 @@ MAX_LINE_BYTES = 8 * 2**20  # far above any event; a longer line is garbage and 
 _MAX_GARBAGE_BYTES = 2**20  # of garbage that is copied to the log
 _GARBAGE_LINE_BYTES = 500  # of one line of garbage
 _GRACE_S = 1.0  # from a worker's exit to its last words, which may still be in the pipe
-_LOG_END_BYTES = 4096  # read from the end of the log
+_LOG_END_BYTES = 65536  # read from the end of the log
+_LOG_LINE_CHARS = 300  # of a line of the log that is shown
 _LOG_END_LINES = 3  # shown to the user
 
 
@@ -83,12 +84,12 @@ class EventReader:
         return Event("end") if time.monotonic() - self._exited_at > _GRACE_S else None
 
     def log_end(self) -> str:
-        """The last lines of the log, in one."""
+        """The last lines of the log, in one; of a crash the lines that name it and its place."""
         size = self._log.stat().st_size
         with self._log.open("rb") as stream:
             stream.seek(max(0, size - _LOG_END_BYTES))
-            lines = stream.read().decode("utf-8", errors="replace").splitlines()
-        return " | ".join([line.strip() for line in lines if line.strip()][-_LOG_END_LINES:])
+            text = stream.read().decode("utf-8", errors="replace")
+        return pick_last_words(text)
 
     def close(self) -> None:
         """Let go of the pipe once the worker is gone."""
@@ -117,6 +118,20 @@ class EventReader:
         self._garbage_left -= len(text)
         with self._log.open("ab") as log:
             log.write(b"[not an event] " + text + b"\n")
+
+
+def pick_last_words(text: str) -> str:
+    """The lines of a log that say most about a process's end, in one.
+
+    Args:
+        text: End of what it wrote to standard error.
+    """
+    lines = [line.strip()[:_LOG_LINE_CHARS] for line in text.splitlines() if line.strip()]
+    crashes = [index for index, line in enumerate(lines) if line.startswith("Fatal Python error")]
+    if crashes:  # Python's fault handler: the stack begins with the innermost frame
+        frames = [line for line in lines[crashes[-1] :] if line.startswith("File ")]
+        return " | ".join([lines[crashes[-1]], *frames[:1]])
+    return " | ".join(lines[-_LOG_END_LINES:])
 
 
 def parse_event(line: bytes) -> Optional[Event]:

@@ -206,7 +206,7 @@ def _build(partial: Path, options: RuntimeOptions, feedback: Progress) -> Dict[s
     """Make the environment under its temporary name, fill it and try it out; gives what to remember of it."""
     base = light_interpreter()
     feedback.report(0.0, "Looking at QGIS's own Python")
-    numpy_version = _require_modules(base, LIGHT_MODULES, feedback)["numpy"]
+    numpy_version = _require_modules(base, LIGHT_MODULES, SubProgress(feedback, 0.0, 0.01))["numpy"]
     log = partial.parent / _LOG_NAME
     log.write_text(f"Runtime {partial.name}, {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC\n", encoding="utf-8")
     environment = pip_environment(os.environ, sys.platform, options.proxy)

@@ -157,6 +157,7 @@ class _Conversation:
         self._process = process
         self._feedback = feedback
         self._patience = patience
+        self._doing = ""  # what it said last
         self._commands = _CommandWriter(process)
         self._events = EventReader(process, log)
 
@@ -194,6 +195,8 @@ class _Conversation:
                 )
 
     def _pass_on(self, event: Event) -> None:
+        if event.name in ("progress", "info"):
+            self._doing = event.text.rstrip(".") or self._doing
         if event.name == "progress":
             self._feedback.report(event.fraction, event.text)
         elif event.name == "info":
@@ -240,7 +243,9 @@ class _Conversation:
             return WorkerFailed("The worker closed its output without a result.", "Run it again.", "crash")
         log_end = self._events.log_end()
         kind, message, hint = diagnose(exit_code, log_end)
-        return WorkerFailed(f"{message} Its last words: {log_end}" if log_end else message, hint, kind)
+        doing = f" It was busy with: {self._doing}." if self._doing else ""
+        last_words = f" Its last words: {log_end}" if log_end else ""
+        return WorkerFailed(message + doing + last_words, hint, kind)
 
     def _await_exit(self) -> Optional[int]:
         """Exit code once the worker is gone; None when it stays, or the user does not want to wait."""

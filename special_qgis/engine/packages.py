@@ -31,7 +31,8 @@ def check_runtime(config: RuntimeCheckConfig, progress: Progress) -> Dict[str, A
     problems: Dict[str, str] = {}
     for index, name in enumerate(config.modules):
         check_cancelled(progress)
-        progress.report(index / len(config.modules), f"Importing {name}")
+        progress.report(index / len(config.modules))
+        progress.info(f"Importing {name}")
         try:
             modules[name] = importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - a foreign package may raise anything, and that is the finding
