@@ -28,7 +28,7 @@ RGB_NM = (655.0, 553.0, 451.0)
 STRETCH = (0.005, 0.99)  # quantiles of the three channels together, for the eye only
 GAMMA = 1.5
 PANEL_PX = 800
-GAP_PX, MARGIN_PX, TITLE_PX, LEGEND_PX = 36, 40, 84, 92
+GAP_PX, MARGIN_PX, TITLE_PX, LEGEND_PX = 36, 40, 88, 92
 INK, SOFT_INK, PAPER, NO_DATA = QColor("#1d2733"), QColor("#5b6673"), QColor("#ffffff"), QColor("#eceff2")
 
 
@@ -120,19 +120,19 @@ def classes_of(layer: QgsRasterLayer) -> List[Tuple[str, QColor]]:
 def compose(panels: Sequence[Panel], legend: Sequence[Tuple[str, QColor]]) -> QImage:
     """Two rows of two panels with titles, and the legend below."""
     width = 2 * MARGIN_PX + 2 * PANEL_PX + GAP_PX
-    height = MARGIN_PX // 2 + 2 * (TITLE_PX + PANEL_PX) + LEGEND_PX + MARGIN_PX // 2
+    height = MARGIN_PX + 2 * (TITLE_PX + PANEL_PX) + GAP_PX + LEGEND_PX
     sheet = QImage(width, height, QImage.Format_RGB32)
     sheet.fill(PAPER)
     painter = QPainter(sheet)
     painter.setRenderHints(QPainter.Antialiasing | QPainter.TextAntialiasing)
     for i, panel in enumerate(panels):
         x = MARGIN_PX + (i % 2) * (PANEL_PX + GAP_PX)
-        y = MARGIN_PX // 2 + (i // 2) * (TITLE_PX + PANEL_PX)
+        y = MARGIN_PX // 2 + (i // 2) * (TITLE_PX + PANEL_PX + GAP_PX)
         _draw_panel(painter, panel, x, y)
     _draw_scale_bar(painter, panels[0].layer, MARGIN_PX, MARGIN_PX // 2 + TITLE_PX)
     _draw_legend(painter, legend, MARGIN_PX, height - LEGEND_PX - MARGIN_PX // 4)
     ramp_x = MARGIN_PX + PANEL_PX + GAP_PX
-    _draw_ramp(painter, panels[-1].layer, ramp_x + PANEL_PX - 300, MARGIN_PX // 2 + TITLE_PX + PANEL_PX)
+    _draw_ramp(painter, panels[-1].layer, ramp_x + PANEL_PX - 300, MARGIN_PX // 2 + TITLE_PX + PANEL_PX + GAP_PX)
     painter.end()
     return sheet
 

@@ -58,24 +58,24 @@ class ProgressReader:
         self._line += character
         if self._n_ticks < len(TICKS) and self._line == TICKS[self._n_ticks]:
             self._n_ticks += 1
+            self._show(self._line)
             self._line = ""
-            self._show()
 
     def finish(self) -> None:
         """Draw the full bar and end its line."""
         self._n_ticks = len(TICKS)
-        self._show()
+        self._show("")
         say()
 
-    def _show(self) -> None:
+    def _show(self, token: str) -> None:
         fraction = min(1.0, self._n_ticks / (len(TICKS) - 1))
         if self._is_terminal:
             n_full = round(BAR_WIDTH * fraction)
             bar = "█" * n_full + "░" * (BAR_WIDTH - n_full)
             sys.stdout.write(f"\r  {self.title} {bar} {100 * fraction:3.0f} %")
-        elif self._n_ticks % 4 == 1:
-            start = f"  {self.title} " if self._n_ticks == 1 else ""
-            sys.stdout.write(f"{start}{100 * fraction:.0f} % ")
+        elif token.isdigit():
+            start = f"  {self.title} " if token == "0" else ""
+            sys.stdout.write(f"{start}{token} % ")
         sys.stdout.flush()
 
 
@@ -165,10 +165,9 @@ def show_parameters(algorithm: str, parameters: Mapping[str, Any]) -> None:
 
 def classify(qgis: Any, scene: Path, output: Path, seed: int) -> Dict[str, str]:
     """Map the scene by class names."""
-    names = (scene / "classes.txt").read_text(encoding="utf-8").split("\n")
     parameters = {
         "INPUT": scene / "scene.dat",
-        "CLASSES": "; ".join(name for name in names if name),
+        "CLASSES": "; ".join(class_names(scene)),
         "SOURCE": "automatic",
         "PRESET": "default",
         "SEED": seed,
@@ -194,7 +193,12 @@ def assess(qgis: Any, scene: Path, output: Path) -> Dict[str, Any]:
     return {**figures, "PER_CLASS": json.loads(results["PER_CLASS"])}
 
 
-def show_accuracy(figures: Mapping[str, Any]) -> None:
+def class_names(scene: Path) -> List[str]:
+    """The class names as an analyst would type them, in the order of the truth's ids."""
+    return [name for name in (scene / "classes.txt").read_text(encoding="utf-8").split("\n") if name]
+
+
+def show_accuracy(figures: Mapping[str, Any], names: List[str]) -> None:
     """Print overall and per-class figures."""
     say("\nAccuracy against the scene's truth")
     say(f"  overall accuracy {figures['OVERALL_ACCURACY']:.3f}")
@@ -203,7 +207,8 @@ def show_accuracy(figures: Mapping[str, Any]) -> None:
     per_class = figures["PER_CLASS"]
     width = max(len(name) for name in per_class)
     say(f"\n  {'class':<{width}}  recall  precision   pixels")
-    for name, row in per_class.items():
+    for name in sorted(per_class, key=lambda name: names.index(name) if name in names else len(names)):
+        row = per_class[name]
         values = [f"{row[key]:.3f}" if row[key] is not None else "–" for key in ("recall", "precision")]
         say(f"  {name:<{width}}  {values[0]:>6}  {values[1]:>9}  {row['n_reference']:>7}")
 
@@ -240,7 +245,7 @@ def run(output: Path, seed: int) -> None:
         classify(qgis, scene, output, seed)
         say(f"  took {time.monotonic() - start:.1f} s, QGIS's start included")
         figures = assess(qgis, scene, output)
-        show_accuracy(figures)
+        show_accuracy(figures, class_names(scene))
         draw_picture(qgis, scene, output, figures)
     say(f"\nResults in {output}")
     for name in ("demo.png", "map.tif", "confidence.tif", "report.html", "accuracy.html", "scene/scene.dat"):
