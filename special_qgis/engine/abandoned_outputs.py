@@ -18,6 +18,7 @@ from .partial_outputs import PREFIX
 
 _NAME = re.compile(re.escape(PREFIX) + r"(\d+)-[0-9a-f]{8}")
 _SIGNATURE = "owner"  # file in the folder with the computer's name
+_ACCESS_DENIED = 5  # Windows: the process exists but may not be examined
 _STILL_ACTIVE = 259  # Windows: exit code of a process that runs
 _QUERY_LIMITED_INFORMATION = 0x1000  # Windows: right to ask for the exit code
 
@@ -67,7 +68,8 @@ def _is_running_on_windows(pid: int) -> bool:  # pragma: no cover
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined, unused-ignore]
     handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
     if not handle:
-        return bool(ctypes.get_last_error() == 5)  # type: ignore[attr-defined, unused-ignore] # access denied: it exists
+        denied = ctypes.get_last_error() == _ACCESS_DENIED  # type: ignore[attr-defined, unused-ignore]
+        return bool(denied)  # then it exists
     code = ctypes.c_ulong()
     known = kernel.GetExitCodeProcess(handle, ctypes.byref(code))
     kernel.CloseHandle(handle)

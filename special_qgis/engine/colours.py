@@ -92,7 +92,7 @@ def perceived_lab(colours: Sequence[str]) -> FloatArray:
     Returns:
         (visions, n, 3) float64, CIE L*a*b* for each of ``VISIONS`` in order.
     """
-    rgb = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], dtype=np.float64).reshape(-1, 3) / 255
+    rgb = np.array([list(bytes.fromhex(colour[1:])) for colour in colours], dtype=np.float64).reshape(-1, 3) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return np.stack([_lab_of_linear(np.clip(linear @ matrix.T, 0.0, 1.0)) for matrix in VISIONS.values()])
 
@@ -209,7 +209,7 @@ def _tones(colours: Sequence[str]) -> List[str]:
 
 def _mix(colour: str, part: float) -> str:
     end = 255 if part > 0 else 0
-    channels = [round(int(colour[i : i + 2], 16) * (1 - abs(part)) + end * abs(part)) for i in (1, 3, 5)]
+    channels = [round(channel * (1 - abs(part)) + end * abs(part)) for channel in bytes.fromhex(colour[1:])]
     return "#{:02x}{:02x}{:02x}".format(*channels)
 
 
@@ -226,7 +226,8 @@ def _expected_colours(class_words: Sequence[str], meanings: Sequence[_Meaning]) 
         tokens = _tokens(text)
         for length in range(len(tokens), 0, -1):  # the longest phrase wins, and of two the later: "grass roof"
             for start in range(len(tokens) - length, -1, -1):
-                meaning = phrases.get(" ".join(tokens[start : start + length]))
+                end = start + length
+                meaning = phrases.get(" ".join(tokens[start:end]))
                 if meaning:
                     return meaning.colours
     return ()

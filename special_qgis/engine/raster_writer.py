@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import traceback
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -151,17 +152,35 @@ class RasterWriter:
                 default = "MODE" if self._dtype.kind in "iu" else "AVERAGE"
                 self._dataset.BuildOverviews(resampling or default, factors)
                 self._flush()
-            self._dataset = None  # closes the file
+            self._release()
         with self._errors("read back"):
             verify_raster(self.path, self._shape)
 
     def discard(self) -> None:
         """Close the file whatever state it is in; nobody wants it any more."""
+        if self._dataset is None:
+            return
         gdal.PushErrorHandler("CPLQuietErrorHandler")
         try:
+            self._release()
+        except RuntimeError:  # what cannot be written is not wanted either
             self._dataset = None
         finally:
             gdal.PopErrorHandler()
+
+    def _release(self) -> None:
+        """Close the file, so that every failure reaches the error handler or is raised here."""
+        dataset, self._dataset = self._dataset, None
+        if hasattr(dataset, "Close"):  # GDAL 3.8
+            dataset.Close()
+            return
+        raising = gdal.GetUseExceptions()
+        gdal.DontUseExceptions()  # an exception in the destructor would come up anywhere later
+        try:
+            del dataset
+        finally:
+            if raising:
+                gdal.UseExceptions()
 
     def _flush(self) -> None:
         status = self._dataset.FlushCache()  # None before GDAL 3.7
@@ -182,6 +201,7 @@ class RasterWriter:
             yield
         except (RuntimeError, OSError) as error:
             failures.append(str(error))
+            traceback.clear_frames(error.__traceback__)  # GDAL's own frames would keep the dataset open
         finally:
             gdal.PopErrorHandler()
         if failures:

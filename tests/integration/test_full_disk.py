@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Iterator
 
 import numpy as np
 import pytest
+from osgeo import gdal
 
 from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.errors import RasterWriteError
@@ -18,6 +20,15 @@ from tests.helpers.written_rasters import contents, read_raster, utm_grid, write
 pytest_plugins = ["tests.helpers.tiny_disk"]
 
 CLASSES = parse_classes("water; trees")
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["gdal-returns-errors", "gdal-raises-exceptions"])
+def gdal_exceptions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both ways in which GDAL tells of errors; which one is on depends on who else uses it in the process."""
+    before = gdal.GetUseExceptions()
+    (gdal.UseExceptions if request.param else gdal.DontUseExceptions)()
+    yield
+    (gdal.UseExceptions if before else gdal.DontUseExceptions)()
 
 
 def noise(n_bands: int, side_px: int, dtype: str) -> np.ndarray:

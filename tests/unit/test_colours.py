@@ -41,7 +41,8 @@ def colours_of(text: str) -> list[str]:
 
 
 def linear_rgb(colours: list[str]) -> np.ndarray:
-    rgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours])
+    rgb = np.array([list(bytes.fromhex(c[1:])) for c in colours])
+    rgb = rgb / 255
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
