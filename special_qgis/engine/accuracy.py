@@ -22,7 +22,7 @@ from .class_matching import ClassMatch, match_classes
 from .class_raster import Values, open_class_raster, read_classes
 from .config import AssessConfig
 from .confusion import Confusion, classified_accuracy, overall_accuracy
-from .errors import InputError
+from .errors import ConfigError, InputError
 from .legend import Legend, read_legend
 from .outputs import OutputSet
 from .progress import NullProgress, Progress, check_cancelled
@@ -119,13 +119,23 @@ def assess(config: AssessConfig, progress: Optional[Progress] = None) -> Dict[st
 
 
 def _files(config: AssessConfig) -> Dict[str, Callable[[Assessment], str]]:
-    """What is to be written, and how: the report, its JSON beside it, the table."""
-    files: Dict[str, Callable[[Assessment], str]] = {}
+    """What is to be written, and how: the report, its JSON beside it, the table.
+
+    Raises:
+        ConfigError: Two of them would be the same file.
+    """
+    wanted: List[Tuple[str, Callable[[Assessment], str]]] = []
     if config.report:
-        files[config.report] = render_html
-        files[str(Path(config.report).with_suffix(".json"))] = render_json
+        wanted += [(config.report, render_html), (str(Path(config.report).with_suffix(".json")), render_json)]
     if config.table:
-        files[config.table] = render_csv
+        wanted.append((config.table, render_csv))
+    files = dict(wanted)
+    if len(files) < len(wanted):
+        raise ConfigError(
+            f"report {config.report} and table {config.table} must be different files, and the report none with the "
+            "ending .json, which its figures take.",
+            "End the report with .html and the table with .csv.",
+        )
     return files
 
 

@@ -15,6 +15,8 @@ from typing import Any, Dict, Mapping, Optional
 
 from osgeo import gdal
 
+from .raster import is_plain_path
+
 _ENTRY = re.compile(r"<paletteEntry\b([^>]*?)/?>")
 _ATTRIBUTE = re.compile(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _NAME_COLUMNS = ("name", "class", "class_name", "classname", "label", "category", "landcover")
@@ -37,7 +39,8 @@ def read_legend(dataset: gdal.Dataset) -> Legend:
         dataset: An open raster; its first band holds the classes.
     """
     band = dataset.GetRasterBand(1)
-    style = _read_qml(Path(dataset.GetDescription()).with_suffix(".qml"))
+    source = dataset.GetDescription()
+    style = _read_qml(Path(source).with_suffix(".qml")) if source and is_plain_path(source) else Legend({}, {})
     names = _table_names(band) or _category_names(band) or style.names
     return Legend(names, style.colours or _table_colours(band, names))
 

@@ -79,7 +79,7 @@ class VectorReference:
             self.warnings.append(f"{n_skipped} features of the reference are lines or empty and were left out.")
 
     def _transformation(self, layer: ogr.Layer) -> Optional[osr.CoordinateTransformation]:
-        source, target = layer.GetSpatialRef(), self._crs
+        source, target = _known_crs(layer), self._crs
         if source is None or target is None:
             if (source is None) != (target is None):
                 self.warnings.append("Only one of map and reference names its CRS; the other is taken to be the same.")
@@ -97,6 +97,14 @@ class VectorReference:
         gdal.RasterizeLayer(block, [1], self._layer, options=["ATTRIBUTE=value"])
         values: Values = block.ReadAsArray().astype(np.int64)
         return values
+
+
+def _known_crs(layer: ogr.Layer) -> Optional[osr.SpatialReference]:
+    """CRS of a layer; None where it has none, which a GeoPackage says as "Undefined … SRS"."""
+    crs = layer.GetSpatialRef()
+    if crs is None or crs.IsLocal() or str(crs.GetName()).lower().startswith("undefined"):
+        return None
+    return crs
 
 
 def _transformed(geometry: ogr.Geometry, transformation: Optional[osr.CoordinateTransformation]) -> ogr.Geometry:
