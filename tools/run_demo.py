@@ -150,8 +150,9 @@ def split_output(lines: List[str]) -> Tuple[Dict[str, str], List[str]]:
     titles = [i for i, line in enumerate(lines) if line.strip() in ("Inputs", "Results")]
     if not titles or lines[titles[-1]].strip() != "Results":
         raise DemoError("qgis_process ended well but printed no results:\n" + "\n".join(lines))
-    pairs = [line.split(":\t", 1) for line in lines[titles[-1] :] if ":\t" in line]
-    middle = [line for line in lines[titles[0] : titles[-1]] if ":\t" not in line and not line.startswith("---")]
+    first, last = titles[0], titles[-1]
+    pairs = [line.split(":\t", 1) for line in lines[last:] if ":\t" in line]
+    middle = [line for line in lines[first:last] if ":\t" not in line and not line.startswith("---")]
     return dict(pairs), [line for line in middle if line.strip() != "Inputs"]
 
 

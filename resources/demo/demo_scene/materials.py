@@ -125,7 +125,7 @@ def _asphalt(nm: np.ndarray) -> np.ndarray:
     """Trait a: age; trait b: traffic wear.
 
     New asphalt 4-5 % in the blue to about 9 % at 2400 nm with hydrocarbon bands at 1730 and 2310 nm; old asphalt 10 to
-    20 % as stones come bare: Herold and others, IEEE TGRS 42 (2004) 1907, figure 3.
+    20 % as stones come bare: Herold and others, IEEE TGRS 42 (2004) 1907.
     """
     stages = (
         ([(300, 0.040), (600, 0.052), (1000, 0.066), (1700, 0.085), (2600, 0.090)], 0.07),
@@ -143,7 +143,7 @@ def _tile(nm: np.ndarray) -> np.ndarray:
     """Fired clay. Trait a: fresh red to weathered brown; trait b: pale to dark.
 
     Hematite edges at 520 nm and 670 nm, crystal-field band at 870 nm, little hydroxyl left at 1400, 1900 and 2200 nm:
-    Heiden and others, Remote Sensing of Environment 111 (2007) 537; level after Herold and others (2004), figure 3.
+    Heiden and others, Remote Sensing of Environment 111 (2007) 537; level after Herold and others (2004).
     """
     red = [(300, 0.035), (480, 0.050), (540, 0.070), (600, 0.190), (700, 0.270), (850, 0.290), (1300, 0.410)]
     brown = [(300, 0.040), (480, 0.055), (540, 0.075), (600, 0.125), (700, 0.160), (850, 0.175), (1300, 0.255)]

@@ -91,7 +91,7 @@ def leaf(
     Returns:
         Two (n,) float64 in 0..1.
 
-    Source: Jacquemoud and Baret (1990), equations 1-8, after Allen and others (1969) and Stokes (1862).
+    Source: Jacquemoud and Baret (1990), after Allen and others (1969) and Stokes (1862).
     """
     index = 1.52 - 0.00007 * (nm - 400.0)
     pigment = chlorophyll_ug * chlorophyll_absorption(nm) + brown * 0.9 * np.exp(-(nm - 400.0) / 170.0)
@@ -166,8 +166,8 @@ def water_reflectance(
 def sky_fraction(nm: np.ndarray, sun_elevation_deg: float) -> np.ndarray:
     """Share of diffuse skylight in the light on flat ground under a clear sky, 0..1.
 
-    Source: Bird and Riordan, Journal of Climate and Applied Meteorology 25 (1986) 87, equations 2-4, 6 and
-    3-5 to 3-8 (Rayleigh, aerosol of turbidity 0.1 at 500 nm), ground reflection left out.
+    Source: Bird and Riordan, Journal of Climate and Applied Meteorology 25 (1986) 87:
+    Rayleigh, and rural aerosol of turbidity 0.1 at 500 nm and asymmetry 0.65; ground reflection left out.
     """
     um = nm / 1000.0
     cos_zenith = np.sin(np.deg2rad(sun_elevation_deg))
@@ -177,7 +177,10 @@ def sky_fraction(nm: np.ndarray, sun_elevation_deg: float) -> np.ndarray:
     albedo = 0.945 * np.exp(-0.095 * np.log(um / 0.4) ** 2)
     absorbed = np.exp(-(1.0 - albedo) * aerosol_depth * mass)
     scattered = np.exp(-albedo * aerosol_depth * mass)
-    forward = 1.0 - 0.5 * np.exp((-0.1417 - 0.9667 * cos_zenith) * cos_zenith)
+    log_asymmetry = np.log(1.0 - 0.65)
+    a = log_asymmetry * (1.459 + log_asymmetry * (0.1595 + log_asymmetry * 0.4129))
+    b = log_asymmetry * (0.0783 + log_asymmetry * (-0.3824 - log_asymmetry * 0.5874))
+    forward = 1.0 - 0.5 * np.exp((a + b * cos_zenith) * cos_zenith)
     direct = rayleigh * absorbed * scattered
     diffuse = absorbed * (0.5 * (1.0 - rayleigh**0.95) + rayleigh**1.5 * (1.0 - scattered) * forward)
     return diffuse / (direct + diffuse)
