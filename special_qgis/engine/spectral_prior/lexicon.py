@@ -52,8 +52,8 @@ class Lexicon:
     def lookup(self, name: str) -> Optional[GroupWeights]:
         """Material groups of a name.
 
-        Words in brackets count only where nothing outside them is known. Parts joined by "and", "or", a comma or a
-        slash count equally; parts that are not known are left out.
+        Words in brackets tell more about a name that is known outside them, and count alone otherwise. Parts joined
+        by "and", "or", a comma or a slash count equally; parts that are not known are left out.
 
         Args:
             name: Name as typed, in any case, singular or plural.
@@ -61,31 +61,34 @@ class Lexicon:
         Returns:
             Weights that sum to 1, heaviest first; None for a name of which no word is known.
         """
+        # "roof (metal)" is a metal roof
         text = normalise(name)
-        for candidate in (_BRACKETS.sub(" ", text), text):
-            found = [self._lookup_part(words_of(part)) for part in _SEPARATORS.split(candidate)]
-            known = [groups for groups in found if groups is not None]
-            if known:
-                return mean_weights(known)
-        return None
+        outside = _BRACKETS.sub(" ", text)
+        inside = " ".join(bracket[1:-1] for bracket in _BRACKETS.findall(text))
+        found = [self._lookup_part(words_of(part), words_of(inside)) for part in _SEPARATORS.split(outside)]
+        known = [groups for groups in found if groups is not None]
+        if not known and inside:
+            return self.lookup(inside)
+        return mean_weights(known) if known else None
 
     def suggest(self, name: str) -> Optional[str]:
         """The known term most like a name that is not known, for "did you mean"; None where none is near."""
-        near = difflib.get_close_matches(" ".join(words_of(normalise(name))), self.entries, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(normalise(name).strip(), self.entries, n=1, cutoff=0.8)
         return near[0] if near else None
 
-    def _lookup_part(self, words: List[str]) -> Optional[GroupWeights]:
+    def _lookup_part(self, words: List[str], modifiers: List[str]) -> Optional[GroupWeights]:
         for head in _heads_first(words):
             found = self._last_term(head)
             if found is not None:
                 term, start = found
-                return dict(self._material_of(term, head[:start]))
+                return dict(self._material_of(term, modifiers + head[:start]))
         return None
 
     def _last_term(self, words: List[str]) -> Optional[Tuple[str, int]]:
         """The known term that ends last, the longest of those, and the index of its first word."""
+        longest = self.longest_phrase
         for stop in range(len(words), 0, -1):
-            for start in range(max(0, stop - self.longest_phrase), stop):
+            for start in range(max(0, stop - longest), stop):
                 term = " ".join(words[start:stop])
                 if term in self.entries:
                     return term, start
@@ -99,8 +102,8 @@ class Lexicon:
         found = self._last_term(before)
         if found is not None and self.entries[found[0]].role == "material":
             return self.entries[found[0]].groups
-        colours = [word for word in before if word in self.colours] if entry.takes_colours else []
-        return self.colours[colours[-1]] if colours else entry.groups
+        colours = [word for last, word in zip(["", *before], before) if word in self.colours and last != "non"]
+        return self.colours[colours[-1]] if colours and entry.takes_colours else entry.groups
 
 
 def load_lexicon() -> Lexicon:

@@ -183,7 +183,7 @@ def swir_signs(spectra: FloatArray, axis: SpectralAxis) -> List[str]:
 class _Samples:
     """Values of a sample at a wavelength, from the nearest band."""
 
-    def __init__(self, values: DoubleArray, axis: SpectralAxis) -> None:
+    def __init__(self, values: FloatArray, axis: SpectralAxis) -> None:
         self.values = values
         self._axis = axis
 
@@ -191,7 +191,7 @@ class _Samples:
         return self._axis.covers(nm, tolerance_nm)
 
     def __getitem__(self, nm: float) -> DoubleArray:
-        return np.asarray(self.values[:, self._axis.nearest(nm)])
+        return self.values[:, self._axis.nearest(nm)].astype(np.float64)
 
 
 def _is_deep(floor: DoubleArray, shoulder: DoubleArray) -> bool:
@@ -200,11 +200,11 @@ def _is_deep(floor: DoubleArray, shoulder: DoubleArray) -> bool:
     return bool(np.mean(depth > _DEPTH) > _DEEP_SHARE)
 
 
-def thin(spectra: FloatArray) -> DoubleArray:
-    """Every n-th pixel, so that about 20 000 are left, as float64.
+def thin(spectra: FloatArray) -> FloatArray:
+    """Every n-th pixel, so that about 20 000 are left; a view.
 
     Args:
         spectra: (n, bands) float32.
     """
     step = max(1, len(spectra) // _STATISTICS_PX)
-    return np.asarray(spectra[::step], dtype=np.float64)
+    return spectra[::step]

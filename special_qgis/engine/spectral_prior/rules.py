@@ -109,16 +109,20 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
     ),
     "white": (below("ndvi", 0.18, 0.05), below("rb", 0.15, 0.04), above("rank", 0.85, 0.08)),
     "metal": (below("ndvi", 0.18, 0.05), below("rb", 0.12, 0.04), above("rank", 0.75, 0.1)),
-    "turf": (above("ndvi", 0.1, 0.08), below("re", 0.28, 0.06), above("gr", 0.08, 0.05)),
+    "turf": (above("ndvi", 0.1, 0.08), below("re", 0.28, 0.06), above("gr", 0.08, 0.05), above("nir", 0.1, 0.02)),
     "snow": (above("mndwi", 0.4, 0.1), below("nb", 0.05, 0.05), above("rank", 0.9, 0.05)),
     "burnt": (
         below("ndvi", 0.25, 0.05),
         below("rank", 0.35, 0.1),
         below("nbr", 0.05, 0.06),
         above("rb", 0.05, 0.05),
+        above("nb", 0.05, 0.06),
     ),
-    "shadow": (below("rb", 0.25, 0.08),),
+    "shadow": (below("rb", 0.25, 0.08), below("ndwi", 0.35, 0.10)),
 }
+
+# darkness fits every shadow and some materials; a dark material that fits as well, water above all, goes first
+SHADOW_HANDICAP = np.float32(-1.0)
 
 LOW_VEGETATION = frozenset({"grass", "crop"})
 CANOPY = frozenset({"tree"})
@@ -255,7 +259,7 @@ def _shadow_term(indices: Mapping[str, FloatArray], context: RuleContext) -> Flo
     darkness = np.log(indices["brightness"] + np.float32(1e-6))
     np.subtract(np.float32(context.log_shadow_threshold), darkness, out=darkness)
     darkness /= np.float32(0.12)
-    return log_sigmoid(darkness, CANOPY_CLIP)
+    return log_sigmoid(darkness, CANOPY_CLIP) + SHADOW_HANDICAP
 
 
 _SPECIAL: Mapping[str, Callable[[Mapping[str, FloatArray], RuleContext], FloatArray]] = {
