@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.config import ClassifyConfig, OutputConfig, SceneConfig
-from special_qgis.interpreters import light_interpreter
+from special_qgis.interpreters import light_interpreter, plugin_parent
 from special_qgis.worker_client import WorkerCancelled, run_job
 from tests.helpers.listener import Listener
 
@@ -127,3 +129,22 @@ def test_classify_by_worker_gives_figures_that_add_up(large_scene: Path, tmp_pat
     assert list(result["class_areas"]) == ["water", "tree", "bare soil"]
     assert all(Path(result[key]).exists() for key in ("map", "confidence", "probabilities", "report"))
     assert listener.progress[-1][0] == 1.0
+
+
+def test_ctrl_c_on_the_command_line_exits_with_130_and_leaves_nothing(large_scene: Path, tmp_path: Path) -> None:
+    command = [light_interpreter().path, "-m", "special_qgis.engine", "classify", str(large_scene)]
+    process = subprocess.Popen(
+        [*command, "--classes", CLASSES, "--output", str(tmp_path / "map.tif")],
+        cwd=plugin_parent(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stderr.readline()  # the first line of progress
+    process.send_signal(signal.SIGINT)
+    printed, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert printed == ""
+    assert "Cancelled; nothing was written." in said
+    assert "Traceback" not in said
+    assert files_in(tmp_path) == []
