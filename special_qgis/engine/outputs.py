@@ -196,6 +196,7 @@ def _files_of_source(source: str) -> List[Path]:
     """Files that a source consists of, as far as GDAL can tell; never fails, reading it is somebody else's task."""
     plain = Path(source.split("|", 1)[0])
     files = [plain] if _exists(plain) else []
+    gdal.UseExceptions()  # GDAL from 3.7 on warns where nobody has chosen
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     try:
         dataset = gdal.OpenEx(source)

@@ -134,11 +134,10 @@ class RasterWriter:
         except OSError as error:
             raise write_error(self.target.with_suffix(STYLE_SUFFIX), "written", str(error)) from error
 
-    def close(self, resampling: str = "") -> None:
+    def close(self) -> None:
         """Write what is still in memory, make overviews for a large raster, and check the file. Repeatable.
 
-        Args:
-            resampling: GDAL's name for how overviews are made; "" = by the mode for whole numbers, else averages.
+        Overviews show the most frequent value where one band holds whole numbers, classes, and averages otherwise.
 
         Raises:
             RasterWriteError: The file is not whole.
@@ -149,8 +148,8 @@ class RasterWriter:
             self._flush()
             factors = plan_overviews(*self._shape[1:])
             if factors:
-                default = "MODE" if self._dtype.kind in "iu" else "AVERAGE"
-                self._dataset.BuildOverviews(resampling or default, factors)
+                is_class_raster = self._shape[0] == 1 and self._dtype.kind in "iu"
+                self._dataset.BuildOverviews("MODE" if is_class_raster else "AVERAGE", factors)
                 self._flush()
             self._release()
         with self._errors("read back"):

@@ -189,8 +189,17 @@ def test_close_large_class_raster_has_overviews_of_real_classes(tmp_path: Path) 
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.tif"]
 
 
-def test_close_large_confidence_raster_has_averaged_overviews(tmp_path: Path) -> None:
-    values = np.tile(np.float32([0.25, 0.75]), (1, 4, (OVERVIEWS_ABOVE_PX + 4) // 2))
-    write_raster(tmp_path / "out.tif", values, nodata=-1)
+@pytest.mark.parametrize(
+    ("n_bands", "dtype", "values", "mean"),
+    [
+        pytest.param(1, "float32", [0.25, 0.75], 0.5, id="confidence"),
+        pytest.param(3, "uint8", [10, 30], 20, id="true-colour"),
+    ],
+)
+def test_close_large_picture_has_averaged_overviews(
+    tmp_path: Path, n_bands: int, dtype: str, values: list[float], mean: float
+) -> None:
+    pixels = np.tile(np.array(values, dtype), (n_bands, 4, (OVERVIEWS_ABOVE_PX + 4) // 2))
+    write_raster(tmp_path / "out.tif", pixels, nodata=None)
     dataset = gdal.Open(str(tmp_path / "out.tif"))
-    np.testing.assert_allclose(dataset.GetRasterBand(1).GetOverview(0).ReadAsArray(), 0.5)
+    np.testing.assert_allclose(dataset.GetRasterBand(n_bands).GetOverview(0).ReadAsArray(), mean)
