@@ -7,7 +7,7 @@ import json
 import math
 import os
 import queue
-import subprocess  # nosec B404 - only for the type of a process that process_group started
+import subprocess  # nosec B404 # only for the type of a process that process_group started
 import threading
 import time
 from dataclasses import dataclass, field
@@ -129,8 +129,9 @@ def pick_last_words(text: str) -> str:
     lines = [line.strip()[:_LOG_LINE_CHARS] for line in text.splitlines() if line.strip()]
     crashes = [index for index, line in enumerate(lines) if line.startswith("Fatal Python error")]
     if crashes:  # Python's fault handler: the stack begins with the innermost frame
-        frames = [line for line in lines[crashes[-1] :] if line.startswith("File ")]
-        return " | ".join([lines[crashes[-1]], *frames[:1]])
+        last = crashes[-1]
+        frames = [line for line in lines[last:] if line.startswith("File ")]
+        return " | ".join([lines[last], *frames[:1]])
     return " | ".join(lines[-_LOG_END_LINES:])
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import queue
-import subprocess  # nosec B404 - only for constants and types; processes are started by process_group
+import subprocess  # nosec B404 # only for constants and types; processes are started by process_group
 import threading
 from pathlib import Path
 from typing import Callable, List, Mapping, Optional, Sequence

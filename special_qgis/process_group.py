@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess  # nosec B404 - the worker and pip are processes of their own by design; no shell is ever involved
+import subprocess  # nosec B404 # the worker and pip are processes of their own by design; no shell is ever involved
 import sys
 from pathlib import Path
 from typing import IO, Any, Dict, List, Mapping, Sequence, Union
@@ -28,7 +28,7 @@ def start_group(
     Raises:
         OSError: The program cannot be started.
     """
-    return subprocess.Popen(  # nosec B603 - a list of arguments made by this plugin, never a shell
+    return subprocess.Popen(  # nosec B603 # a list of arguments made by this plugin, never a shell
         list(command),
         env=dict(environment),
         cwd=str(folder),
@@ -95,7 +95,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
 def _kill_tree_windows(process: subprocess.Popen[bytes]) -> None:
     command = tree_kill_command(os.environ.get("SYSTEMROOT", "C:\\Windows"), process.pid)
     try:
-        subprocess.run(  # nosec B603 - a system program by its full path, with a number for its argument
+        subprocess.run(  # nosec B603 # a system program by its full path, with a number for its argument
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=0.5, check=False, creationflags=0x08000000
         )
     except (OSError, subprocess.TimeoutExpired):

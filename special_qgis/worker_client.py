@@ -11,7 +11,7 @@ import json
 import os
 import queue
 import shutil
-import subprocess  # nosec B404 - only for the PIPE constant; processes are started by process_group
+import subprocess  # nosec B404 # only for the PIPE constant; processes are started by process_group
 import sys
 import tempfile
 import threading

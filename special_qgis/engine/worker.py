@@ -46,7 +46,8 @@ class EventStream:
         with self._lock:
             try:
                 while line:
-                    line = line[os.write(self._descriptor, line) :]
+                    n_written = os.write(self._descriptor, line)
+                    line = line[n_written:]
             except OSError:
                 self._stop.set()
 
