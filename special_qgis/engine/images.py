@@ -101,10 +101,11 @@ class LabelThumbnail:
         """
         first_row = -window.row_off % self._step
         first_col = -window.col_off % self._step
-        picked = labels[first_row :: self._step, first_col :: self._step]
+        every_nth = slice(first_row, None, self._step), slice(first_col, None, self._step)
+        picked = labels[every_nth]
         row = (window.row_off + first_row) // self._step
         col = (window.col_off + first_col) // self._step
-        self.labels[row : row + picked.shape[0], col : col + picked.shape[1]] = picked
+        self.labels[Window(row, col, *picked.shape).slices()] = picked
 
     def png(self, colours: Mapping[int, str]) -> bytes:
         """The thumbnail as PNG bytes; pixels without a class are transparent.

@@ -162,7 +162,7 @@ def _names(summary: RunSummary) -> str:
     items = []
     for c in summary.classes:
         badge = "" if c.is_known else '<span class="badge">not understood</span>'
-        reading = f" <span>read as:</span> {escape(c.interpretation)}" if c.interpretation else ""
+        reading = f" <span class="reading">read as:</span> {escape(c.interpretation)}" if c.interpretation else ""
         items.append(f"<li>{swatch(c.colour)}<b>{escape(c.name)}</b>{badge}{reading}</li>")
     text = f'<ul class="names">{"".join(items)}</ul>' if items else ""
     for group in summary.inseparable:
