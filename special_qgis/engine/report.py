@@ -162,8 +162,8 @@ def _names(summary: RunSummary) -> str:
     items = []
     for c in summary.classes:
         badge = "" if c.is_known else '<span class="badge">not understood</span>'
-        reading = f" <span class="reading">read as:</span> {escape(c.interpretation)}" if c.interpretation else ""
-        items.append(f"<li>{swatch(c.colour)}<b>{escape(c.name)}</b>{badge}{reading}</li>")
+        words = f' <span class="reading">read as:</span> {escape(c.interpretation)}' if c.interpretation else ""
+        items.append(f"<li>{swatch(c.colour)}<b>{escape(c.name)}</b>{badge}{words}</li>")
     text = f'<ul class="names">{"".join(items)}</ul>' if items else ""
     for group in summary.inseparable:
         names = [f"“{summary.class_name(class_id)}”" for class_id in group]
