@@ -146,7 +146,7 @@ def _square_degree_m2(latitude: float) -> float:
     """Area of a square degree at a latitude, from the two radii of curvature of the WGS 84 ellipsoid."""
     sine = math.sin(math.radians(latitude))
     curvature = 1.0 - _WGS84_ECCENTRICITY_2 * sine * sine
-    meridian = _WGS84_SEMI_MAJOR_M * (1.0 - _WGS84_ECCENTRICITY_2) / curvature**1.5
+    meridian = _WGS84_SEMI_MAJOR_M * (1.0 - _WGS84_ECCENTRICITY_2) / (curvature * math.sqrt(curvature))
     normal = _WGS84_SEMI_MAJOR_M / math.sqrt(curvature)
     return math.radians(1.0) ** 2 * meridian * normal * math.cos(math.radians(latitude))
 
@@ -294,6 +294,12 @@ def limit_block_cache(dataset: Any) -> None:
     sample_bytes = gdal.GetDataTypeSize(dataset.GetRasterBand(1).DataType) // 8
     block = block_cols * block_rows * sample_bytes * dataset.RasterCount
     gdal.SetCacheMax(int(min(max(SMALLEST_CACHE_BYTES, block * 5 // 4), LARGEST_CACHE_BYTES)))
+
+
+def is_pixel_interleaved(dataset: Any) -> bool:
+    """Whether a block of the file holds all bands, and no overviews spare decoding it."""
+    interleave = dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE")
+    return interleave == "PIXEL" and dataset.GetRasterBand(1).GetOverviewCount() == 0
 
 
 def is_plain_path(source: str) -> bool:

@@ -18,7 +18,7 @@ from .area import Area
 from .blocks import Block, BoolArray, Calibration, find_valid, has_data
 from .errors import InputError
 from .progress import Progress, check_cancelled
-from .raster import damaged_error, open_raster, read_grid, read_window, reopen
+from .raster import damaged_error, is_pixel_interleaved, open_raster, read_grid, read_window, reopen
 from .windows import Window
 
 
@@ -134,8 +134,11 @@ class BlockReader:
             band_indices: Bands wanted; a pixel is valid when these have data.
         """
         bands = plan_bands(self._dataset, tuple(self.bands.numbers[band] for band in band_indices))
-        raw = read_window(self._dataset, self.area.window, list(bands.numbers), bands.data_type, (rows, cols))
-        values = np.frombuffer(raw, bands.dtype).reshape(len(bands.numbers), rows, cols)
+        if is_pixel_interleaved(self._dataset):
+            values = self._pick(bands, rows, cols)
+        else:
+            raw = read_window(self._dataset, self.area.window, list(bands.numbers), bands.data_type, (rows, cols))
+            values = np.frombuffer(raw, bands.dtype).reshape(len(bands.numbers), rows, cols)
         inside = None
         if self.area.inside is not None:
             inside = self.area.inside[
@@ -159,6 +162,24 @@ class BlockReader:
     def _read_raw(self, window: Window) -> NDArray[Any]:
         buffer = read_window(self._dataset, self._absolute(window), list(self.bands.numbers), self.bands.data_type)
         return np.frombuffer(buffer, self.bands.dtype).reshape(len(self.bands.numbers), window.rows, window.cols)
+
+    def _pick(self, bands: BandPlan, rows: int, cols: int) -> NDArray[Any]:
+        """Nearest neighbours of the area, block by block of the file.
+
+        GDAL decimates band after band and would decode the blocks of a pixel-interleaved file once for each.
+        """
+        area = self.area.window
+        at_rows, at_cols = _nearest(area.rows, rows) + area.row_off, _nearest(area.cols, cols) + area.col_off
+        block_cols, block_rows = self._dataset.GetRasterBand(1).GetBlockSize()
+        values = np.zeros((len(bands.numbers), rows, cols), bands.dtype)
+        for in_rows in _runs(at_rows // block_rows):
+            for in_cols in _runs(at_cols // block_cols):
+                r, c = at_rows[in_rows], at_cols[in_cols]
+                window = Window(int(r[0]), int(c[0]), int(r[-1] - r[0]) + 1, int(c[-1] - c[0]) + 1)
+                raw = read_window(self._dataset, window, list(bands.numbers), bands.data_type)
+                block = np.frombuffer(raw, bands.dtype).reshape(len(bands.numbers), window.rows, window.cols)
+                values[:, in_rows, in_cols] = block[:, r - r[0]][:, :, c - c[0]]
+        return values
 
     def _inside(self, window: Window) -> Optional[BoolArray]:
         """Pixels that the area, the mask raster and the dataset's own masks keep; None = all."""
@@ -252,6 +273,12 @@ def _read_band(dataset: Any, band: Any, window: Window, shape: Tuple[int, int]) 
         raise damaged_error(dataset, window, gdal.GetLastErrorMsg())
     dtype = gdal_array.GDALTypeCodeToNumericTypeCode(band.DataType)
     return np.frombuffer(buffer, dtype).reshape(shape)
+
+
+def _runs(block_of: NDArray[np.intp]) -> List[slice]:
+    """Runs of equal values, as slices."""
+    starts = [0, *(int(i) + 1 for i in np.flatnonzero(np.diff(block_of))), block_of.size]
+    return [slice(begin, end) for begin, end in zip(starts, starts[1:])]
 
 
 def _nearest(n: int, n_wanted: int) -> NDArray[np.intp]:

@@ -19,6 +19,7 @@ from .reader import BlockReader
 from .windows import Window, plan_tiles
 
 CELL_ROWS, CELL_COLS = 16, 128  # divide the usual tile sizes 128, 256 and 512
+NEAR_PX = 512  # of the largest usual file tile
 WHOLE_SCENE_FACTOR = 4  # a scene of up to this many times the wanted pixels is looked at as a whole
 ROUNDS = 4  # of spread windows, before a scene with very few valid pixels is searched tile by tile
 FEWEST_PX = 1000  # wanted at least; below, the search goes on
@@ -63,7 +64,12 @@ def _spread_windows(area: Window, n_px: int, rng: Any, used: Set[Tuple[int, int]
             if (row, col) not in used:
                 used.add((row, col))
                 windows.append(_cell(area, row, col))
-    return windows
+    return sorted(windows, key=_near)
+
+
+def _near(window: Window) -> Tuple[int, int, int, int]:
+    """Sort key that puts windows of the same file tile side by side, so that GDAL's cache serves all but the first."""
+    return window.row_off // NEAR_PX, window.col_off // NEAR_PX, window.row_off, window.col_off
 
 
 def _draw(rng: Any, stratum: int, n_strata: int, n_cells: int) -> int:

@@ -34,12 +34,13 @@ _UNIT_WORDS: Dict[str, str] = {
 }  # fmt: skip
 _UNSTATED_UNITS = {"", "unknown", "index", "none", "n/a"}
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _TYPED_TOKEN = re.compile(rf"({_NUMBER})\s*([^\W\d_]*)")
 _DESCRIBED = re.compile(
     rf"(?:^|[^\w.])({_NUMBER})\s*(nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|µm|μm)(?![^\W\d_])",
     re.IGNORECASE,
 )
+_BARE = re.compile(rf"^[Xx]?({_NUMBER})(?:\s*\(\1\))?$")
 _RANGE = re.compile(rf"^({_NUMBER})\s*(nm|um|µm|μm)?\s*[-–]\s*({_NUMBER})\s*(nm|um|µm|μm)?$", re.IGNORECASE)
 
 
@@ -190,7 +191,7 @@ def parse_wavelengths(text: str) -> Tuple[FloatArray, str]:
     Raises:
         SpectraError: Not numbers, or a unit that is not known.
     """
-    body = text.strip().strip("{}[]()")
+    body = re.sub(r"[{}\[\]()]", " ", text)
     tokens = _TYPED_TOKEN.findall(body)
     rest = re.sub(r"[\s,;]+", "", _TYPED_TOKEN.sub("", body))
     if not tokens or rest:
@@ -231,9 +232,9 @@ def parse_band_description(text: str) -> Optional[Tuple[float, str]]:
     if found:
         value = float(found.group(1))
         return (value, found.group(2)) if math.isfinite(value) else None
-    bare = text.strip().lstrip("Xx")
-    if re.fullmatch(_NUMBER, bare) and (bare != bare.split(".")[0] or float(bare) >= 300.0):
-        value = float(bare)
+    bare = _BARE.match(text.strip())
+    if bare and ("." in bare.group(1) or float(bare.group(1)) >= 300.0):
+        value = float(bare.group(1))
         return (value, "") if 0.2 <= value <= OPTICAL_RANGE_NM[1] else None
     return None
 
