@@ -132,6 +132,16 @@ def test_install_bad_wheel_says_why_and_leaves_nothing(
     assert (data / "runtimes" / "install.log").stat().st_size > 0
 
 
+def test_install_package_that_wants_another_numpy_than_qgis_is_refused(
+    data: Path, options: RuntimeOptions, wheels: Path
+) -> None:
+    make_wheel(wheels, "numpy", "numpy", GOOD_MODULE, version="99.0")
+    make_wheel(wheels, "special_tiny_part", "special_tiny_part", GOOD_MODULE, requires="numpy>=99")
+    with pytest.raises(RuntimeInstallError, match="contradict QGIS's own"):
+        install_runtime(options, Listener())
+    assert left_in(data) == []
+
+
 def test_install_failed_keeps_the_runtime_of_another_lock(
     data: Path, options: RuntimeOptions, wheels: Path, tmp_path: Path
 ) -> None:

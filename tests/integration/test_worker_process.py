@@ -96,8 +96,10 @@ def test_worker_uses_no_module_of_the_callers_environment(
 
 
 def test_worker_module_beside_the_plugin_cannot_shadow_numpy(interpreter: Interpreter, tmp_path: Path) -> None:
-    (tmp_path / "modules of ours" / "numpy.py").write_text("raise SystemExit('shadowed')")
-    assert check(interpreter, "numpy")["problems"] == {}
+    beside = tmp_path / "other plugins"
+    beside.mkdir()
+    (beside / "numpy.py").write_text("raise SystemExit('shadowed')")
+    assert check(replace(interpreter, search_folders=(str(beside),)), "numpy")["problems"] == {}
 
 
 def test_worker_library_that_writes_to_stdout_forges_no_event(interpreter: Interpreter) -> None:
