@@ -25,8 +25,8 @@ from .quantity import Correction, choose_quantity, fit_correction
 from .rules import RuleContext, class_likelihood, group_evidence, shadow_threshold
 
 if TYPE_CHECKING:
+    from ..blocks import Sample
     from ..classes import LandCoverClass
-    from ..scene import Sample
     from ..spectra import SpectralAxis
 
 CHUNK_PX = 8192  # a chunk of one band is 32 KiB and stays in the cache

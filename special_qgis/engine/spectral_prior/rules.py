@@ -44,8 +44,14 @@ def below(index: str, centre: float, width: float, weight: float = 1.0) -> Thres
     return Threshold(index, centre, width, -1, weight)
 
 
-# green leaves are bright in the near infrared, also against blue; water in shadow has their NDVI but not their light
-_VEGETATION = (above("ndvi", 0.38, 0.05), above("nb", 0.30, 0.06), above("nir", 0.07, 0.015))
+# Green leaves are bright in the near infrared, also against blue: water in shadow has their NDVI but not their light.
+# Their edge lies at 715 nm: that of green paint and plastic lies beyond.
+_VEGETATION = (
+    above("ndvi", 0.38, 0.05),
+    above("nb", 0.30, 0.06),
+    above("nir", 0.07, 0.015),
+    above("re", 0.10, 0.03),
+)
 
 # spectral_prior.md, step 4; groups of green vegetation and shadow get a term of their own in ``_SPECIAL``
 RULES: Mapping[str, Tuple[Threshold, ...]] = {
@@ -70,6 +76,7 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         above("rb", 0.17, 0.035),
         above("ndbi", -0.04, 0.05),
         above("yg", 0.01, 0.02),
+        below("yg", 0.12, 0.025),  # redder than soils are: fired clay
     ),
     "sand": (below("ndvi", 0.25, 0.05), above("rb", 0.15, 0.035), above("rank", 0.8, 0.08)),
     "rock": (below("ndvi", 0.25, 0.05), above("rb", 0.08, 0.04), above("rank", 0.5, 0.15)),
@@ -107,8 +114,9 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         above("yg", 0.07, 0.025),
         above("ndbi", -0.02, 0.06),
     ),
-    "white": (below("ndvi", 0.18, 0.05), below("rb", 0.15, 0.04), above("rank", 0.85, 0.08)),
-    "metal": (below("ndvi", 0.18, 0.05), below("rb", 0.12, 0.04), above("rank", 0.75, 0.1)),
+    # snow is white, too, but dark in the short-wave infrared
+    "white": (below("ndvi", 0.18, 0.05), below("rb", 0.15, 0.04), above("rank", 0.85, 0.08), below("mndwi", 0.35, 0.08)),
+    "metal": (below("ndvi", 0.18, 0.05), below("rb", 0.12, 0.04), above("rank", 0.75, 0.1), below("mndwi", 0.35, 0.08)),
     "turf": (above("ndvi", 0.1, 0.08), below("re", 0.28, 0.06), above("gr", 0.08, 0.05), above("nir", 0.1, 0.02)),
     "snow": (above("mndwi", 0.4, 0.1), below("nb", 0.05, 0.05), above("rank", 0.9, 0.05)),
     "burnt": (
