@@ -135,9 +135,7 @@ def histogram(edges: Sequence[float], series: Sequence[Bars], description: str, 
     return _svg(frame.height, description, body)
 
 
-def line_chart(
-    lines: Sequence[Line], description: str, x_title: str, y_title: str, y_range: Optional[Tuple[float, float]] = None
-) -> str:
+def line_chart(lines: Sequence[Line], description: str, x_title: str, y_title: str) -> str:
     """Curves with bands; a curve breaks where values of its x are missing.
 
     Args:
@@ -145,15 +143,14 @@ def line_chart(
         description: What the chart shows, for readers who cannot see it.
         x_title: Title of the horizontal axis.
         y_title: Title of the vertical axis.
-        y_range: Common range of several charts; None = that of these lines.
     """
-    frame = Frame(_x_range(lines), y_range or y_range_of(lines))
+    frame = Frame(_x_range(lines), _y_range(lines))
     body = _grid(frame, x_title, y_title)
     body += "".join(_band(frame, line) for line in lines if line.spread)
     return _svg(frame.height, description, body + "".join(_curve(frame, line) for line in lines))
 
 
-def y_range_of(lines: Sequence[Line]) -> Tuple[float, float]:
+def _y_range(lines: Sequence[Line]) -> Tuple[float, float]:
     """Range that holds all curves with their bands, from zero where they come near it."""
     lows, highs = [], []
     for line in lines:

@@ -12,7 +12,7 @@ import json
 from html import escape
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from .charts import Bars, Line, Part, histogram, line_chart, stacked_bar, y_range_of
+from .charts import Bars, Line, Part, histogram, line_chart, stacked_bar
 from .formats import (
     area_unit,
     flatten,
@@ -32,7 +32,17 @@ REPORT_VERSION = 1  # of the JSON's keys; raised when one changes its meaning
 _MAX_SMALL_CHARTS = 24  # spectra drawn one by one; beyond, the classes with most pixels
 _MAX_VALUE_CHARS = 400  # of one value in a list of parameters; the JSON has it whole
 _UNITS = {"metre": "m", "meter": "m", "degree": "°", "US survey foot": "ft", "foot": "ft", "pixel": "px"}
-_PROPER_NAMES = {"crs": "CRS", "gdal": "GDAL", "numpy": "NumPy", "fwhm": "FWHM", "aoi": "AOI"}
+_PLAIN_WORDS = {
+    "crs": "CRS",
+    "gdal": "GDAL",
+    "numpy": "NumPy",
+    "fwhm": "FWHM",
+    "gcps": "ground control points",
+    "rpc": "RPC",
+    "n": "number of",
+    "cols": "columns",
+    "dtype": "data type",
+}
 
 
 def render_json(summary: RunSummary) -> str:
@@ -162,7 +172,8 @@ def _names(summary: RunSummary) -> str:
     items = []
     for c in summary.classes:
         badge = "" if c.is_known else '<span class="badge">not understood</span>'
-        words = f' <span class="reading">read as:</span> {escape(c.interpretation)}' if c.interpretation else ""
+        reading = _reading(c)
+        words = f' <span class="reading">read as:</span> {escape(reading)}' if reading else ""
         items.append(f"<li>{swatch(c.colour)}<b>{escape(c.name)}</b>{badge}{words}</li>")
     text = f'<ul class="names">{"".join(items)}</ul>' if items else ""
     for group in summary.inseparable:
@@ -170,6 +181,12 @@ def _names(summary: RunSummary) -> str:
         listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
         text += paragraph(f"Spectra cannot tell {listed} apart: their areas together can be trusted, one by one not.")
     return text
+
+
+def _reading(c: ClassSummary) -> str:
+    """What the name was read as; the name itself, which stands before it already, is taken off its beginning."""
+    own = f"{c.name} → "
+    return c.interpretation[len(own) :] if c.interpretation.startswith(own) else c.interpretation
 
 
 def _confidence(summary: RunSummary) -> str:
@@ -221,16 +238,15 @@ def _spectra(summary: RunSummary) -> str:
     means = [dataclasses.replace(line, spread=()) for line in lines]
     together = line_chart(means, "Mean spectra of all classes", "wavelength (nm)", f"mean {y_title}")
     shown = sorted(range(len(lines)), key=lambda i: -summary.spectra[i].n_px)[:_MAX_SMALL_CHARTS]
-    common = y_range_of([lines[i] for i in shown])
     figures = [figure(together, caption_html="All classes" + colour_key((line.label, line.colour) for line in lines))]
     for i in sorted(shown):
-        chart = line_chart([lines[i]], f"Mean spectrum of {lines[i].label}", "wavelength (nm)", y_title, common)
+        chart = line_chart([lines[i]], f"Mean spectrum of {lines[i].label}", "wavelength (nm)", y_title)
         n_px = format_count(summary.spectra[i].n_px)
         label = f"{swatch(lines[i].colour)}{escape(lines[i].label)}: mean ± one standard deviation, {n_px} pixels"
         figures.append(figure(chart, caption_html=label))
     note = paragraph(
         "A class whose curve does not look like its material is worth a second look. Lines break where bands were left "
-        "out; all single charts share one scale."
+        "out; the chart of all classes compares them, each other chart has a scale of its own."
     )
     return note + f'<div class="pair tight">{"".join(figures)}</div>'
 
@@ -251,7 +267,7 @@ def _words(key: str) -> str:
     unit = ""
     if len(words) > 1 and words[-1] in ("nm", "m", "px", "m2", "bytes", "s"):
         unit = f" ({words.pop().replace('m2', 'm²')})"
-    words = [_PROPER_NAMES.get(word, word) for word in words]
+    words = [_PLAIN_WORDS.get(word, word) for word in words]
     text = " ".join(words) + unit
     return text[:1].upper() + text[1:]
 
