@@ -185,8 +185,7 @@ def _names(summary: RunSummary) -> str:
 
 def _reading(c: ClassSummary) -> str:
     """What the name was read as; the name itself, which stands before it already, is taken off its beginning."""
-    own = f"{c.name} → "
-    return c.interpretation[len(own) :] if c.interpretation.startswith(own) else c.interpretation
+    return c.interpretation.removeprefix(f"{c.name} → ")
 
 
 def _confidence(summary: RunSummary) -> str:
