@@ -59,8 +59,8 @@ class Patience:
     """How long the client waits for what, in seconds. A cancel takes at most ``poll_s + kill_s + reap_s``."""
 
     poll_s: float = 0.05  # between looks at the cancel button
-    terminate_s: float = 0.4  # from the cancel line to the request to end
-    kill_s: float = 0.6  # from the cancel line to the kill
+    terminate_s: float = 0.3  # from the cancel line to the request to end
+    kill_s: float = 0.5  # from the cancel line to the kill
     reap_s: float = 0.2  # from the kill to giving up on hearing of its end
     silence_s: float = 120.0  # without any event, also while a library loads; there is no limit on a job's time
     exit_s: float = 5.0  # from the last event to the kill; shorter when the user cancels
