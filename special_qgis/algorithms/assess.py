@@ -15,7 +15,6 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
-    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
 )
 
@@ -23,7 +22,7 @@ from ..engine.config import AssessConfig
 from ..engine.errors import EngineError
 from .base import SpecialAlgorithm
 from .outputs import file_output, require_distinct_outputs
-from .parameters import file_destination, helped, report_parameter, string_value
+from .parameters import decimal, file_destination, helped, is_given, report_parameter, string_value
 from .sources import find_raster_problem, raster_source, vector_source
 
 
@@ -109,14 +108,7 @@ class Assess(SpecialAlgorithm):
                 self.tr("Field with class ids or class names."),
             ),
             helped(
-                QgsProcessingParameterNumber(
-                    "CONFIDENCE_LEVEL",
-                    self.tr("Level of the confidence intervals"),
-                    QgsProcessingParameterNumber.Double,
-                    defaultValue=0.95,
-                    minValue=0.5,
-                    maxValue=0.9999,
-                ),
+                decimal("CONFIDENCE_LEVEL", self.tr("Level of the confidence intervals"), 0.95, (0.5, 0.9999), 4),
                 self.tr("0.95: intervals that hold in 95 of 100 cases."),
                 advanced=True,
             ),
@@ -136,8 +128,8 @@ class Assess(SpecialAlgorithm):
 
     def find_problem(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> str:
         """Check that there is one reference, and a field where it is a layer."""
-        has_raster = parameters.get("REFERENCE") not in (None, "")
-        has_layer = parameters.get("REFERENCE_LAYER") not in (None, "")
+        has_raster = is_given(parameters, "REFERENCE")
+        has_layer = is_given(parameters, "REFERENCE_LAYER")
         if has_raster == has_layer:
             found = self.tr("Both a reference raster and a reference layer are given.")
             if not has_raster:

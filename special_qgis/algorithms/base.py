@@ -20,7 +20,6 @@ from qgis.PyQt.QtGui import QIcon
 
 from ..engine.errors import EngineError
 from ..engine.resources import resource_path
-
 from ..interpreters import light_interpreter
 from ..worker_client import WorkerCancelled, WorkerFailed, run_job
 from .feedback import FeedbackProgress
@@ -33,6 +32,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
     """Base of the plugin's algorithms."""
 
     ICON = "icon.svg"
+    RUNS_ENGINE = True  # False where the algorithm is of use without an interpreter for the engine
 
     def tr(self, text: str) -> str:
         """Translate a text of this class."""
@@ -61,6 +61,15 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
     def shortHelpString(self) -> str:
         """The description, followed by the help of each parameter: one source for dialog and documentation."""
         return self.description() + "\n" + describe_parameters(self)
+
+    def canExecute(self) -> Tuple[bool, str]:
+        """Whether the engine's interpreter is there; light jobs need QGIS's own Python only."""
+        if self.RUNS_ENGINE:
+            try:
+                light_interpreter()
+            except EngineError as error:
+                return False, str(error)
+        return True, ""
 
     def checkParameterValues(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[bool, str]:
         """Refuse early what can be seen without reading pixels."""

@@ -29,6 +29,7 @@ class CheckRuntime(SpecialAlgorithm):
     """Reports interpreters, packages and graphics card."""
 
     ICON = "setup.svg"
+    RUNS_ENGINE = False
 
     def name(self) -> str:
         """Permanent id."""

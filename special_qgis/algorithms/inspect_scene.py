@@ -82,8 +82,9 @@ class InspectScene(SceneAlgorithm):
         """Run the job in the worker."""
         summary = self.run_job("inspect_scene", self.prepared_scene().to_json(), feedback)
         tables = scene_tables(summary)
-        for label, value in tables[0].rows:
-            feedback.pushInfo(f"{label}: {value}")
+        for table in tables[:3]:
+            for label, value in table.rows:
+                feedback.pushInfo(f"{label}: {value}")
         report = file_output(self, parameters, "REPORT", context)
         if report:
             title = self.tr("Scene {}").format(Path(self.prepared_scene().source).name)
@@ -92,4 +93,14 @@ class InspectScene(SceneAlgorithm):
 
 
 def _values(summary: Mapping[str, Any]) -> Dict[str, Any]:
-    return {"SUMMARY": json.dumps(summary, ensure_ascii=False)}
+    return {
+        "BANDS": summary["file_bands"],
+        "GOOD_BANDS": summary["good_bands"],
+        "ROWS": summary["rows"],
+        "COLUMNS": summary["cols"],
+        "SHORTEST_NM": summary["wavelengths"]["first_nm"],
+        "LONGEST_NM": summary["wavelengths"]["last_nm"],
+        "VALID_SHARE": summary["valid_share"],
+        "SUMMARY": json.dumps(summary, ensure_ascii=False),
+        "STATUS": "ok with warnings" if summary["warnings"] else "ok",
+    }

@@ -28,6 +28,7 @@ class InstallRuntime(SpecialAlgorithm):
     """Makes the private runtime."""
 
     ICON = "setup.svg"
+    RUNS_ENGINE = False
 
     def __init__(self) -> None:
         super().__init__()

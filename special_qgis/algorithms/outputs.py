@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import os.path
+from pathlib import Path
 from typing import Any, Dict, Mapping
 
 from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException
 from qgis.PyQt.QtCore import QCoreApplication
+
+from .parameters import is_given
 
 
 def raster_output(
     algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
 ) -> str:
     """Path of a raster output; its layer is loaded afterwards where the user asked for it."""
-    if parameters.get(name) in (None, ""):
+    if not is_given(parameters, name):
         return ""
     return _absolute(algorithm.parameterAsOutputLayer(dict(parameters), name, context))
 
@@ -23,7 +26,7 @@ def file_output(
     algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
 ) -> str:
     """Path of a file output."""
-    if parameters.get(name) in (None, ""):
+    if not is_given(parameters, name):
         return ""
     return _absolute(algorithm.parameterAsFileOutput(dict(parameters), name, context))
 
@@ -47,4 +50,4 @@ def require_distinct_outputs(paths: Mapping[str, str]) -> None:
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(path) if path else ""
+    return str(Path(path).absolute()) if path else ""

@@ -7,10 +7,12 @@ are accepted as well, because many scripts send positions.
 
 from __future__ import annotations
 
-import os.path
-from typing import Any, Dict, List, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from qgis.core import (
+    NULL,
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
@@ -54,6 +56,30 @@ def choice(name: str, label: str, words: Sequence[str]) -> QgsProcessingParamete
     return QgsProcessingParameterEnum(
         name, label, options=list(words), allowMultiple=False, defaultValue=words[0], usesStaticStrings=True
     )
+
+
+def decimal(
+    name: str, label: str, default: float, limits: Tuple[float, float], decimals: int
+) -> QgsProcessingParameterNumber:
+    """A number with decimals.
+
+    Args:
+        name: Key.
+        label: Label.
+        default: Value to begin with.
+        limits: Smallest and largest value accepted.
+        decimals: Number of decimals shown in dialogs.
+    """
+    parameter = QgsProcessingParameterNumber(
+        name,
+        label,
+        QgsProcessingParameterNumber.Double,
+        defaultValue=default,
+        minValue=limits[0],
+        maxValue=limits[1],
+    )
+    parameter.setMetadata({"widget_wrapper": {"decimals": decimals}})
+    return parameter
 
 
 def input_parameter() -> QgsProcessingParameterDefinition:
@@ -112,13 +138,12 @@ def source_parameter() -> QgsProcessingParameterDefinition:
 def min_confidence_parameter() -> QgsProcessingParameterDefinition:
     """The threshold below which a pixel stays unclassified."""
     return helped(
-        QgsProcessingParameterNumber(
+        decimal(
             "MIN_CONFIDENCE",
             translate("SpecialParameters", "Leave unclassified below confidence"),
-            QgsProcessingParameterNumber.Double,
-            defaultValue=0.0,
-            minValue=0.0,
-            maxValue=0.999,
+            default=0.0,
+            limits=(0.0, 0.999),
+            decimals=3,
         ),
         translate(
             "SpecialParameters",
@@ -160,10 +185,10 @@ def area_parameters() -> List[QgsProcessingParameterDefinition]:
     """Parameters that limit the work to a part of the scene."""
     return [
         helped(
-            QgsProcessingParameterExtent("EXTENT", translate("SpecialParameters", "Extent to map"), optional=True),
+            QgsProcessingParameterExtent("EXTENT", translate("SpecialParameters", "Extent"), optional=True),
             translate(
                 "SpecialParameters",
-                "Only this rectangle is read and mapped; outputs are cropped to the pixels it touches. "
+                "Only this rectangle is read; outputs are cropped to the pixels whose centres lie in it. "
                 "Empty: the whole scene.",
             ),
         ),
@@ -176,7 +201,7 @@ def area_parameters() -> List[QgsProcessingParameterDefinition]:
             ),
             translate(
                 "SpecialParameters",
-                "Polygons; pixels outside them are left out. Their coordinate system may differ from the scene's.",
+                "Polygons; pixels whose centres lie outside are left out. Their coordinate system may differ from the scene's.",
             ),
         ),
     ]
@@ -269,7 +294,9 @@ def memory_parameter() -> QgsProcessingParameterDefinition:
             defaultValue=0,
             minValue=0,
         ),
-        translate("SpecialParameters", "0: a quarter of the free memory. The result does not depend on it."),
+        translate(
+            "SpecialParameters", "0: a quarter of the free memory, at most 512. The result does not depend on it."
+        ),
         advanced=True,
     )
 
@@ -301,6 +328,12 @@ def report_parameter(text: str) -> QgsProcessingParameterDefinition:
     """The HTML report."""
     label = translate("SpecialParameters", "Report")
     return file_destination("REPORT", label, translate("SpecialParameters", "HTML files (*.html)"), text)
+
+
+def is_given(parameters: Mapping[str, Any], name: str) -> bool:
+    """Whether an optional parameter has a value."""
+    value = parameters.get(name)
+    return not (value is None or value == NULL or value == "")
 
 
 def with_enum_words(algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any]) -> Dict[str, Any]:
@@ -357,7 +390,7 @@ def classes_value(
     """The class list, or the absolute path of a class file, as the worker has another working folder."""
     text = string_value(algorithm, parameters, "CLASSES", context)
     path = class_file_of(text)
-    return text if path is None else os.path.abspath(os.path.expanduser(path))
+    return text if path is None else str(Path(path).expanduser().absolute())
 
 
 def memory_budget_bytes(
@@ -368,6 +401,8 @@ def memory_budget_bytes(
 
 
 def describe_parameters(algorithm: QgsProcessingAlgorithm) -> str:
-    """Label and help of each parameter, one a line."""
-    lines = [f"{p.description()}: {p.help()}" for p in algorithm.parameterDefinitions() if p.help()]
+    """Label and help of each parameter, one a line, as rich text."""
+    lines = [
+        f"<b>{escape(p.description())}:</b> {escape(p.help())}" for p in algorithm.parameterDefinitions() if p.help()
+    ]
     return "\n".join(lines)

@@ -7,11 +7,10 @@ temporary folder of the run, or refused where their values are a picture and not
 
 from __future__ import annotations
 
-import os.path
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from osgeo import gdal, ogr
+from osgeo import gdal
 from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
@@ -23,6 +22,8 @@ from qgis.core import (
     QgsRasterPipe,
 )
 from qgis.PyQt.QtCore import QCoreApplication
+
+from .parameters import is_given
 
 translate = QCoreApplication.translate
 
@@ -99,7 +100,11 @@ def _export(layer: QgsRasterLayer, context: QgsProcessingContext, feedback: QgsP
 
 def absolute_path(source: str) -> str:
     """The absolute path of an existing file; connection strings stay as they are."""
-    return os.path.abspath(source) if os.path.exists(source) else source
+    try:
+        path = Path(source)
+        return str(path.absolute()) if path.exists() else source
+    except (OSError, ValueError):  # too long, or a character that no path may have: a connection string
+        return source
 
 
 def find_raster_problem(
@@ -166,7 +171,7 @@ def vector_source(
         QgsProcessingException: There is no such layer.
     """
     values = dict(parameters)
-    if values.get(name) in (None, ""):
+    if not is_given(values, name):
         return "", ""
     if algorithm.parameterAsSource(values, name, context) is None:
         raise QgsProcessingException(algorithm.invalidSourceError(values, name))
@@ -191,7 +196,7 @@ def extent_in_scene(
         xmin, ymin, xmax, ymax.
     """
     values: Dict[str, Any] = dict(parameters)
-    if values.get("EXTENT") in (None, ""):
+    if not is_given(values, "EXTENT"):
         return None
     layer = QgsRasterLayer(scene, "scene", "gdal")
     rectangle = algorithm.parameterAsExtent(values, "EXTENT", context, layer.crs())

@@ -10,7 +10,6 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputString,
-    QgsProcessingParameterNumber,
 )
 
 from ..engine.config import TrueColourConfig
@@ -18,6 +17,7 @@ from ..engine.errors import EngineError
 from .outputs import raster_output
 from .parameters import (
     area_parameters,
+    decimal,
     helped,
     input_parameter,
     memory_parameter,
@@ -66,8 +66,8 @@ class TrueColour(SceneAlgorithm):
     def description(self) -> str:
         """What the algorithm does."""
         return self.tr(
-            "Interpolates the scene's spectra at a red, a green and a blue wavelength and stretches the three together, "
-            "so that colours stay in balance. Pixels without data become transparent.\n"
+            "Interpolates the scene's spectra at a red, a green and a blue wavelength and stretches the three "
+            "together, so that colours stay in balance. Pixels without data become transparent.\n"
             "With other wavelengths (850, 655 and 553 nm, for example) it gives false colour."
         )
 
@@ -86,29 +86,25 @@ class TrueColour(SceneAlgorithm):
         )
         self.addOutput(QgsProcessingOutputString("STATUS", self.tr("Status")))
 
-    def _colours(self) -> list[QgsProcessingParameterNumber]:
+    def _colours(self) -> list[Any]:
         text = self.tr("Wavelength in nm; interpolated between the two nearest bands.")
-        return [
-            self._number("RED", self.tr("Red, nm"), 655.0, _LONGEST_NM, text),
-            self._number("GREEN", self.tr("Green, nm"), 553.0, _LONGEST_NM, text),
-            self._number("BLUE", self.tr("Blue, nm"), 451.0, _LONGEST_NM, text),
-        ]
+        colours = [("RED", self.tr("Red, nm"), 655.0), ("GREEN", self.tr("Green, nm"), 553.0)]
+        colours.append(("BLUE", self.tr("Blue, nm"), 451.0))
+        return [helped(decimal(name, label, nm, (1.0, _LONGEST_NM), 1), text) for name, label, nm in colours]
 
-    def _quantiles(self) -> list[QgsProcessingParameterNumber]:
-        low = self.tr("Quantile of all three channels together that becomes black.")
-        high = self.tr("Quantile of all three channels together that becomes white.")
+    def _quantiles(self) -> list[Any]:
         return [
-            self._number("LOW_QUANTILE", self.tr("Black at quantile"), 0.001, 1.0, low, advanced=True),
-            self._number("HIGH_QUANTILE", self.tr("White at quantile"), 0.999, 1.0, high, advanced=True),
+            helped(
+                decimal("LOW_QUANTILE", self.tr("Black at quantile"), 0.001, (0.0, 1.0), 4),
+                self.tr("Quantile of all three channels together that becomes black."),
+                advanced=True,
+            ),
+            helped(
+                decimal("HIGH_QUANTILE", self.tr("White at quantile"), 0.999, (0.0, 1.0), 4),
+                self.tr("Quantile of all three channels together that becomes white."),
+                advanced=True,
+            ),
         ]
-
-    def _number(
-        self, name: str, label: str, default: float, largest: float, text: str, advanced: bool = False
-    ) -> QgsProcessingParameterNumber:
-        parameter = QgsProcessingParameterNumber(
-            name, label, QgsProcessingParameterNumber.Double, default, minValue=0.0, maxValue=largest
-        )
-        return helped(parameter, text, advanced)
 
     def processAlgorithm(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -17,6 +17,7 @@ COLOUR, NAME, WORDS, MEANING = range(4)
 translate = QCoreApplication.translate
 _Role = Qt.ItemDataRole
 _NO_COLOUR = "#00000000"
+_MUTED_ALPHA = 165  # of 255
 
 
 class ClassTableModel(QAbstractTableModel):
@@ -26,7 +27,7 @@ class ClassTableModel(QAbstractTableModel):
         parent: Owner.
     """
 
-    listChanged = pyqtSignal()
+    list_changed = pyqtSignal()
 
     def __init__(self, parent: Optional[QObject] = None) -> None:
         super().__init__(parent)
@@ -39,7 +40,7 @@ class ClassTableModel(QAbstractTableModel):
         self.class_rows = list(rows)
         self.finding = examine(self.class_rows)
         self.endResetModel()
-        self.listChanged.emit()
+        self.list_changed.emit()
 
     def remove(self, indices: List[int]) -> None:
         """Remove rows by their numbers."""
@@ -124,7 +125,7 @@ class ClassTableModel(QAbstractTableModel):
         self.class_rows[index] = row
         self.finding = examine(self.class_rows)
         self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, MEANING))
-        self.listChanged.emit()
+        self.list_changed.emit()
 
     def _text(self, row: int, column: int) -> str:
         if column == NAME:
@@ -167,5 +168,6 @@ class ClassTableModel(QAbstractTableModel):
 
 
 def _muted_colour() -> QColor:
-    palette = QgsApplication.instance().palette()
-    return palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text)
+    colour = QColor(QgsApplication.instance().palette().color(QPalette.ColorGroup.Active, QPalette.ColorRole.Text))
+    colour.setAlpha(_MUTED_ALPHA)
+    return colour

@@ -22,7 +22,7 @@ class ClassRow:
     """One class as it stands in the table."""
 
     name: str = ""
-    words: str = ""  # other words, separated by commas, as typed
+    words: str = ""  # other words as typed: separated by commas, in double quotes where a word holds one
     colour: Optional[str] = None  # "#rrggbb" where the user chose one
 
     @property
@@ -32,8 +32,7 @@ class ClassRow:
 
     def entry(self) -> ClassEntry:
         """The row in the engine's form."""
-        words = [word.strip() for word in self.words.split(",")]
-        return ClassEntry(self.name.strip(), tuple(word for word in words if word), self.colour)
+        return ClassEntry(self.name.strip(), _aliases_from_words(self.words), self.colour)
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,20 @@ class Finding:
     warnings: Tuple[str, ...] = ()
 
 
+def _aliases_from_words(words: str) -> Tuple[str, ...]:
+    try:
+        entries = parse_entries(f"x: {words}")
+    except EngineError:
+        entries = []
+    if len(entries) == 1:
+        return entries[0].aliases
+    return tuple(word.strip() for word in words.split(",") if word.strip())
+
+
+def _words_from_aliases(aliases: Tuple[str, ...]) -> str:
+    return format_entry(ClassEntry("x", aliases)).partition(": ")[2]
+
+
 def rows_from_text(text: str) -> List[ClassRow]:
     """Rows of a typed list or a class file.
 
@@ -62,7 +75,7 @@ def rows_from_text(text: str) -> List[ClassRow]:
     """
     path = class_file_of(text)
     entries = parse_entries(text) if path is None else read_class_file(path)
-    return [ClassRow(entry.name, ", ".join(entry.aliases), entry.colour) for entry in entries]
+    return [ClassRow(entry.name, _words_from_aliases(entry.aliases), entry.colour) for entry in entries]
 
 
 def text_from_rows(rows: Sequence[ClassRow]) -> str:

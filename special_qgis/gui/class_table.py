@@ -32,7 +32,7 @@ from qgis.PyQt.QtWidgets import (
 from ..engine.classes import load_presets
 from ..engine.errors import EngineError
 from .class_model import COLOUR, NAME, WORDS, ClassTableModel
-from .class_rows import rows_from_text, text_from_rows
+from .class_rows import ClassRow, rows_from_text, text_from_rows
 
 translate = QCoreApplication.translate
 
@@ -48,7 +48,7 @@ class ClassTableWidget(QWidget):
         parent: Owner.
     """
 
-    textChanged = pyqtSignal(str)
+    text_changed = pyqtSignal(str)
 
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class ClassTableWidget(QWidget):
         self.presets = self._make_presets()
         self.status = self._make_status()
         self._lay_out()
-        self.model.listChanged.connect(self._on_change)
+        self.model.list_changed.connect(self._on_change)
         self.text_edit.textChanged.connect(self._on_change)
         self._show_status()
 
@@ -79,9 +79,7 @@ class ClassTableWidget(QWidget):
             self.text_button.setChecked(True)
             self.text_edit.setPlainText(text)
             return
-        self.text_button.setChecked(False)
-        self.model.set_rows(rows)
-        self._fit_columns()
+        self._show_rows(rows)
 
     def selected_rows(self) -> List[int]:
         """Numbers of the rows with a selected cell, without the empty one at the end."""
@@ -111,6 +109,10 @@ class ClassTableWidget(QWidget):
         except EngineError as error:
             self._set_status(str(error), is_problem=True)
             return
+        self._show_rows(rows)
+
+    def _show_rows(self, rows: List[ClassRow]) -> None:
+        self.text_edit.setPlainText(text_from_rows(rows))
         self.text_button.setChecked(False)
         self.model.set_rows(rows)
         self._fit_columns()
@@ -206,7 +208,7 @@ class ClassTableWidget(QWidget):
 
     def _on_change(self) -> None:
         self._show_status()
-        self.textChanged.emit(self.text())
+        self.text_changed.emit(self.text())
 
     def _on_preset(self, index: int) -> None:
         classes = self.presets.itemData(index)

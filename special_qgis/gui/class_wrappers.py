@@ -43,8 +43,8 @@ class ClassTableWrapper(QgsAbstractProcessingParameterWidgetWrapper):
     def createWidget(self) -> QWidget:
         """Make the table."""
         self.table = ClassTableWidget()
-        self.table.textChanged.connect(lambda _: self.widgetValueHasChanged.emit(self))
-        return self.table
+        self.table.text_changed.connect(lambda _: self.widgetValueHasChanged.emit(self))
+        return _contain(self.table)
 
     def createLabel(self) -> QLabel:
         """Make the label above the table."""
@@ -141,7 +141,7 @@ class ClassLineWrapper(QgsAbstractProcessingParameterWidgetWrapper):
         """Make the line."""
         self.line = ClassLineEdit()
         self.line.line.textChanged.connect(lambda _: self.widgetValueHasChanged.emit(self))
-        return self.line
+        return _contain(self.line)
 
     def setWidgetValue(self, value: Any, context: QgsProcessingContext) -> None:
         """Show a value."""
@@ -151,6 +151,15 @@ class ClassLineWrapper(QgsAbstractProcessingParameterWidgetWrapper):
     def widgetValue(self) -> str:
         """The class list as text."""
         return self.line.text() if self.line is not None else ""
+
+
+def _contain(widget: QWidget) -> QWidget:
+    """Put a widget into a plain one: QGIS takes what ``createWidget`` gives away from Python, with its slots."""
+    container = QWidget()
+    layout = QVBoxLayout(container)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(widget)
+    return container
 
 
 class ClassListWidgetWrapper:

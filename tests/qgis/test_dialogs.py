@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Processing's real dialogs with our algorithms, rendered offscreen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
+from qgis.PyQt.QtGui import QImage
+
+from tests.helpers import small_scene
+
+NAMES = ("assess", "checkruntime", "classify", "inspectscene", "installruntime", "spectralprior", "truecolour")
+CLASSES = "water: river #1f78b4\ntree\nbare soil\nasphalt"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where pictures go; ``SPECIAL_TEST_PICTURES`` names a folder in which to look at them."""
+    folder = Path(os.environ.get("SPECIAL_TEST_PICTURES") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def create(name: str) -> Any:
+    return QgsApplication.processingRegistry().createAlgorithmById(f"special:{name}")
+
+
+def render(dialog: Any, path: Path, app: QgsApplication) -> QImage:
+    dialog.resize(1150, 800)
+    dialog.show()
+    for _ in range(10):
+        app.processEvents()
+    assert dialog.grab().save(str(path))
+    return QImage(str(path))
+
+
+def n_colours(image: QImage) -> int:
+    return len({image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)})
+
+
+@pytest.fixture
+def dialog(plugin: Any, window: Any) -> Iterator[Any]:
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    made = []
+
+    def make(name: str) -> Any:
+        made.append(AlgorithmDialog(create(name), parent=window.mainWindow()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def batch(plugin: Any, window: Any) -> Iterator[Any]:
+    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+
+    one = BatchAlgorithmDialog(create("classify"), parent=window.mainWindow())
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_algorithm_dialog_renders_all_parameters(
+    dialog: Any, qgis_app: QgsApplication, pictures: Path, name: str
+) -> None:
+    one = dialog(name)
+    wrappers = one.mainWidget().wrappers
+    definitions = one.algorithm().parameterDefinitions()
+    assert set(wrappers) == {definition.name() for definition in definitions}
+    assert n_colours(render(one, pictures / f"dialog_{name}.png", qgis_app)) > 20
+
+
+def test_class_table_of_dialog_gives_its_text_as_parameter(
+    dialog: Any, qgis_app: QgsApplication, pictures: Path
+) -> None:
+    one = dialog("classify")
+    wrapper = one.mainWidget().wrappers["CLASSES"]
+    wrapper.setParameterValue(CLASSES, one.mainWidget().processing_context)
+    assert wrapper.parameterValue() == CLASSES
+    image = render(one, pictures / "dialog_classify_filled.png", qgis_app)
+    blue = [(x, y) for x in range(0, 400, 2) for y in range(0, 400, 2) if image.pixel(x, y) & 0xFFFFFF == 0x1F78B4]
+    assert blue, "the colour of water is shown"
+
+
+def test_dialog_without_classes_refuses_to_run(dialog: Any, scene: Path) -> None:
+    from processing.gui.AlgorithmDialogBase import AlgorithmDialogBase
+
+    one = dialog("classify")
+    one.setParameters({"INPUT": str(scene)})
+    with pytest.raises(AlgorithmDialogBase.InvalidParameterValue):
+        one.createProcessingParameters()
+
+
+def test_batch_dialog_holds_classes_on_one_line(batch: Any, qgis_app: QgsApplication, pictures: Path) -> None:
+    panel = batch.mainWidget()
+    panel.addRow(1)
+    column = panel.parameter_to_column["CLASSES"]
+    for row in range(2):
+        panel.wrappers[row][column].setParameterValue(CLASSES, panel.processing_context)
+    parameters, _ = panel.parametersForRow(1, warnOnInvalid=False)
+    assert parameters["CLASSES"] == "water: river #1f78b4; tree; bare soil; asphalt"
+    assert n_colours(render(batch, pictures / "batch_classify.png", qgis_app)) > 20
+
+
+def test_modeler_dialog_keeps_the_native_widget_with_model_sources(plugin: Any, window: Any) -> None:
+    from processing.modeler.ModelerParametersDialog import ModelerParametersDialog
+    from qgis.gui import QgsProcessingModelerParameterWidget
+
+    one = ModelerParametersDialog(create("classify"), QgsProcessingModelAlgorithm())
+    wrapper = one.widget.widget.wrappers["CLASSES"]
+    assert isinstance(wrapper, QgsProcessingModelerParameterWidget)
+    one.close()
+
+
+def test_batch_run_of_two_scenes_writes_and_styles_both(batch: Any, qgis_app: QgsApplication, tmp_path: Path) -> None:
+    from qgis.core import QgsProject
+
+    panel = batch.mainWidget()
+    panel.addRow(1)
+    panel.checkLoadLayersOnCompletion.setChecked(True)
+    for row in range(2):
+        scene = small_scene.write_scene(tmp_path / f"scene {row}.tif", seed=row)
+        values = {"INPUT": str(scene), "CLASSES": small_scene.CLASSES}
+        for name, value in values.items():
+            panel.wrappers[row][panel.parameter_to_column[name]].setParameterValue(value, panel.processing_context)
+        for name, path in (("OUTPUT", f"map {row}.tif"), ("CONFIDENCE", f"conf {row}.tif"), ("REPORT", f"r{row}.html")):
+            column = panel.parameter_to_column[name]
+            panel.tblParameters.cellWidget(row + 1, column).setValue(str(tmp_path / path))
+    batch.runAlgorithm()
+    layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
+    assert {"map 0", "map 1", "conf 0", "conf 1"} <= set(layers)
+    for row in range(2):
+        assert (tmp_path / f"r{row}.html").is_file()
+        renderer = layers[f"map {row}"].renderer()
+        assert [entry.label for entry in renderer.classes()] == ["water", "tree", "bare soil", "asphalt"]

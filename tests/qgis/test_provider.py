@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The provider lists exactly the public API, with all that makes an algorithm usable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from qgis.core import QgsApplication, QgsProcessingAlgorithm, QgsProcessingParameterDefinition
+
+STORED = Path(__file__).resolve().parent.parent / "data" / "public_api.json"
+NAMES = ("assess", "checkruntime", "classify", "inspectscene", "installruntime", "spectralprior", "truecolour")
+
+
+def algorithm(name: str) -> QgsProcessingAlgorithm:
+    found = QgsApplication.processingRegistry().createAlgorithmById(f"special:{name}")
+    assert found is not None
+    return found
+
+
+def public_api() -> Dict[str, Dict[str, List[str]]]:
+    """Ids, parameter keys and output names, in the order that they are declared."""
+    provider = QgsApplication.processingRegistry().providerById("special")
+    return {
+        one.id(): {
+            "parameters": [definition.name() for definition in one.parameterDefinitions()],
+            "outputs": [definition.name() for definition in one.outputDefinitions()],
+        }
+        for one in sorted(provider.algorithms(), key=lambda one: one.id())
+    }
+
+
+def test_public_api_of_provider_equals_stored_list(plugin: Any) -> None:
+    assert public_api() == json.loads(STORED.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_algorithm_has_texts_icon_and_help(plugin: Any, name: str) -> None:
+    one = algorithm(name)
+    assert one.displayName() and one.group() and one.groupId().islower()
+    assert one.shortDescription().endswith(".")
+    assert len(one.tags()) >= 5
+    assert Path(one.svgIconPath()).is_file() and not one.icon().isNull()
+    assert one.helpUrl().endswith(f"#special{name}")
+    assert len(one.shortHelpString()) > 100
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_has_upper_case_key_label_and_help(plugin: Any, name: str) -> None:
+    one = algorithm(name)
+    for definition in one.parameterDefinitions():
+        assert definition.name() == definition.name().upper()
+        assert definition.description()
+        assert definition.help().endswith("."), definition.name()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_algorithm_may_run_outside_the_main_thread(plugin: Any, name: str) -> None:
+    assert not algorithm(name).flags() & QgsProcessingAlgorithm.FlagNoThreading
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_algorithm_can_execute_without_private_runtime(
+    plugin: Any, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SPECIAL_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("SPECIAL_PYTHON", raising=False)
+    assert algorithm(name).canExecute() == (True, "")
+
+
+def test_expert_parameters_of_classify_are_advanced(plugin: Any) -> None:
+    advanced = QgsProcessingParameterDefinition.FlagAdvanced
+    one = algorithm("classify")
+    found = [d.name() for d in one.parameterDefinitions() if not d.flags() & advanced]
+    assert found[:7] == ["INPUT", "CLASSES", "SOURCE", "PRESET", "MIN_CONFIDENCE", "EXTENT", "AOI"]
+    assert found[7:] == ["OUTPUT", "CONFIDENCE", "PROBABILITIES", "REPORT"]
+
+
+def test_documentation_of_parameters_is_up_to_date(plugin: Any, repository: Path) -> None:
+    import document_parameters
+
+    stored = (repository / "docs" / "parameters.md").read_text(encoding="utf-8")
+    assert stored == document_parameters.render(), "run tools/document_parameters.py"
