@@ -30,6 +30,8 @@ from .process_group import kill_group, start_group, terminate_group
 
 WORKER_MODULE = "special_qgis.engine.worker"
 
+_RUN_PREFIX = "special-job-"  # of the folders of runs
+_OLD_RUN_S = 30 * 86400.0  # age at which the kept log of a failed run is removed
 _LOG, _JOURNAL, _WORKING_FOLDER = "worker.log", "outputs.txt", "empty"  # inside the folder of a run
 _KINDS_WITH_LOG = ("bug", "crash", "silent", "runtime")  # of failures whose log is kept
 _ENDINGS = ("result", "error", "cancelled", "end")  # events after which nothing comes; "end" is the reader's own
@@ -129,14 +131,26 @@ def run_command(
 
 
 def _make_run_folder() -> Path:
+    """Make the folder of a run, and remove those of runs that failed long ago."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix="special-job-"))
+        for old in Path(tempfile.gettempdir()).glob(_RUN_PREFIX + "*"):
+            if _age_s(old) > _OLD_RUN_S:
+                shutil.rmtree(old, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=_RUN_PREFIX))
         (folder / _WORKING_FOLDER).mkdir()
     except OSError as error:
         raise WorkerFailed(
             f"The folder for temporary files cannot be used: {error}.", "Free some disk space.", "start"
         ) from error
     return folder
+
+
+def _age_s(folder: Path) -> float:
+    """Seconds since a folder changed; 0 when another process has removed it meanwhile."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:

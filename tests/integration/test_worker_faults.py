@@ -87,6 +87,16 @@ def test_run_crash_keeps_log_and_names_it(own_temporary_folder: Path) -> None:
     assert "Segmentation fault" in log.read_text()
 
 
+def test_run_removes_the_logs_of_failures_of_long_ago(own_temporary_folder: Path) -> None:
+    for name, age_days in (("special-job-old", 31), ("special-job-new", 29), ("something-else", 99)):
+        (own_temporary_folder / name).mkdir()
+        (own_temporary_folder / name / "worker.log").write_text("crashed")
+        then = time.time() - age_days * 86400
+        os.utime(own_temporary_folder / name, (then, then))
+    run_fake("ok")
+    assert sorted(path.name for path in own_temporary_folder.iterdir()) == ["something-else", "special-job-new"]
+
+
 def test_run_memory_error_in_worker_advises_on_memory() -> None:
     with pytest.raises(WorkerFailed, match="Memory ran out") as caught:
         run_fake("out_of_memory")
