@@ -109,7 +109,7 @@ class SpectralPrior:
         progress.report(0.2, "Spectral prior: scene statistics")
         statistics = fit_statistics(sample.spectra, plan, correction)
         prior = cls(interpretation, plan, statistics, None, config, warnings)
-        if config.adapt and interpretation.n_known > 1:
+        if config.adapt and len(prior._sets.weights) > 1:
             prior._adaptation = prior._fit_adaptation(sample.spectra, progress)
         progress.report(1.0)
         return prior
@@ -141,11 +141,8 @@ class SpectralPrior:
             stop = min(start + CHUNK_PX, flat.shape[1])
             chunk_valid = flat_valid[start:stop]
             if chunk_valid.any():
-                probabilities, logs = self._rule_probabilities(padded_chunk(flat, start, stop))
-                if self._adaptation is not None and self._adaptation.adapted:
-                    probabilities = self._adaptation.apply(probabilities, logs)
-                result[:, start:stop] = self._spread(probabilities)[:, : stop - start]
-                result[:, start:stop] *= chunk_valid
+                probabilities = self._chunk_probabilities(padded_chunk(flat, start, stop))
+                np.multiply(probabilities[:, : stop - start], chunk_valid, out=result[:, start:stop])
         return result.reshape((-1, *valid.shape))
 
     def to_json(self) -> Dict[str, Any]:
@@ -169,34 +166,45 @@ class SpectralPrior:
             "inseparable": [list(ids) for ids in self.interpretation.inseparable],
         }
 
+    def _chunk_probabilities(self, raw: FloatArray) -> FloatArray:
+        """(classes, CHUNK_PX) probabilities of one chunk; its values are overwritten."""
+        if not self._sets.weights:
+            n_classes = len(self._sets.set_of_class)
+            return np.full((n_classes, CHUNK_PX), 1.0 / n_classes, dtype=np.float32)
+        probabilities, brightness = self._rule_probabilities(raw)
+        if self._adaptation is not None and self._adaptation.adapted:
+            probabilities = self._adaptation.apply(probabilities, log_values(raw, brightness, self._plan))
+        return self._spread(probabilities)
+
     def _rule_probabilities(self, raw: FloatArray) -> Tuple[FloatArray, FloatArray]:
-        """Rules on one chunk: (sets, CHUNK_PX) probabilities and (anchors + 1, CHUNK_PX) logarithms."""
+        """Rules on one chunk, corrected in place: (sets, CHUNK_PX) probabilities and (CHUNK_PX,) brightness."""
         self._statistics.correction.apply(raw, self._plan.needed)
         indices = compute_indices(raw, self._plan)
         indices["rank"] = brightness_rank(indices["brightness"], self._statistics.brightness_knots)
         likelihood = class_likelihood(group_evidence(indices, self._context), self._sets.weights)
-        return normalise(likelihood), log_values(raw, indices["brightness"], self._plan)
+        return normalise(likelihood), indices["brightness"]
 
     def _fit_adaptation(self, spectra: FloatArray, progress: Progress) -> Adaptation:
         found: List[Tuple[FloatArray, FloatArray]] = []
         for start in range(0, len(spectra), CHUNK_PX):
             check_cancelled(progress)
             block = spectra[start : start + CHUNK_PX, self._plan.needed].T
-            probabilities, logs = self._rule_probabilities(padded_chunk(block, 0, block.shape[1]))
-            found.append((probabilities[:, : block.shape[1]], logs[:, : block.shape[1]]))
+            chunk, n_px = padded_chunk(block, 0, block.shape[1]), block.shape[1]
+            probabilities, brightness = self._rule_probabilities(chunk)
+            found.append((probabilities[:, :n_px], log_values(chunk, brightness, self._plan)[:, :n_px]))
         progress.report(0.5, "Spectral prior: adapting to the scene")
         probabilities, logs = (np.concatenate(parts, axis=1) for parts in zip(*found))
         return fit_adaptation(probabilities, logs, self._config.n_rounds)
 
     def _spread(self, probabilities: FloatArray) -> FloatArray:
         """From sets to classes: members of a set share its evidence, names not known get 1 / classes."""
-        sets = self._sets.set_of_class
-        n_classes, n_known = len(sets), sum(index >= 0 for index in sets)
-        known = normalise(np.stack([probabilities[index] for index in sets if index >= 0])) if n_known else None
+        rows = [index for index in self._sets.set_of_class if index >= 0]
+        is_known = [index >= 0 for index in self._sets.set_of_class]
+        n_classes = len(is_known)
+        known = normalise(probabilities[rows])
+        known *= np.float32(len(rows) / n_classes)
         result = np.full((n_classes, probabilities.shape[1]), 1.0 / n_classes, dtype=np.float32)
-        if known is not None:
-            known *= np.float32(n_known / n_classes)
-            result[[index >= 0 for index in sets]] = known
+        result[is_known] = known
         np.power(result, np.float32(self._config.exponent), out=result)
         return normalise(result)
 

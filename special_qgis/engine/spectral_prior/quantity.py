@@ -47,12 +47,13 @@ class Correction:
             values: (k, n) float32, raw values of ``bands``; overwritten.
             bands: (k,) intp, indices into the axis.
         """
-        for row, offset, factor in zip(values, self.offset[bands], self.factor[bands]):
-            if offset != 0.0:
-                row -= offset
-            row *= factor
-            np.fmax(row, np.float32(0.0), out=row)
-            np.fmin(row, LARGEST_VALUE, out=row)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are cut off below
+            for row, offset, factor in zip(values, self.offset[bands], self.factor[bands]):
+                if offset != 0.0:
+                    row -= offset
+                row *= factor
+                np.fmax(row, np.float32(0.0), out=row)
+                np.fmin(row, LARGEST_VALUE, out=row)
 
 
 def fit_correction(spectra: FloatArray, axis: SpectralAxis, quantity: str) -> Correction:

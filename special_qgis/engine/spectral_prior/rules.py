@@ -115,7 +115,12 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         above("ndbi", -0.02, 0.06),
     ),
     # snow is white, too, but dark in the short-wave infrared
-    "white": (below("ndvi", 0.18, 0.05), below("rb", 0.15, 0.04), above("rank", 0.85, 0.08), below("mndwi", 0.35, 0.08)),
+    "white": (
+        below("ndvi", 0.18, 0.05),
+        below("rb", 0.15, 0.04),
+        above("rank", 0.85, 0.08),
+        below("mndwi", 0.35, 0.08),
+    ),
     "metal": (below("ndvi", 0.18, 0.05), below("rb", 0.12, 0.04), above("rank", 0.75, 0.1), below("mndwi", 0.35, 0.08)),
     "turf": (above("ndvi", 0.1, 0.08), below("re", 0.28, 0.06), above("gr", 0.08, 0.05), above("nir", 0.1, 0.02)),
     "snow": (above("mndwi", 0.4, 0.1), below("nb", 0.05, 0.05), above("rank", 0.9, 0.05)),
@@ -300,12 +305,16 @@ def otsu(x: FloatArray, n_bins: int = 256) -> float:
         n_bins: Bins of the histogram.
     """
     counts, edges = np.histogram(x, bins=n_bins)
+    if counts.max() == counts.sum():
+        return float(x[0])
     centres = (edges[:-1] + edges[1:]) / 2.0
-    below_share = np.cumsum(counts) / counts.sum()
-    below_sum = np.cumsum(counts * centres) / counts.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (below_sum[-1] * below_share - below_sum) ** 2 / (below_share * (1.0 - below_share))
-    return float(edges[1:][np.nanargmax(between[:-1])]) if counts.max() < counts.sum() else float(x[0])
+    below_share = (np.cumsum(counts) / counts.sum())[:-1]
+    below_sum = (np.cumsum(counts * centres) / counts.sum())[:-1]
+    mean = float((counts * centres).sum() / counts.sum())
+    between = (mean * below_share - below_sum) ** 2 / (below_share * (1.0 - below_share))
+    # empty bins between two heaps all do equally well; the middle of them is meant
+    best = np.flatnonzero(between >= between.max() * (1.0 - 1e-9))
+    return float(edges[1:-1][best].mean())
 
 
 def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mapping[str, float]]) -> FloatArray:

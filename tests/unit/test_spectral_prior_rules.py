@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules of the spectral prior: each material group recognises spectra of its material, made from formulae."""
+
+from __future__ import annotations
+
+import math
+from typing import Dict, Optional
+
+import numpy as np
+import pytest
+
+from special_qgis.engine.errors import SpectraError
+from special_qgis.engine.spectral_prior.bands import INDEX_HALF_WIDTH_NM, plan_bands
+from special_qgis.engine.spectral_prior.indices import compute_indices
+from special_qgis.engine.spectral_prior.prior import brightness_rank, fit_statistics
+from special_qgis.engine.spectral_prior.quantity import fit_correction
+from special_qgis.engine.spectral_prior.rules import (
+    RULES,
+    RuleContext,
+    above,
+    apply_threshold,
+    below,
+    group_evidence,
+    log_sigmoid,
+    otsu,
+    shadow_threshold,
+)
+from tests.helpers.materials import FULL_RANGE_NM, MATERIALS, VNIR_NM, axis_of, mixed_scene
+
+PX = 150
+
+
+def _evidence(nm: np.ndarray, groups: Optional[tuple] = None) -> Dict[str, Dict[str, float]]:
+    """Material -> group -> median evidence, in a scene of all materials."""
+    axis, spectra = axis_of(nm), mixed_scene(list(MATERIALS), PX, nm)
+    plan = plan_bands(axis)
+    correction = fit_correction(spectra, axis, "reflectance")
+    statistics = fit_statistics(spectra, plan, correction)
+    values = np.ascontiguousarray(spectra[:, plan.needed].T)
+    correction.apply(values, plan.needed)
+    indices = compute_indices(values, plan)
+    indices["rank"] = brightness_rank(indices["brightness"], statistics.brightness_knots)
+    context = RuleContext(groups or tuple(sorted(RULES)), statistics.log_shadow_threshold)
+    evidence = group_evidence(indices, context)
+    return {
+        material: {group: float(np.median(values[i * PX : (i + 1) * PX])) for group, values in evidence.items()}
+        for i, material in enumerate(MATERIALS)
+    }
+
+
+@pytest.fixture(scope="module")
+def full_range() -> Dict[str, Dict[str, float]]:
+    return _evidence(FULL_RANGE_NM)
+
+
+@pytest.fixture(scope="module")
+def vnir() -> Dict[str, Dict[str, float]]:
+    return _evidence(VNIR_NM)
+
+
+@pytest.mark.parametrize("material", sorted(MATERIALS))
+def test_rule_own_material_fits(full_range, vnir, material):
+    assert full_range[material][material] > -1.4
+    assert vnir[material][material] > -1.4
+
+
+# materials that people type side by side, of which the first is looked at
+SEPARATED = [
+    ("water", "asphalt"), ("water", "shadow"), ("water", "tree"), ("tree", "grass"), ("grass", "tree"),
+    ("tree", "soil"), ("grass", "soil"), ("soil", "asphalt"), ("soil", "tree"), ("soil", "concrete"),
+    ("sand", "asphalt"),
+    ("asphalt", "soil"), ("asphalt", "water"), ("asphalt", "tile"), ("concrete", "soil"), ("concrete", "bitumen"),
+    ("tile", "soil"), ("tile", "asphalt"), ("tile", "tree"), ("turf", "soil"), ("metal", "soil"), ("white", "soil"),
+    ("bitumen", "concrete"), ("burnt", "tree"), ("slate", "soil"), ("shadow", "tree"), ("dry", "tree"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("material", "other"), SEPARATED, ids="-".join)
+def test_rule_own_material_beats_another(full_range, material, other):
+    assert full_range[material][material] > full_range[material][other] + 0.5
+
+
+@pytest.mark.parametrize(("material", "other"), [("snow", "white"), ("snow", "metal"), ("turf", "grass")], ids="-".join)
+def test_rule_short_wave_infrared_separates_what_looks_alike(full_range, material, other):
+    assert full_range[material][material] > full_range[material][other] + 0.5
+
+
+def test_rules_every_threshold_uses_an_index_that_is_computed():
+    axis, spectra = axis_of(), mixed_scene(["water", "tree"], 10)
+    plan = plan_bands(axis)
+    known = set(compute_indices(np.ascontiguousarray(spectra[:, plan.needed].T), plan)) | {"rank"}
+    assert {threshold.index for rule in RULES.values() for threshold in rule} <= known
+
+
+def test_group_evidence_missing_index_contributes_nothing():
+    indices = {"brightness": np.ones(3, np.float32), "ndvi": np.array([0.2, 0.38, 0.6], np.float32)}
+    evidence = group_evidence(indices, RuleContext(("soil",), 0.0))["soil"]
+    np.testing.assert_array_equal(evidence, apply_threshold(below("ndvi", 0.36, 0.06), indices["ndvi"]))
+
+
+def test_apply_threshold_at_the_centre_is_log_half():
+    at_centre = np.array([0.3], np.float32)
+    assert apply_threshold(above("ndvi", 0.3, 0.05), at_centre)[0] == pytest.approx(math.log(0.5), abs=1e-6)
+    assert apply_threshold(below("ndvi", 0.3, 0.05, weight=0.6), at_centre)[0] == pytest.approx(0.6 * math.log(0.5))
+
+
+def test_apply_threshold_brightness_rank_is_clipped_earlier():
+    far = np.array([-10.0], np.float32)
+    assert apply_threshold(above("ndvi", 0.0, 0.1), far)[0] == -5.0
+    assert apply_threshold(above("rank", 0.0, 0.1), far)[0] == -2.5
+
+
+def test_log_sigmoid_extremes_are_clipped_and_finite():
+    z = np.array([-1e30, -6.0, -1.0, 0.0, 3.0, 100.0, 1e30], np.float32)
+    plain = np.maximum(-np.logaddexp(0.0, -z.astype(np.float64)), -5.0)
+    np.testing.assert_allclose(log_sigmoid(z.copy(), 5.0), plain, atol=1e-6)
+
+
+def test_tree_without_low_vegetation_typed_takes_all_green():
+    alone, beside = _evidence(FULL_RANGE_NM, ("soil", "tree")), _evidence(FULL_RANGE_NM, ("grass", "soil", "tree"))
+    assert alone["grass"]["tree"] > alone["grass"]["soil"] + 1.0
+    assert beside["grass"]["tree"] < beside["grass"]["grass"] - 0.5
+
+
+def test_otsu_two_heaps_threshold_lies_between():
+    generator = np.random.default_rng(0)
+    x = np.concatenate([generator.normal(0, 0.3, 500), generator.normal(5, 0.3, 1500)])
+    assert 1.0 < otsu(x) < 4.0
+
+
+def test_otsu_constant_sample_is_that_value():
+    assert otsu(np.full(100, 2.5)) == pytest.approx(2.5)
+
+
+def test_shadow_threshold_stays_near_the_median():
+    brightness = np.concatenate([np.full(100, 1e-4), np.full(900, 0.2)]).astype(np.float32)
+    assert math.log(0.25 * 0.2) - 1e-3 <= shadow_threshold(brightness) <= math.log(0.6 * 0.2) + 1e-3
+
+
+SENTINEL_2_NM = [443, 490, 560, 665, 705, 740, 783, 842, 865, 945, 1610, 2190]
+
+
+@pytest.mark.parametrize(
+    ("nm", "missing"),
+    [
+        (FULL_RANGE_NM, set()),
+        (VNIR_NM, {1650, 2030, 2100, 2200, 2210}),
+        (np.array(SENTINEL_2_NM, float), {600, 2030, 2100, 2210}),
+        (np.array([482.0, 561.0, 655.0, 865.0, 1609.0, 2201.0]), {600, 715, 2030, 2100}),
+    ],
+    ids=["hyperspectral", "vnir", "sentinel-2", "landsat-8"],
+)
+def test_plan_bands_wavelengths_that_a_sensor_lacks_are_left_out(nm, missing):
+    assert set(INDEX_HALF_WIDTH_NM) - set(plan_bands(axis_of(nm)).index_bands) == missing
+
+
+@pytest.mark.parametrize(
+    ("nm", "word"),
+    [(np.arange(450.0, 700.0, 10.0), "near-infrared"), (np.arange(950.0, 2400.0, 10.0), "red")],
+    ids=["visible only", "short-wave only"],
+)
+def test_plan_bands_without_red_or_infrared_is_an_error(nm, word):
+    with pytest.raises(SpectraError, match=word):
+        plan_bands(axis_of(nm))
+
+
+def test_plan_bands_many_bands_needs_no_more_than_a_part():
+    plan = plan_bands(axis_of(np.arange(400.0, 2500.0, 5.0)))
+    assert len(plan.needed) < 200
+    assert np.all(np.diff(plan.needed) > 0)
+    nm = np.arange(400.0, 2500.0, 5.0)[plan.needed]
+    assert not np.any(((nm > 1340) & (nm < 1460)) | ((nm > 1785) & (nm < 1990)) | (nm > 2440))
