@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs the unit, integration, qgis and cli tiers with QGIS 3.40 LTR, Python 3.13, NumPy 2 and GDAL 3.10: those of Debian 13,
 # in a root folder of its own that is made once (about 2 GB) and kept in the cache. Needs root or sudo.
-# Exit code 77: it could not run here, for the reason printed; any other failure is one of the tests.
+# Arguments go to pytest in place of the tiers. Exit code 77: it could not run here, for the reason printed; any other failure is one of the tests.
 set -euo pipefail
 
 suite=trixie
@@ -77,6 +77,8 @@ make_root() {
     trap - EXIT
 }
 
+[ $# -gt 0 ] || set -- "${tiers[@]}"
+
 scenes=
 mkdir -p "$cache"
 exec 9>"$cache/qgis-lts.lock"
@@ -98,4 +100,4 @@ in_root "$root" bash -euc '
     python=$(/usr/bin/python3 tools/environments.py dev-without-runtime)/bin/python
     "$python" -c "import numpy, sys; from osgeo import gdal; from qgis.core import Qgis
 print(\"Python\", sys.version.split()[0], \"NumPy\", numpy.__version__, \"GDAL\", gdal.__version__, \"QGIS\", Qgis.version())"
-    exec "$python" -m pytest "$@"' pytest "${tiers[@]}" "$@"
+    exec "$python" -m pytest "$@"' pytest "$@"
