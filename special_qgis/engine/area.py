@@ -18,6 +18,7 @@ from osgeo import gdal, ogr, osr
 from .blocks import BoolArray
 from .config import SceneConfig
 from .errors import InputError, RasterReadError
+from .gdal_exceptions import use_exceptions
 from .raster import QGIS_PIXEL_FRAME, GeoTransform, Grid, is_plain_path, spatial_reference, traditional
 from .windows import Window
 
@@ -156,8 +157,7 @@ def _reproject(geometry: Any, transformation: Any, source: str) -> None:
 
 
 def _open_vector(source: str) -> Any:
-    gdal.UseExceptions()
-    ogr.UseExceptions()
+    use_exceptions()
     if is_plain_path(source) and not Path(source).exists():
         raise RasterReadError(f"There is no file {source}.", "Check the path of the area of interest.")
     try:

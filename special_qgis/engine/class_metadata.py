@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,31 +18,44 @@ _MAX_INT32 = 2**31 - 1
 _M2_PER_HA = 10_000.0
 
 
-def write_class_metadata(
+def write_class_legend(writer: RasterWriter, classes: Sequence[LandCoverClass]) -> None:
+    """Give a raster its classes' names and colours and put its style beside it.
+
+    Called before the first pixel is written: a TIFF's colours cannot change once a block of it is on the disk.
+
+    Args:
+        writer: Writer of the class raster.
+        classes: Classes in the order of their ids.
+
+    Raises:
+        RasterWriteError: GDAL cannot store it.
+    """
+    with writer.reported("described"):
+        band = writer.dataset.GetRasterBand(1)
+        band.SetColorTable(_colour_table(classes))
+        band.SetCategoryNames([NO_CLASS, *(c.name for c in classes)])
+    writer.write_style(paletted_qml(classes))
+
+
+def write_class_table(
     writer: RasterWriter,
     classes: Sequence[LandCoverClass],
     counts: npt.NDArray[np.integer[Any]],
     pixel_area_m2: Optional[float],
-    provenance: Mapping[str, Any],
 ) -> None:
-    """Describe the classes of a raster inside it and put its style beside it.
+    """Give a finished raster the attribute table of its classes.
 
     Args:
         writer: Writer of the class raster.
         classes: Classes in the order of their ids.
         counts: (classes,) integer, pixels of each class.
         pixel_area_m2: Area of one pixel; None = unknown, then the table has no areas.
-        provenance: JSON values, stored as the raster's metadata.
 
     Raises:
         RasterWriteError: GDAL cannot store it.
     """
-    writer.set_metadata(provenance)
-    band = writer.dataset.GetRasterBand(1)
-    band.SetColorTable(_colour_table(classes))
-    band.SetCategoryNames([NO_CLASS, *(c.name for c in classes)])
-    band.SetDefaultRAT(_attribute_table(classes, counts, pixel_area_m2))
-    writer.write_style(paletted_qml(classes))
+    with writer.reported("described"):
+        writer.dataset.GetRasterBand(1).SetDefaultRAT(_attribute_table(classes, counts, pixel_area_m2))
 
 
 def _colour_table(classes: Sequence[LandCoverClass]) -> Any:

@@ -7,9 +7,10 @@ from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
-from osgeo import gdal, ogr, osr
+from osgeo import gdal
 
 from .errors import InputError
+from .gdal_exceptions import use_exceptions
 from .legend import MAX_CLASS_VALUE
 from .raster import GeoTransform, damaged_error, open_raster
 from .windows import Window
@@ -42,9 +43,7 @@ def open_class_raster(path: str, role: str) -> gdal.Dataset:
 
 def open_source(path: str, kind: int) -> Optional[gdal.Dataset]:
     """Open a source of a GDAL kind; None where it is not one."""
-    gdal.UseExceptions()
-    ogr.UseExceptions()
-    osr.UseExceptions()
+    use_exceptions()
     try:
         return gdal.OpenEx(path, kind | gdal.OF_READONLY)
     except RuntimeError:

@@ -18,13 +18,13 @@ import numpy.typing as npt
 from osgeo import gdal
 
 from .abandoned_outputs import remove_abandoned, sign_folder
-from .class_metadata import write_class_metadata
 from .errors import ConfigError, RasterWriteError
+from .gdal_exceptions import use_exceptions
 from .partial_outputs import make_partial_folder
 from .raster import Grid
 from .raster_writer import STYLE_SUFFIX, RasterWriter, write_error
 
-__all__ = ["OutputSet", "RasterWriter", "write_class_metadata"]
+__all__ = ["OutputSet", "RasterWriter"]
 
 RASTER_SUFFIXES = (".tif", ".tiff")
 
@@ -125,7 +125,8 @@ class OutputSet:
             self.reserve(path)
         output = self._texts[path]
         try:
-            output.partial.write_text(content, encoding="utf-8", newline="\n")
+            with output.partial.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(content)
         except OSError as error:
             raise write_error(output.target, "written", str(error)) from error
 
@@ -196,7 +197,7 @@ def _files_of_source(source: str) -> List[Path]:
     """Files that a source consists of, as far as GDAL can tell; never fails, reading it is somebody else's task."""
     plain = Path(source.split("|", 1)[0])
     files = [plain] if _exists(plain) else []
-    gdal.UseExceptions()  # GDAL from 3.7 on warns where nobody has chosen
+    use_exceptions()
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     try:
         dataset = gdal.OpenEx(source)

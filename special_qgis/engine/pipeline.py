@@ -13,17 +13,19 @@ from typing import Any, Dict, Iterator, NamedTuple, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .classes import LandCoverClass, parse_classes
+from .class_metadata import write_class_legend, write_class_table
+from .classes import LandCoverClass, class_file_of, parse_classes
 from .confidence import decide
 from .config import ClassifyConfig, OutputConfig, PriorConfig, PriorJobConfig, SceneConfig
 from .errors import ClassListError, ConfigError
-from .outputs import OutputSet, RasterWriter, write_class_metadata
+from .outputs import OutputSet, RasterWriter
 from .parallel import map_ordered
 from .progress import NullProgress, Progress, RecordingProgress, SubProgress
 from .provenance import describe_run
-from .run_summary import RunFacts, Stopwatch, classify_result, summarise, write_run_report
+from .run_summary import RunFacts, Stopwatch, classify_result, reserve_run_report, summarise, write_run_report
 from .scene import Block, Sample, Scene, open_scene
 from .spectral_prior import Interpretation, SpectralPrior, interpret
+from .style import confidence_qml
 from .tally import MapTally
 from .windows import Window
 
@@ -68,9 +70,11 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
     classes = parse_classes(config.classes)
     interpretation = _interpret(classes, listener)
     _check_outputs(config.outputs)
-    with OutputSet(inputs=_input_paths(config.scene)) as outputs:
+    with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
             writers = _open_writers(outputs, scene, classes, config.outputs)
+            if config.outputs.report:
+                reserve_run_report(outputs, config.outputs.report)
             watch.lap("Reading the scene's description")
             prior, sample = _fit_prior(scene, classes, _preset(config.prior, config.preset), config.seed, listener)
             watch.lap("Fitting the spectral prior")
@@ -107,7 +111,7 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
     listener = RecordingProgress(progress or NullProgress())
     classes = parse_classes(config.classes)
     interpretation = _interpret(classes, listener)
-    with OutputSet(inputs=_input_paths(config.scene)) as outputs:
+    with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
             writer = _probability_writer(outputs, config.probabilities, scene, classes)
             prior, _ = _fit_prior(scene, classes, _preset(config.prior, config.preset), config.seed, listener)
@@ -159,8 +163,9 @@ def _check_outputs(outputs: OutputConfig) -> None:
         raise ConfigError("outputs.map must be the path of a GeoTIFF; got ''.", "Name the class raster to write.")
 
 
-def _input_paths(scene: SceneConfig) -> list[str]:
-    return [path for path in (scene.source, scene.mask, scene.aoi) if path]
+def _input_paths(scene: SceneConfig, classes: str) -> list[str]:
+    class_file = class_file_of(classes)
+    return [str(path) for path in (scene.source, scene.mask, scene.aoi, class_file) if path]
 
 
 def _fit_prior(
@@ -187,6 +192,7 @@ def _tiles(scene: Scene, prior: SpectralPrior, min_confidence: float, progress: 
         labels, confidence = decide(probabilities, block.valid, min_confidence)
         return _Tile(window, block.valid, probabilities, labels, confidence)
 
+    progress.report(0.0, "Mapping")
     return map_ordered(compute, scene.tiles(progress))
 
 
@@ -195,10 +201,12 @@ def _open_writers(
 ) -> _Writers:
     confidence = probabilities = None
     class_map = outputs.raster(targets.map, scene.grid, 1, "uint8", 0, ["land cover"])
+    write_class_legend(class_map, classes)
     if targets.confidence:
         confidence = outputs.raster(
             targets.confidence, scene.grid, 1, "float32", _NO_DATA_CONFIDENCE, ["confidence (best − second best)"]
         )
+        confidence.write_style(confidence_qml())
     if targets.probabilities:
         probabilities = _probability_writer(outputs, targets.probabilities, scene, classes)
     return _Writers(class_map, confidence, probabilities)
@@ -222,8 +230,8 @@ def _with_nodata(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArr
 
 def _finish_map(writers: _Writers, facts: RunFacts) -> None:
     provenance = describe_run(facts.config.to_json(), facts.prior.to_json())
-    write_class_metadata(writers.map, facts.classes, facts.tally.counts, facts.scene.grid.pixel_area_m2, provenance)
-    for writer in (writers.confidence, writers.probabilities):
+    write_class_table(writers.map, facts.classes, facts.tally.counts, facts.scene.grid.pixel_area_m2)
+    for writer in writers:
         if writer is not None:
             writer.set_metadata(provenance)
 

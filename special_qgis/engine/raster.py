@@ -17,6 +17,7 @@ from osgeo import gdal, osr
 
 from .envi_header import LARGEST_HEADER_BYTES, expected_bytes, parse_envi_header
 from .errors import InputError, RasterReadError
+from .gdal_exceptions import use_exceptions
 from .windows import Window
 
 GeoTransform = Tuple[float, float, float, float, float, float]
@@ -168,7 +169,7 @@ def spatial_reference(wkt: str) -> Any:
     Raises:
         InputError: The text is no reference that PROJ understands.
     """
-    osr.UseExceptions()
+    use_exceptions()
     srs = osr.SpatialReference()
     try:
         srs.ImportFromWkt(wkt)
@@ -209,7 +210,7 @@ def open_raster(source: str) -> Any:
     Raises:
         RasterReadError: No such file, not a raster, only a container of rasters, or a file that was cut off.
     """
-    gdal.UseExceptions()
+    use_exceptions()
     if is_plain_path(source) and not Path(source).exists():
         raise RasterReadError(f"There is no file {source}.", "Check the path, or choose the raster again.")
     try:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from osgeo import gdal
 
 from .errors import RasterWriteError
+from .gdal_exceptions import without_exceptions
 from .raster import Grid
 from .windows import TILE_PX, Window
 
@@ -74,7 +75,7 @@ class RasterWriter:
         self._shape = (n_bands, grid.rows, grid.cols)
         self._dtype = np.dtype(dtype)
         self._dataset: Any = None
-        with self._errors("created"):
+        with self.reported("created"):
             self._dataset = _create(path, self._shape, self._dtype)
             _georeference(self._dataset, grid)
             for number in range(1, n_bands + 1):
@@ -105,7 +106,7 @@ class RasterWriter:
         array = array[np.newaxis] if array.ndim == 2 else array
         if array.shape != (self._shape[0], window.rows, window.cols):
             raise ValueError(f"values of shape {array.shape} do not fit {self._shape[0]} band(s) and {window}")
-        with self._errors("written"):
+        with self.reported("written"):
             # as bytes, since WriteArray needs a GDAL built for this NumPy
             self._dataset.WriteRaster(window.col_off, window.row_off, window.cols, window.rows, array.tobytes())
 
@@ -119,7 +120,7 @@ class RasterWriter:
         for key, value in provenance.items():
             if isinstance(value, (str, int, float)) and str(value):
                 items[f"SPECIAL_{key.upper()}"] = str(value)
-        with self._errors("described"):
+        with self.reported("described"):
             for key, text in items.items():
                 self._dataset.SetMetadataItem(key, text)
 
@@ -144,7 +145,7 @@ class RasterWriter:
         """
         if self._dataset is None:
             return
-        with self._errors("finished"):
+        with self.reported("finished"):
             self._flush()
             factors = plan_overviews(*self._shape[1:])
             if factors:
@@ -152,7 +153,7 @@ class RasterWriter:
                 self._dataset.BuildOverviews("MODE" if is_class_raster else "AVERAGE", factors)
                 self._flush()
             self._release()
-        with self._errors("read back"):
+        with self.reported("read back"):
             verify_raster(self.path, self._shape)
 
     def discard(self) -> None:
@@ -173,13 +174,8 @@ class RasterWriter:
         if hasattr(dataset, "Close"):  # GDAL 3.8
             dataset.Close()
             return
-        raising = gdal.GetUseExceptions()
-        gdal.DontUseExceptions()  # an exception in the destructor would come up anywhere later
-        try:
+        with without_exceptions():
             del dataset
-        finally:
-            if raising:
-                gdal.UseExceptions()
 
     def _flush(self) -> None:
         status = self._dataset.FlushCache()  # None before GDAL 3.7
@@ -187,7 +183,7 @@ class RasterWriter:
             raise RuntimeError("writing the blocks kept in memory failed")
 
     @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
+    def reported(self, what: str) -> Iterator[None]:
         """Turn every failure that GDAL reports inside, by exception or handler, into ``RasterWriteError``."""
         failures: List[str] = []
 

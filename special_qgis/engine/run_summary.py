@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .classes import LandCoverClass
 from .confidence import decide
 from .config import ClassifyConfig
-from .errors import SpectraError
+from .errors import ConfigError, SpectraError
 from .images import THUMBNAIL_PX, encode_png
 from .outputs import OutputSet
 from .progress import RecordingProgress
@@ -28,6 +28,7 @@ from .tally import N_CONFIDENCE_BINS, MapTally, class_spectra
 from .true_colour import thumbnail_rgb
 
 LOW_CONFIDENCE = 0.1  # a pixel whose best class leads by less is called uncertain
+REPORT_SUFFIXES = (".html", ".htm")
 UNCERTAIN_SHARE = 0.25  # of the classified pixels; above, the user is warned
 
 
@@ -96,10 +97,30 @@ def summarise(facts: RunFacts) -> RunSummary:
     )
 
 
+def reserve_run_report(outputs: OutputSet, path: str) -> None:
+    """Check now that the report and the JSON beside it can be written in the end.
+
+    Raises:
+        ConfigError: The path is not accepted.
+        RasterWriteError: The folder cannot be written to.
+    """
+    if Path(path).suffix.lower() not in REPORT_SUFFIXES:
+        raise ConfigError(
+            f"The report {path} must end with .html or .htm; it ends with {Path(path).suffix!r}.",
+            "Rename it; the same content goes beside it as .json.",
+        )
+    outputs.reserve(path)
+    outputs.reserve(_json_path(path))
+
+
 def write_run_report(outputs: OutputSet, path: str, summary: RunSummary) -> None:
     """Write the HTML report and the same content as JSON beside it."""
     outputs.text(path, render_html(summary))
-    outputs.text(str(Path(path).with_suffix(".json")), render_json(summary))
+    outputs.text(_json_path(path), render_json(summary))
+
+
+def _json_path(path: str) -> str:
+    return str(Path(path).with_suffix(".json"))
 
 
 def classify_result(config: ClassifyConfig, summary: RunSummary) -> Dict[str, Any]:
@@ -157,7 +178,7 @@ def _class_summary(facts: RunFacts, land_cover: LandCoverClass) -> ClassSummary:
         mean_confidence=None if np.isnan(confidence) else confidence,
         aliases=land_cover.aliases,
         is_known=interpreted.known,
-        interpretation=interpreted.text,
+        interpretation=interpreted.text.partition(" → ")[2],
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
+from special_qgis.engine.class_metadata import write_class_legend, write_class_table
 from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.errors import RasterWriteError
-from special_qgis.engine.outputs import OutputSet, write_class_metadata
+from special_qgis.engine.outputs import OutputSet
 from special_qgis.engine.windows import Window
 from tests.helpers.tiny_disk import TINY_DISK_BYTES
 from tests.helpers.written_rasters import contents, read_raster, utm_grid, write_raster, write_tiles
@@ -64,8 +65,10 @@ def write_outputs(folder: Path, values: np.ndarray) -> bool:
     try:
         with OutputSet() as outputs:
             writer = outputs.raster(str(folder / "map.tif"), utm_grid(200, 200), 1, "uint8", 0)
+            write_class_legend(writer, CLASSES)
             writer.write(Window(0, 0, 200, 200), values[0])
-            write_class_metadata(writer, CLASSES, np.array([1, 2]), 900.0, {"version": "1", "note": "x" * 3000})
+            write_class_table(writer, CLASSES, np.array([1, 2]), 900.0)
+            writer.set_metadata({"version": "1", "note": "x" * 3000})
             outputs.text(str(folder / "report.html"), "x" * 5000)
             outputs.commit()
     except RasterWriteError as error:

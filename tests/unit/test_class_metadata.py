@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
+from special_qgis.engine.class_metadata import write_class_legend, write_class_table
 from special_qgis.engine.classes import parse_classes
-from special_qgis.engine.outputs import OutputSet, write_class_metadata
+from special_qgis.engine.outputs import OutputSet
 from special_qgis.engine.style import paletted_qml
 from tests.helpers.written_rasters import utm_grid, write_tiles
 
@@ -28,8 +29,10 @@ def write_map(
 ) -> Path:
     with OutputSet() as outputs:
         writer = outputs.raster(str(path), utm_grid(*labels.shape[1:]), 1, "uint8", 0, ["land cover"])
+        write_class_legend(writer, CLASSES)
         write_tiles(writer, labels)
-        write_class_metadata(writer, CLASSES, counts, pixel_area_m2, {"version": "1.0", "seed": 7})
+        write_class_table(writer, CLASSES, counts, pixel_area_m2)
+        writer.set_metadata({"version": "1.0", "seed": 7})
         outputs.commit()
     return path
 
@@ -42,12 +45,12 @@ def columns(band: Any) -> dict[str, List[str]]:
     }
 
 
-def test_write_class_metadata_pixels_stay_as_written(tmp_path: Path) -> None:
+def test_class_metadata_pixels_stay_as_written(tmp_path: Path) -> None:
     dataset = gdal.Open(str(write_map(tmp_path / "map.tif")))
     np.testing.assert_array_equal(dataset.ReadAsArray(), LABELS[0])
 
 
-def test_write_class_metadata_colour_table_and_names_follow_the_ids(tmp_path: Path) -> None:
+def test_class_metadata_colour_table_and_names_follow_the_ids(tmp_path: Path) -> None:
     dataset = gdal.Open(str(write_map(tmp_path / "map.tif")))
     band = dataset.GetRasterBand(1)
     assert band.GetColorInterpretation() == gdal.GCI_PaletteIndex
@@ -57,7 +60,7 @@ def test_write_class_metadata_colour_table_and_names_follow_the_ids(tmp_path: Pa
     assert (band.GetNoDataValue(), band.GetDescription()) == (0, "land cover")
 
 
-def test_write_class_metadata_attribute_table_has_counts_and_areas(tmp_path: Path) -> None:
+def test_class_metadata_attribute_table_has_counts_and_areas(tmp_path: Path) -> None:
     dataset = gdal.Open(str(write_map(tmp_path / "map.tif")))
     band = dataset.GetRasterBand(1)
     table = band.GetDefaultRAT()
@@ -77,20 +80,20 @@ def test_write_class_metadata_attribute_table_has_counts_and_areas(tmp_path: Pat
     assert table.GetTableType() == gdal.GRTT_THEMATIC
 
 
-def test_write_class_metadata_unknown_pixel_area_leaves_areas_out(tmp_path: Path) -> None:
+def test_class_metadata_unknown_pixel_area_leaves_areas_out(tmp_path: Path) -> None:
     dataset = gdal.Open(str(write_map(tmp_path / "map.tif", pixel_area_m2=None)))
     band = dataset.GetRasterBand(1)
     assert list(columns(band)) == ["Value", "Name", "Red", "Green", "Blue", "Alpha", "Count"]
 
 
-def test_write_class_metadata_counts_beyond_32_bits_are_kept(tmp_path: Path) -> None:
+def test_class_metadata_counts_beyond_32_bits_are_kept(tmp_path: Path) -> None:
     counts = np.array([5_000_000_000, 2, 0])
     dataset = gdal.Open(str(write_map(tmp_path / "map.tif", counts=counts)))
     band = dataset.GetRasterBand(1)
     assert [float(n) for n in columns(band)["Count"]] == [5e9, 2, 0]
 
 
-def test_write_class_metadata_statistics_leave_no_data_out(tmp_path: Path) -> None:
+def test_class_metadata_statistics_leave_no_data_out(tmp_path: Path) -> None:
     path = write_map(tmp_path / "map.tif")
     code = (
         "import json, sys\nfrom osgeo import gdal\n"
@@ -106,15 +109,30 @@ def test_write_class_metadata_statistics_leave_no_data_out(tmp_path: Path) -> No
     assert info["rat"]["row"][0]["f"][:2] == [1, "water"]
 
 
-def test_write_class_metadata_no_statistics_are_stored_that_could_age(tmp_path: Path) -> None:
+def test_class_metadata_no_statistics_are_stored_that_could_age(tmp_path: Path) -> None:
     path = write_map(tmp_path / "map.tif")
     dataset = gdal.Open(str(path))
     assert not any("STATISTICS" in key for key in dataset.GetRasterBand(1).GetMetadata())
     assert "Histogram" not in (tmp_path / "map.tif.aux.xml").read_text(encoding="utf-8")
 
 
-def test_write_class_metadata_style_and_provenance_come_along(tmp_path: Path) -> None:
+def test_class_metadata_style_and_provenance_come_along(tmp_path: Path) -> None:
     path = write_map(tmp_path / "map.tif")
     assert (tmp_path / "map.qml").read_text(encoding="utf-8") == paletted_qml(CLASSES)
     assert json.loads(gdal.Open(str(path)).GetMetadataItem("SPECIAL_PROVENANCE")) == {"version": "1.0", "seed": 7}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["map.qml", "map.tif", "map.tif.aux.xml"]
+
+
+def test_class_metadata_after_blocks_reached_the_disk_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "map.tif"
+    with OutputSet() as outputs:
+        writer = outputs.raster(str(path), utm_grid(*LABELS.shape[1:]), 1, "uint8", 0, ["land cover"])
+        write_class_legend(writer, CLASSES)
+        write_tiles(writer, LABELS)
+        writer.dataset.FlushCache()
+        write_class_table(writer, CLASSES, COUNTS, 900.0)
+        outputs.commit()
+    dataset = gdal.Open(str(path))
+    band = dataset.GetRasterBand(1)
+    assert columns(band)["Count"] == [str(n) for n in COUNTS]
+    assert band.GetColorTable().GetColorEntry(1)[:3] == CLASSES[0].rgb

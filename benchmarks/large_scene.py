@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory and time of the main job on a large scene and on a quarter of it.
+
+Makes a compressed int16 scene by tiling mixed material spectra, runs ``classify`` through the worker as QGIS does, and
+prints seconds, pixel-bands per second and peak resident memory. Time should be four times that of the quarter, memory
+the same.
+
+    python3 benchmarks/large_scene.py [--rows 10000] [--cols 2000] [--bands 200] [--layout tiled|striped|envi]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from osgeo import gdal
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LAYOUTS = {
+    "tiled": (
+        "GTiff",
+        ["TILED=YES", "INTERLEAVE=BAND", "COMPRESS=DEFLATE", "ZLEVEL=1", "BIGTIFF=YES", "NUM_THREADS=2"],
+    ),
+    "striped": ("GTiff", ["INTERLEAVE=BAND", "COMPRESS=DEFLATE", "ZLEVEL=1", "BIGTIFF=YES", "NUM_THREADS=2"]),
+    "pixel": ("GTiff", ["TILED=YES", "INTERLEAVE=PIXEL", "COMPRESS=DEFLATE", "ZLEVEL=1", "BIGTIFF=YES"]),
+    "envi": ("ENVI", ["INTERLEAVE=BIL"]),
+}
+CLASSES = "water; tree; bare soil; asphalt road"
+PATCH_PX = 512  # the scene repeats a patch of this size
+
+
+def main() -> int:
+    """Make the scenes, run the job on each, print one line a run and the ratios."""
+    options = _options()
+    gdal.UseExceptions()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        runs = []
+        for rows in (options.rows // 4, options.rows):
+            path = Path(folder) / f"scene_{rows}.tif"
+            _write_scene(path, rows, options.cols, options.bands, options.layout)
+            runs.append(_run(path, rows * options.cols * options.bands, Path(folder)))
+            sys.stdout.write(f"{rows} x {options.cols} x {options.bands} {options.layout}: {json.dumps(runs[-1])}\n")
+            path.unlink()
+    time_ratio = runs[1]["seconds"] / runs[0]["seconds"]
+    memory_ratio = runs[1]["peak_mib"] / runs[0]["peak_mib"]
+    sys.stdout.write(f"whole / quarter: time {time_ratio:.2f}, peak memory {memory_ratio:.2f}\n")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--cols", type=int, default=2_000)
+    parser.add_argument("--bands", type=int, default=200)
+    parser.add_argument("--layout", choices=sorted(LAYOUTS), default="tiled")
+    parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the scenes are made and removed")
+    return parser.parse_args()
+
+
+def _write_scene(path: Path, rows: int, cols: int, bands: int, layout: str) -> None:
+    """Write a scene of repeated patches of four materials with light and noise."""
+    centres_nm = np.linspace(400.0, 2450.0, bands)
+    edge = 1 / (1 + np.exp(-(centres_nm - 715) / 12))
+    materials = np.stack(
+        [
+            0.05 * np.exp(-(((centres_nm - 520) / 110) ** 2)) + 0.005,
+            (0.03 + 0.4 * edge) * np.where(centres_nm > 1350, 0.55, 1.0),
+            0.4 / (1 + np.exp(-(centres_nm - 650) / 180)),
+            0.12 + 0.05 * (centres_nm - 400) / 2000,
+        ]
+    )
+    generator = np.random.default_rng(3)
+    labels = np.kron(generator.integers(0, 4, (16, 16)), np.ones((PATCH_PX // 16, PATCH_PX // 16), dtype=int))
+    light = generator.normal(1.0, 0.08, labels.shape)
+    noise = generator.normal(0.0, 30.0, labels.shape)
+    driver, creation = LAYOUTS[layout]
+    dataset = gdal.GetDriverByName(driver).Create(str(path), cols, rows, bands, gdal.GDT_Int16, options=creation)
+    dataset.SetGeoTransform((500_000.0, 5.0, 0.0, 5_800_000.0, 0.0, -5.0))
+    for number, centre_nm in enumerate(centres_nm, start=1):
+        dataset.GetRasterBand(number).SetMetadataItem("wavelength", f"{centre_nm:.2f}")
+        dataset.GetRasterBand(number).SetMetadataItem("wavelength_units", "Nanometers")
+    patch = np.empty((bands, PATCH_PX, PATCH_PX), dtype=np.int16)
+    for index in range(bands):
+        patch[index] = np.rint(materials[labels, index] * light * 10_000 + np.roll(noise, index))
+    wide = np.tile(patch, (1, 1, -(-cols // PATCH_PX)))[:, :, :cols]
+    for row in range(0, rows, PATCH_PX):
+        dataset.WriteArray(wide[:, : min(PATCH_PX, rows - row)], 0, row)
+    dataset.FlushCache()
+
+
+def _run(path: Path, n_values: int, folder: Path) -> dict[str, float]:
+    job = {
+        "job": "classify",
+        "config": {
+            "scene": {"source": str(path)},
+            "classes": CLASSES,
+            "outputs": {
+                "map": str(folder / "map.tif"),
+                "confidence": str(folder / "confidence.tif"),
+                "report": str(folder / "report.html"),
+            },
+        },
+    }
+    started = time.perf_counter()
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "special_qgis.engine.worker"],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        text=True,
+    )
+    assert worker.stdin is not None
+    worker.stdin.write(json.dumps(job) + "\n")
+    worker.stdin.flush()
+    _, status, usage = os.wait4(worker.pid, 0)
+    seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit(f"the job ended with status {status}")
+    return {
+        "seconds": round(seconds, 1),
+        "million_values_per_s": round(n_values / seconds / 1e6, 1),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_mib": round(usage.ru_maxrss / 1024, 0),
+        "file_mib": round(path.stat().st_size / 2**20),
+    }
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    raise SystemExit(main())
