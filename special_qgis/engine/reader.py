@@ -249,7 +249,11 @@ def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> 
 
 
 def _mask_bands(dataset: Any, numbers: Tuple[int, ...]) -> List[Any]:
-    """Mask bands that add to nodata values: one for the data set, or one for each band that has its own."""
+    """Bands whose zeros are no data, besides nodata values: alpha, the data set's mask, or one for each band."""
+    bands = [dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1)]
+    alpha = [band for band in bands if band.GetColorInterpretation() == gdal.GCI_AlphaBand]
+    if alpha:  # GDAL takes it for a mask only where it is of 8 or 16 bits
+        return alpha[:1]
     masks = []
     for number in numbers:
         band = dataset.GetRasterBand(number)

@@ -8,10 +8,11 @@ from typing import Any, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from osgeo import gdal, osr
+from osgeo import gdal, gdal_array, osr
 
-gdal.UseExceptions()
-osr.UseExceptions()
+from special_qgis.engine.gdal_exceptions import use_exceptions
+
+use_exceptions()
 
 UTM_33 = 32633
 NORTH_UP = (600000.0, 30.0, 0.0, 5800000.0, 0.0, -30.0)
@@ -66,8 +67,6 @@ def update(path: Path) -> Any:
 
 
 def _gdal_type(dtype: Any) -> int:
-    from osgeo import gdal_array
-
     return int(gdal_array.NumericTypeCodeToGDALTypeCode(np.dtype(dtype).type))
 
 
