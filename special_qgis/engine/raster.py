@@ -300,7 +300,7 @@ def limit_block_cache(dataset: Any) -> None:
 def is_pixel_interleaved(dataset: Any) -> bool:
     """Whether a block of the file holds all bands, and no overviews spare decoding it."""
     interleave = dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE")
-    return interleave == "PIXEL" and dataset.GetRasterBand(1).GetOverviewCount() == 0
+    return bool(interleave == "PIXEL" and dataset.GetRasterBand(1).GetOverviewCount() == 0)
 
 
 def is_plain_path(source: str) -> bool:
