@@ -32,7 +32,7 @@ REQUIRED_KEYS = (
 )
 WANTED_KEYS = ("homepage", "tags", "icon", "category", "license", "hasProcessingProvider", "experimental")
 URL_KEYS = ("homepage", "tracker", "repository")
-TEXT_SUFFIXES = {".py", ".txt", ".md", ".json", ".svg", ".qml", ".csv", ".css", ".html", ".ts", ""}
+TEXT_SUFFIXES = {".py", ".txt", ".md", ".json", ".svg", ".qml", ".csv", ".css", ".html", ".ts", ".model3", ""}
 PICTURE_SUFFIXES = {".png"}
 DATA_SUFFIXES = {".tif", ".qm"}
 
