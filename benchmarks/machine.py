@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a figure was measured on."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+from pathlib import Path
+from typing import Dict
+
+PACKAGES = ("numpy", "sklearn", "osgeo.gdal")
+
+
+def processor() -> str:
+    """Name of the processor as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> Dict[str, str]:
+    """Versions of Python and of the packages that matter, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name.rpartition(".")[2]] = importlib.import_module(name).__version__
+        except ImportError:
+            continue
+    return found
+
+
+def describe_machine() -> str:
+    """One sentence about machine and versions."""
+    told = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {told}."
