@@ -21,7 +21,7 @@ from qgis.core import (
 from ..engine.config import AssessConfig
 from ..engine.errors import EngineError
 from .base import SpecialAlgorithm
-from .outputs import file_output, require_distinct_outputs
+from .outputs import file_output, require_distinct_outputs, written_files
 from .parameters import decimal, file_destination, helped, is_given, report_parameter, string_value
 from .sources import find_raster_problem, raster_source, vector_source
 
@@ -174,7 +174,7 @@ class Assess(SpecialAlgorithm):
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error
         result = self.run_job("assess", config.to_json(), feedback)
-        return {**{name: path for name, path in paths.items() if path}, **_values(result)}
+        return {**written_files(paths, feedback), **_values(result)}
 
 
 def _values(result: Mapping[str, Any]) -> Dict[str, Any]:

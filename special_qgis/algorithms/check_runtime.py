@@ -21,7 +21,7 @@ from ..runtime import RuntimeStatus, check_light, check_runtime
 from .base import SpecialAlgorithm
 from .feedback import FeedbackProgress
 from .html import Table, page, write_page
-from .outputs import file_output
+from .outputs import file_output, written_files
 from .parameters import report_parameter
 
 
@@ -90,7 +90,7 @@ class CheckRuntime(SpecialAlgorithm):
         if report:
             write_page(Path(report), page(self.displayName(), [self._table(title, status) for title, status in parts]))
         return {
-            **({"REPORT": report} if report else {}),
+            **written_files({"REPORT": report}, feedback),
             "READY": light.is_healthy,
             "RUNTIME_READY": private.is_healthy,
             "STATUS": json.dumps({"light": _plain(light), "runtime": _plain(private)}, ensure_ascii=False),

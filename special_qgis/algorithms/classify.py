@@ -16,7 +16,7 @@ from qgis.core import (
 
 from ..engine.config import ClassifyConfig, OutputConfig
 from ..engine.errors import EngineError
-from .outputs import file_output, raster_output, require_distinct_outputs
+from .outputs import file_output, raster_output, require_distinct_outputs, written_files
 from .parameters import (
     area_parameters,
     choice_value,
@@ -147,7 +147,7 @@ class Classify(SceneAlgorithm):
         require_distinct_outputs(paths)
         result = self.run_job("classify", self._config(parameters, context, paths).to_json(), feedback)
         self._written = {name: path for name, path in paths.items() if path}
-        return {**self._written, **_values(result)}
+        return {**written_files(paths, feedback), **_values(result)}
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Have the layers styled when they are loaded; runs in the main thread."""

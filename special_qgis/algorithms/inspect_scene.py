@@ -15,7 +15,7 @@ from qgis.core import (
 )
 
 from .html import page, write_page
-from .outputs import file_output
+from .outputs import file_output, written_files
 from .parameters import area_parameters, input_parameter, reading_parameters, report_parameter
 from .scene_base import SceneAlgorithm
 from .scene_tables import scene_tables
@@ -89,7 +89,7 @@ class InspectScene(SceneAlgorithm):
         if report:
             title = self.tr("Scene {}").format(Path(self.prepared_scene().source).name)
             write_page(Path(report), page(title, tables))
-        return {**({"REPORT": report} if report else {}), **_values(summary)}
+        return {**written_files({"REPORT": report}, feedback), **_values(summary)}
 
 
 def _values(summary: Mapping[str, Any]) -> Dict[str, Any]:

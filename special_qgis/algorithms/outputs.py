@@ -7,10 +7,12 @@ import os.path
 from pathlib import Path
 from typing import Any, Dict, Mapping
 
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException
+from qgis.core import Qgis, QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .parameters import is_given
+
+_HTML_IN_BATCH_SINCE = 32800
 
 
 def raster_output(
@@ -29,6 +31,20 @@ def file_output(
     if not is_given(parameters, name):
         return ""
     return _absolute(algorithm.parameterAsFileOutput(dict(parameters), name, context))
+
+
+def written_files(paths: Mapping[str, str], feedback: QgsProcessingFeedback) -> Dict[str, str]:
+    """The outputs that were written, as results of an algorithm.
+
+    Before 3.28 QGIS's batch dialog breaks off at the end when a result is an HTML file (qgis/QGIS#47884), so there the
+    report is written but not named.
+
+    Args:
+        paths: Paths by name of the output; empty = left out.
+        feedback: Feedback of the run.
+    """
+    hides_html = Qgis.QGIS_VERSION_INT < _HTML_IN_BATCH_SINCE and type(feedback).__name__ == "BatchFeedback"
+    return {name: path for name, path in paths.items() if path and not (hides_html and name == "REPORT")}
 
 
 def require_distinct_outputs(paths: Mapping[str, str]) -> None:

@@ -201,7 +201,8 @@ def area_parameters() -> List[QgsProcessingParameterDefinition]:
             ),
             translate(
                 "SpecialParameters",
-                "Polygons; pixels whose centres lie outside are left out. Their coordinate system may differ from the scene's.",
+                "Polygons; pixels whose centres lie outside are left out. The coordinate system may differ from the "
+                "scene's.",
             ),
         ),
     ]

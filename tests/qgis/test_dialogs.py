@@ -135,8 +135,8 @@ def test_batch_run_of_two_scenes_writes_and_styles_both(batch: Any, qgis_app: Qg
             panel.tblParameters.cellWidget(row + 1, column).setValue(str(tmp_path / path))
     batch.runAlgorithm()
     layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
-    assert {"map 0", "map 1", "conf 0", "conf 1"} <= set(layers)
+    assert set(layers) == {f"{title} – scene {row}" for title in ("Land cover", "Confidence") for row in range(2)}
     for row in range(2):
         assert (tmp_path / f"r{row}.html").is_file()
-        renderer = layers[f"map {row}"].renderer()
+        renderer = layers[f"Land cover – scene {row}"].renderer()
         assert [entry.label for entry in renderer.classes()] == ["water", "tree", "bare soil", "asphalt"]
