@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -45,7 +45,12 @@ def main() -> int:
         runs = []
         for rows in (options.rows // 4, options.rows):
             path = Path(folder) / f"scene_{rows}.tif"
-            _write_scene(path, rows, options.cols, options.bands, options.layout)
+            # In a process of its own: a child's peak memory begins with that of the process it was forked from.
+            writer = multiprocessing.get_context("spawn").Process(
+                target=write_scene, args=(path, rows, options.cols, options.bands, options.layout)
+            )
+            writer.start()
+            writer.join()
             runs.append(_run(path, rows * options.cols * options.bands, Path(folder)))
             sys.stdout.write(f"{rows} x {options.cols} x {options.bands} {options.layout}: {json.dumps(runs[-1])}\n")
             path.unlink()
@@ -65,7 +70,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _write_scene(path: Path, rows: int, cols: int, bands: int, layout: str) -> None:
+def write_scene(path: Path, rows: int, cols: int, bands: int, layout: str) -> None:
     """Write a scene of repeated patches of four materials with light and noise."""
     centres_nm = np.linspace(400.0, 2450.0, bands)
     edge = 1 / (1 + np.exp(-(centres_nm - 715) / 12))
@@ -135,5 +140,4 @@ def _run(path: Path, n_values: int, folder: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     raise SystemExit(main())
