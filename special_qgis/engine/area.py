@@ -192,7 +192,8 @@ def _burn(polygons: List[Any], grid: Grid, frame: GeoTransform, window: Window) 
     raster = gdal.GetDriverByName("MEM").Create("", grid.cols, grid.rows, 1, gdal.GDT_Byte)
     shifted = grid.geotransform or Grid(0, 0, frame).crop(window).geotransform
     raster.SetGeoTransform(shifted)
-    vectors = ogr.GetDriverByName("Memory").CreateDataSource("")
+    driver = gdal.GetDriverByName("Memory") or gdal.GetDriverByName("MEM")  # one driver from GDAL 3.11 on
+    vectors = driver.Create("", 0, 0, 0, gdal.GDT_Unknown)
     layer = vectors.CreateLayer("aoi", None, ogr.wkbUnknown)
     for polygon in polygons:
         feature = ogr.Feature(layer.GetLayerDefn())

@@ -15,9 +15,9 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from osgeo import gdal, osr
 
-from .envi_header import LARGEST_HEADER_BYTES, expected_bytes, parse_envi_header
 from .errors import InputError, RasterReadError
 from .gdal_exceptions import use_exceptions
+from .whole_files import check_raw_length, check_whole
 from .windows import Window
 
 GeoTransform = Tuple[float, float, float, float, float, float]
@@ -217,14 +217,14 @@ def open_raster(source: str) -> Any:
         dataset = gdal.OpenEx(source, gdal.OF_RASTER | gdal.OF_READONLY | gdal.OF_VERBOSE_ERROR)
     except RuntimeError as error:
         for header in _headers_beside(source):
-            _check_raw_length(Path(source), header)
+            check_raw_length(Path(source), header)
         raise RasterReadError(
             f"{source} cannot be opened as a raster: {_sentence(error)}",
             "Give a raster that GDAL reads, such as a GeoTIFF or an ENVI file with its .hdr beside it.",
         ) from error
     if dataset is None or dataset.RasterCount == 0:
         raise _no_bands_error(source, dataset)
-    _check_whole(dataset)
+    check_whole(dataset)
     return dataset
 
 
@@ -320,61 +320,6 @@ def _no_bands_error(source: str, dataset: Any) -> RasterReadError:
             "Give one of them as the scene, or convert the product to a GeoTIFF first.",
         )
     return RasterReadError(f"{source} has no raster bands.", "Give a raster with at least two bands.")
-
-
-def _check_whole(dataset: Any) -> None:
-    path = Path(dataset.GetDescription())
-    driver = dataset.GetDriver().ShortName
-    if driver == "ENVI":
-        for name in dataset.GetFileList() or ():
-            if name.lower().endswith(".hdr"):
-                _check_raw_length(path, Path(name))
-    elif driver == "GTiff" and path.is_file():
-        _check_tiff_length(dataset, path.stat().st_size)
-
-
-def _check_raw_length(path: Path, header: Path) -> None:
-    """A raw file shorter than its header says reads as zeros; a longer one has a wrong header."""
-    if not (path.is_file() and header.is_file()):
-        return
-    sizes = expected_bytes(parse_envi_header(read_header_text(header)))
-    if sizes is None:
-        return
-    length = path.stat().st_size
-    if length < sizes["total"] or length - sizes["total"] >= min(sizes["line"], sizes["band"]):
-        raise RasterReadError(
-            f"{path} is {length} bytes long, but its header {header.name} describes {sizes['total']} bytes.",
-            "Copy the file again if it was cut off, or correct samples, lines, bands and data type in the header.",
-        )
-
-
-def _check_tiff_length(dataset: Any, length: int) -> None:
-    """Blocks that lie behind the end of a TIFF were cut off; the corners of the first and last band tell."""
-    for number in (1, dataset.RasterCount):
-        band = dataset.GetRasterBand(number)
-        block_cols, block_rows = band.GetBlockSize()
-        last_col, last_row = (dataset.RasterXSize - 1) // block_cols, (dataset.RasterYSize - 1) // block_rows
-        for col, row in ((0, 0), (last_col, last_row)):
-            offset = band.GetMetadataItem(f"BLOCK_OFFSET_{col}_{row}", "TIFF")
-            size = band.GetMetadataItem(f"BLOCK_SIZE_{col}_{row}", "TIFF")
-            if offset and size and int(offset) + int(size) > length:
-                raise RasterReadError(
-                    f"{dataset.GetDescription()} is {length} bytes long and ends before its pixels do.",
-                    "The file was cut off; copy or download it again.",
-                )
-
-
-def read_header_text(path: Path) -> str:
-    """Text of an ENVI header; characters outside UTF-8 are replaced.
-
-    Raises:
-        RasterReadError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(LARGEST_HEADER_BYTES).decode("utf-8", errors="replace")
-    except OSError as error:
-        raise RasterReadError(f"{path} cannot be read: {error}.", "Check its permissions.") from error
 
 
 def _headers_beside(source: str) -> Iterator[Path]:

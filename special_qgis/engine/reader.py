@@ -142,7 +142,7 @@ class BlockReader:
         inside = None
         if self.area.inside is not None:
             inside = self.area.inside[
-                np.ix_(*(_nearest(n, size) for n, size in zip(self.area.inside.shape, (rows, cols))))
+                np.ix_(*(nearest_positions(n, size) for n, size in zip(self.area.inside.shape, (rows, cols))))
             ]
         for dataset, mask, nodata in self._mask_layers():
             flags = _read_band(dataset, mask, self.area.window, (rows, cols))
@@ -169,7 +169,10 @@ class BlockReader:
         GDAL decimates band after band and would decode the blocks of a pixel-interleaved file once for each.
         """
         area = self.area.window
-        at_rows, at_cols = _nearest(area.rows, rows) + area.row_off, _nearest(area.cols, cols) + area.col_off
+        at_rows, at_cols = (
+            nearest_positions(area.rows, rows) + area.row_off,
+            nearest_positions(area.cols, cols) + area.col_off,
+        )
         block_cols, block_rows = self._dataset.GetRasterBand(1).GetBlockSize()
         values = np.zeros((len(bands.numbers), rows, cols), bands.dtype)
         for in_rows in _runs(at_rows // block_rows):
@@ -285,6 +288,6 @@ def _runs(block_of: NDArray[np.intp]) -> List[slice]:
     return [slice(begin, end) for begin, end in zip(starts, starts[1:])]
 
 
-def _nearest(n: int, n_wanted: int) -> NDArray[np.intp]:
+def nearest_positions(n: int, n_wanted: int) -> NDArray[np.intp]:
     """Positions that GDAL's nearest neighbour takes."""
     return np.minimum(((np.arange(n_wanted) + 0.5) * n / n_wanted).astype(np.intp), n - 1)

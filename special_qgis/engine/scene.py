@@ -278,7 +278,7 @@ def _spread(seen: Survey, looked_at: List[int], n_bands: int) -> Survey:
     flags = np.zeros((n_bands, seen.flags.shape[1]), bool)
     low, high, empty = np.full(n_bands, np.nan), np.full(n_bands, np.nan), np.ones(n_bands, bool)
     flags[looked_at], low[looked_at], high[looked_at], empty[looked_at] = seen.flags, seen.low, seen.high, seen.empty
-    return Survey(flags, low, high, empty, seen.n_seen)
+    return Survey(flags, low, high, empty, seen.n_seen, seen.n_zero)
 
 
 def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:
@@ -294,6 +294,8 @@ def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:
 
 def _check_valid(reader: BlockReader, choice: _BandChoice, seen: Survey, progress: RecordingProgress) -> None:
     """Tell bands that cost many pixels, and find at least one valid pixel."""
+    if seen.n_zero:
+        progress.info(f"{seen.n_zero / seen.n_seen:.1%} of the pixels are 0 in every band and count as without data.")
     missing = seen.missing_share()
     costly = [band for band in choice.order if missing[band] > MISSING_SHARE_WORTH_TELLING]
     if costly:

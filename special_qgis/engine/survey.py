@@ -32,6 +32,7 @@ class Survey:
     high: NDArray[np.float64]  # (bands,) float64, largest value as stored
     empty: BoolArray  # (bands,) bool, no data where other bands have some
     n_seen: int  # pixels looked at
+    n_zero: int  # of these, pixels that are 0 in every band, which count as without data
 
     @property
     def constant(self) -> BoolArray:
@@ -72,7 +73,7 @@ def _look(reader: BlockReader, rounds: List[List[Window]], progress: Progress) -
     n_bands = len(reader.bands.numbers)
     low, high = np.full(n_bands, np.inf), np.full(n_bands, -np.inf)
     parts: List[BoolArray] = [np.zeros((n_bands, 0), bool)]
-    n_seen = n_found = 0
+    n_seen = n_found = n_zero = 0
     for position, windows in enumerate(rounds):
         for window in windows:
             check_cancelled(progress)
@@ -80,6 +81,7 @@ def _look(reader: BlockReader, rounds: List[List[Window]], progress: Progress) -
             n_seen += window.n_px
             some = flags.any(axis=0)
             n_found += int(some.sum())
+            n_zero += int((~np.any(raw != 0, axis=0)).sum())
             parts.append(flags[:, some])
             _widen(low, high, raw, flags)
             if position and n_found >= FEWEST_PX:
@@ -89,7 +91,7 @@ def _look(reader: BlockReader, rounds: List[List[Window]], progress: Progress) -
     unseen = low > high
     low[unseen] = high[unseen] = np.nan
     flags = np.concatenate(parts, axis=1)
-    return Survey(flags, low, high, ~flags.any(axis=1), n_seen)
+    return Survey(flags, low, high, ~flags.any(axis=1), n_seen, n_zero)
 
 
 def _widen(low: NDArray[np.float64], high: NDArray[np.float64], raw: NDArray[Any], flags: BoolArray) -> None:
@@ -113,4 +115,4 @@ def _confirm(
     low, high, empty = seen.low.copy(), seen.high.copy(), seen.empty.copy()
     low[dead], high[dead] = np.fmin(low[dead], second.low), np.fmax(high[dead], second.high)
     empty[dead] &= second.empty
-    return Survey(seen.flags, low, high, empty, seen.n_seen)
+    return Survey(seen.flags, low, high, empty, seen.n_seen, seen.n_zero)

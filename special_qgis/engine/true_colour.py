@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal
 
+from .blocks import Calibration
 from .config import TrueColourConfig
 from .outputs import OutputSet
 from .progress import NullProgress, Progress, RecordingProgress, SubProgress
+from .reader import nearest_positions
 from .scene import Block, Scene, open_scene
 from .spectra import SpectralAxis, interpolation_weights
+from .windows import Window
 
 RGB_NM = (655.0, 553.0, 451.0)  # the paper's wavelengths
 QUANTILES = (0.001, 0.999)
@@ -155,6 +158,41 @@ def _render_block(mixer: Mixer, block: Block, low: float, high: float) -> NDArra
     return to_rgba(mixer.mix(block.values(mixer.band_indices)), block.valid, low, high)
 
 
+class TrueColourThumbnail:
+    """A small true-colour picture gathered tile by tile, for a job that reads all tiles anyway.
+
+    Tiles may be added in any order and from several threads, as long as each is added once.
+
+    Args:
+        scene: Open scene.
+        max_px: Longer side of the picture.
+
+    Raises:
+        SpectraError: The scene has no visible bands.
+    """
+
+    def __init__(self, scene: Scene, max_px: int) -> None:
+        self._mixer = plan_mixer(scene.axis)
+        rows, cols = _thumbnail_shape(scene, max_px)
+        self._at_rows, self._at_cols = nearest_positions(scene.rows, rows), nearest_positions(scene.cols, cols)
+        self._channels = np.zeros((3, rows, cols), np.float32)
+        self._valid = np.zeros((rows, cols), bool)
+
+    def add(self, window: Window, block: Block) -> None:
+        """Take the pixels of a tile that fall on the picture's grid."""
+        rows = _between(self._at_rows, window.row_off, window.rows)
+        cols = _between(self._at_cols, window.col_off, window.cols)
+        picked = np.ix_(self._at_rows[rows] - window.row_off, self._at_cols[cols] - window.col_off)
+        raw = np.stack([block.raw[band][picked] for band in self._mixer.band_indices])
+        small = Block(raw, block.valid[picked], _calibration_of(block, self._mixer.band_indices))
+        self._channels[:, rows, cols] = self._mixer.mix(small.values())
+        self._valid[rows, cols] = small.valid
+
+    def rgba(self) -> NDArray[np.uint8]:
+        """The picture: (rows, cols, 4) uint8, red, green, blue, alpha."""
+        return _stretched(self._channels, self._valid)
+
+
 def thumbnail_rgb(scene: Scene, max_px: int) -> NDArray[np.uint8]:
     """A small true-colour picture of a scene, from decimated reading of the bands that it needs.
 
@@ -169,9 +207,26 @@ def thumbnail_rgb(scene: Scene, max_px: int) -> NDArray[np.uint8]:
         SpectraError: The scene has no visible bands.
     """
     mixer = plan_mixer(scene.axis)
+    block = scene.read_decimated(*_thumbnail_shape(scene, max_px), mixer.band_indices)
+    return _stretched(mixer.mix(block.values()), block.valid)
+
+
+def _thumbnail_shape(scene: Scene, max_px: int) -> Tuple[int, int]:
     factor = max(1.0, max(scene.rows, scene.cols) / max_px)
-    rows, cols = max(1, round(scene.rows / factor)), max(1, round(scene.cols / factor))
-    block = scene.read_decimated(rows, cols, mixer.band_indices)
-    channels = mixer.mix(block.values())
-    low, high = find_stretch(channels[:, block.valid], *QUANTILES)
-    return np.ascontiguousarray(np.moveaxis(to_rgba(channels, block.valid, low, high), 0, -1))
+    return max(1, round(scene.rows / factor)), max(1, round(scene.cols / factor))
+
+
+def _between(positions: NDArray[np.intp], first: int, n: int) -> slice:
+    low, high = np.searchsorted(positions, [first, first + n])
+    return slice(int(low), int(high))
+
+
+def _calibration_of(block: Block, bands: Sequence[int]) -> Optional[Calibration]:
+    if block.calibration is None:
+        return None
+    return Calibration(block.calibration.scale[list(bands)], block.calibration.offset[list(bands)])
+
+
+def _stretched(channels: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    low, high = find_stretch(channels[:, valid], *QUANTILES)
+    return np.ascontiguousarray(np.moveaxis(to_rgba(channels, valid, low, high), 0, -1))

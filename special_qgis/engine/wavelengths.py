@@ -14,8 +14,8 @@ import numpy as np
 
 from .envi_header import parse_envi_header, parse_number_list
 from .errors import SpectraError
-from .progress import Progress
-from .raster import headers_beside, read_header_text
+from .progress import NullProgress, Progress
+from .raster import headers_beside
 from .sensors import sensor_table
 from .spectra import (
     FloatArray,
@@ -26,6 +26,7 @@ from .spectra import (
     to_nm,
     unit_of,
 )
+from .whole_files import read_header_text
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def read_file_spectra(dataset: Any, band_numbers: Tuple[int, ...], progress: Pro
     Raises:
         SpectraError: A place holds another number of wavelengths than there are bands, or something unreadable.
     """
+    _check_envi_list(dataset, band_numbers)
     for read_source in _SOURCES:
         found = read_source(dataset, band_numbers, progress)
         if found is not None:
@@ -172,6 +174,12 @@ def _from_band_tags(dataset: Any, band_numbers: Tuple[int, ...], progress: Progr
         "wavelength tags of the bands",
         _tagged_fwhm(dataset, band_numbers, _one_unit(units) or guess_unit(centres)),
     )
+
+
+def _check_envi_list(dataset: Any, band_numbers: Tuple[int, ...]) -> None:
+    """GDAL spreads the list of a raw file's header over the bands and drops what is left over; that must be told."""
+    if dataset.GetDriver().ShortName == "ENVI":
+        _from_entries(_domain_entries(dataset), "ENVI header", dataset, band_numbers, NullProgress())
 
 
 def _tagged_fwhm(dataset: Any, band_numbers: Tuple[int, ...], centre_unit: str) -> Optional[FloatArray]:

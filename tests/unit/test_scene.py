@@ -267,6 +267,15 @@ def test_raster_without_georeference_works(tmp_path):
         assert json.dumps(scene.summary())
 
 
+def test_fill_of_zeros_is_left_out_and_told(tmp_path):
+    cube = coded_cube(3, 20, 20)
+    cube[:, :4] = 0
+    listener = Listener()
+    with opened(write_raster(tmp_path / "scene.tif", cube, NM[:3]), listener) as scene:
+        assert int(scene.read(scene.area).valid.sum()) == 320
+    assert any("20.0% of the pixels are 0 in every band" in text for text in listener.infos)
+
+
 def test_quantity_given_wins_over_metadata(tmp_path):
     path = write_envi(
         tmp_path / "s.img",

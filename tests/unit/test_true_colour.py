@@ -9,9 +9,17 @@ from osgeo import gdal
 
 from special_qgis.engine.config import SceneConfig, TrueColourConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, SpectraError
+from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.scene import open_scene
 from special_qgis.engine.spectra import SpectralAxis
-from special_qgis.engine.true_colour import find_stretch, plan_mixer, thumbnail_rgb, to_rgba, true_colour
+from special_qgis.engine.true_colour import (
+    TrueColourThumbnail,
+    find_stretch,
+    plan_mixer,
+    thumbnail_rgb,
+    to_rgba,
+    true_colour,
+)
 from tests.helpers.listener import Listener
 from tests.helpers.scene_files import NORTH_UP, update, write_raster
 
@@ -183,3 +191,26 @@ def test_real_scene_is_rendered_with_contrast(scenes_dir, tmp_path, name):
     pixels = gdal.Open(str(out)).ReadAsArray()
     colours = pixels[:3, pixels[3] == 255]
     assert np.percentile(colours, 99) - np.percentile(colours, 1) > 100
+
+
+def test_thumbnail_gathered_from_tiles_is_the_one_read_at_once(tmp_path):
+    rng = np.random.default_rng(3)
+    cube = rng.integers(1, 9999, (len(NM), 530, 710)).astype(np.int16)
+    path = write_raster(tmp_path / "scene.tif", cube, NM)
+    dataset = update(path)
+    for number in range(1, len(NM) + 1):
+        dataset.GetRasterBand(number).SetScale(0.001 * number)
+        dataset.GetRasterBand(number).SetOffset(number)
+    del dataset
+    with open_scene(SceneConfig(str(path))) as scene:
+        gathered = TrueColourThumbnail(scene, 100)
+        for window, block in scene.tiles(NullProgress()):
+            gathered.add(window, block)
+        assert np.array_equal(gathered.rgba(), thumbnail_rgb(scene, 100))
+        assert gathered.rgba().shape == (75, 100, 4)
+
+
+def test_thumbnail_of_a_scene_without_visible_bands_is_refused(tmp_path):
+    path = write_raster(tmp_path / "scene.tif", linear_cube()[0], [value + 1000 for value in NM])
+    with open_scene(SceneConfig(str(path))) as scene, pytest.raises(SpectraError, match="no band at 655 nm"):
+        thumbnail_rgb(scene, 100)

@@ -228,3 +228,11 @@ def test_quantity_is_told_by_the_bands_unit(bare):
     dataset.GetRasterBand(1).SetUnitType("W/(m2.sr.um)")
     del dataset
     assert describe_quantity(open_raster(str(bare))) == "radiance"
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_raw_file_whose_header_lists_another_number_of_wavelengths_is_refused(tmp_path, count):
+    listed = ", ".join(str(450 + 50 * i) for i in range(count))
+    path = write_envi(tmp_path / "scene.img", coded_cube(4, 9, 9, np.int16), f"wavelength = {{{listed}}}\n")
+    with pytest.raises(SpectraError, match=rf"ENVI header holds {count} wavelengths, but the file has 4 bands"):
+        read(path)
