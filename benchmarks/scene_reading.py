@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Speed and memory of scene reading: open, sample and read all tiles of a large scene, by file layout.
 
-Run by hand: ``python benchmarks/scene_reading.py [--rows 10000] [--cols 2000] [--bands 200] [--folder /tmp]``.
+Run by hand: ``python -m benchmarks.scene_reading [--rows 10000] [--cols 2000] [--bands 200] [--folder /tmp]``.
 The scene is noise around a smooth spectrum, repeated down the rows, so that compression does real work.
 """
 
@@ -19,8 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from osgeo import gdal
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from special_qgis.engine import reader as reader_module
 from special_qgis.engine.config import SceneConfig
@@ -128,7 +126,9 @@ def main() -> None:
             path = folder / ("scene.tif" if LAYOUTS[layout][0] == "GTiff" else "scene.img")
             write_scene(path, layout, arguments.rows, arguments.cols, arguments.bands)
             print(f"{layout:24s} ", end="", flush=True)
-            subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)  # its own peak memory
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.scene_reading", "--measure", str(path)], check=True
+            )  # its own peak memory
         finally:
             shutil.rmtree(folder)
 

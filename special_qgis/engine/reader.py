@@ -243,8 +243,8 @@ def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> 
             if pending is None:
                 return
             block = pending.result()
-            following = windows[position + 1 :]
-            pending = pool.submit(reader.read, following[0]) if following else None
+            is_last = position + 1 == len(windows)
+            pending = None if is_last else pool.submit(reader.read, windows[position + 1])
             yield window, block
             del block
     finally:

@@ -136,11 +136,12 @@ class _Pool:
         self._n += free
         if free == keys.size:
             return
+        capacity = self._keys.size
         both = np.concatenate([self._keys, keys[free:]])
         chosen = np.zeros(both.size, bool)
-        chosen[np.argpartition(both, self._keys.size - 1)[: self._keys.size]] = True
-        leaving = np.flatnonzero(~chosen[: self._keys.size])
-        entering = free + np.flatnonzero(chosen[self._keys.size :])
+        chosen[np.argpartition(both, capacity - 1)[:capacity]] = True
+        leaving = np.flatnonzero(~chosen[:capacity])
+        entering = free + np.flatnonzero(chosen[capacity:])
         self._put(leaving, entering, keys, rows, cols, raw)
 
     def _put(self, target: Any, origin: Any, keys: Any, rows: Any, cols: Any, raw: Any) -> None:

@@ -121,8 +121,8 @@ def test_tiles_stop_when_cancelled_and_leave_no_thread(tmp_path):
 def test_tiles_of_a_damaged_file_say_where(tmp_path):
     path = write_raster(tmp_path / "scene.tif", coded_cube(3, 600, 600), NM[:3], options=["COMPRESS=DEFLATE"])
     content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 3000] = b"\xff" * 3000
+    damage = slice(len(content) // 2, len(content) // 2 + 3000)
+    content[damage] = b"\xff" * 3000
     path.write_bytes(bytes(content))
     with pytest.raises(RasterReadError, match=r"cannot be read at rows"), opened(path) as scene:
         list(scene.tiles(NullProgress()))
