@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Accuracy on the real scenes: the spectral prior beside an unsupervised and a supervised yardstick.
 
-Run with the runtime that has scikit-learn: ``python -m benchmarks.accuracy [--scenes FOLDER] [--write]``. This is
-the only place that reads reference rasters; nothing here is used to choose anything in the engine.
+Run with the runtime that has scikit-learn: ``python -m benchmarks.accuracy [--scenes FOLDER] [--write]``. Only
+this and the tests read reference rasters; nothing here is used to choose anything in the engine.
 
 Yardsticks: k-means with 60 clusters, each named by the majority of its reference pixels (an upper bound of what
 clustering with perfect names can do), and a random forest trained on 1 % of the reference pixels, scored on the rest.

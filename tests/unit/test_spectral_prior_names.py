@@ -51,17 +51,38 @@ def test_interpret_unknown_name_warns_with_what_to_do():
     [
         ("road; tree; parking lot", ((1, 3),)),
         ("roof; building; tree; lawn; meadow", ((1, 2), (4, 5))),
-        ("road; roof; tree; grass; soil; water; shadow; metal roof; artificial turf", ()),
+        ("tree; grass; soil; water; shadow; metal roof; artificial turf; asphalt; brick", ()),
         ("corn; soybean; wheat; water", ((1, 2, 3),)),
     ],
 )
 def test_interpret_names_of_the_same_materials_are_inseparable(text, sets):
     found = interpret(parse_classes(text))
     assert found.inseparable == sets
+    assert found.similar == ()
     assert len(found.warnings) == len(sets)
     for ids in sets:
         groups = [found.classes[class_id - 1].groups for class_id in ids]
         assert all(one == groups[0] for one in groups)
+
+
+@pytest.mark.parametrize(
+    ("text", "sets"),
+    [
+        ("roof; pavement; low vegetation; tree; bare soil; water", ((1, 2),)),
+        ("asphalt; tree; bitumen", ((1, 3),)),
+        ("corn; grass; water", ((1, 2),)),
+        ("tree; shrub; water", ((1, 2),)),
+        ("water; tree; grass; bare soil; asphalt; red tile roof; concrete roof", ()),
+    ],
+)
+def test_interpret_names_of_similar_materials_are_told(text, sets):
+    found = interpret(parse_classes(text))
+    assert found.similar == sets
+    assert found.inseparable == ()
+    assert [("poorly" in warning) for warning in found.warnings] == [True] * len(sets)
+    if sets:
+        groups = [found.classes[class_id - 1].groups for class_id in sets[0]]
+        assert groups[0] != groups[1]
 
 
 def test_interpret_inseparable_names_warning_names_them_and_asks_to_merge():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..classes import LandCoverClass
 
 SAME_MATERIALS_OVERLAP = 0.7  # shared weight from which two names stand for the same materials
+SIMILAR_MATERIALS_OVERLAP = 0.5  # weight shared by families of groups from which spectra separate two names poorly
 _SHOWN_GROUPS = 4  # in the sentence about a class; the rest is "..."
 
 
@@ -35,6 +36,7 @@ class Interpretation:
 
     classes: Tuple[ClassInterpretation, ...]  # in the order typed
     inseparable: Tuple[Tuple[int, ...], ...]  # class ids that stand for the same materials
+    similar: Tuple[Tuple[int, ...], ...]  # class ids of similar materials, some of which differ
     warnings: Tuple[str, ...]
 
     @property
@@ -57,7 +59,10 @@ def interpret(classes: Sequence[LandCoverClass], lexicon: Optional[Lexicon] = No
     """
     lexicon = lexicon or load_lexicon()
     weights = {one.id: class_groups(one, lexicon) for one in classes}
-    inseparable = find_inseparable({key: groups for key, groups in weights.items() if groups})
+    known = {class_id: groups for class_id, groups in weights.items() if groups}
+    inseparable = link_by_overlap(known, SAME_MATERIALS_OVERLAP)
+    families = {class_id: lexicon.families_of(groups) for class_id, groups in known.items()}
+    similar = tuple(ids for ids in link_by_overlap(families, SIMILAR_MATERIALS_OVERLAP) if ids not in inseparable)
     for ids in inseparable:
         shared = mean_weights([weights[class_id] for class_id in ids])
         weights.update(dict.fromkeys(ids, shared))
@@ -65,7 +70,8 @@ def interpret(classes: Sequence[LandCoverClass], lexicon: Optional[Lexicon] = No
         ClassInterpretation(one.id, bool(weights[one.id]), weights[one.id], _sentence(one, weights[one.id], lexicon))
         for one in classes
     )
-    return Interpretation(interpreted, inseparable, tuple(_warnings(classes, weights, inseparable, lexicon)))
+    warnings = (*_unknown_warnings(classes, weights, lexicon), *_overlap_warnings(classes, inseparable, similar))
+    return Interpretation(interpreted, inseparable, similar, warnings)
 
 
 def class_groups(one: LandCoverClass, lexicon: Lexicon) -> GroupWeights:
@@ -82,15 +88,16 @@ def class_groups(one: LandCoverClass, lexicon: Lexicon) -> GroupWeights:
     return mean_weights([{group: weight / total for group, weight in largest.items()}]) if largest else {}
 
 
-def find_inseparable(weights: Mapping[int, GroupWeights]) -> Tuple[Tuple[int, ...], ...]:
-    """Sets of two or more classes that stand for the same materials, linked by an overlap of their weights.
+def link_by_overlap(weights: Mapping[int, GroupWeights], least: float) -> Tuple[Tuple[int, ...], ...]:
+    """Sets of two or more classes, linked wherever two share enough weight.
 
     Args:
         weights: Class id -> weights of its groups.
+        least: Shared weight that links.
     """
     sets: List[List[int]] = []
     for class_id, groups in weights.items():
-        near = [other for ids in sets for other in ids if overlap(groups, weights[other]) >= SAME_MATERIALS_OVERLAP]
+        near = [other for ids in sets for other in ids if overlap(groups, weights[other]) >= least]
         apart = [ids for ids in sets if not set(ids) & set(near)]
         joined = [other for ids in sets if set(ids) & set(near) for other in ids]
         sets = [*apart, [*joined, class_id]]
@@ -109,13 +116,9 @@ def _sentence(one: LandCoverClass, groups: GroupWeights, lexicon: Lexicon) -> st
     return f"{one.name} → {shown}" + (", …" if len(groups) > _SHOWN_GROUPS else "")
 
 
-def _warnings(
-    classes: Sequence[LandCoverClass],
-    weights: Mapping[int, GroupWeights],
-    inseparable: Sequence[Sequence[int]],
-    lexicon: Lexicon,
+def _unknown_warnings(
+    classes: Sequence[LandCoverClass], weights: Mapping[int, GroupWeights], lexicon: Lexicon
 ) -> List[str]:
-    names = {one.id: one.name for one in classes}
     found = []
     for one in classes:
         if not weights[one.id]:
@@ -125,10 +128,21 @@ def _warnings(
                 f"The spectral prior does not know “{one.name}”, so spectra say nothing about this class. "
                 f"{hint}Give it another word, for example “{one.name}: soil”."
             )
-    for ids in inseparable:
-        listed = ", ".join(f"“{names[class_id]}”" for class_id in ids)
-        found.append(
-            f"Spectra cannot separate {listed}: they stand for the same materials. "
-            "Their confidence is 0 and the first of them takes all their pixels. Merge them into one class."
-        )
     return found
+
+
+def _overlap_warnings(
+    classes: Sequence[LandCoverClass], inseparable: Sequence[Sequence[int]], similar: Sequence[Sequence[int]]
+) -> List[str]:
+    names = {one.id: f"“{one.name}”" for one in classes}
+    same = [
+        f"Spectra cannot separate {', '.join(names[class_id] for class_id in ids)}: they stand for the same materials. "
+        "The first of them takes the pixels of all, with confidence 0. Merge them into one class."
+        for ids in inseparable
+    ]
+    near = [
+        f"Spectra separate {', '.join(names[class_id] for class_id in ids)} poorly: they stand for similar materials. "
+        "Expect confusion and low confidence among them, or merge some."
+        for ids in similar
+    ]
+    return same + near

@@ -43,6 +43,7 @@ class Lexicon:
     groups: Mapping[str, str]  # key of a material group -> its name in words
     entries: Mapping[str, Entry]  # term, words joined by one space
     colours: Mapping[str, Mapping[str, float]]  # colour word -> what a thing of that colour is made of
+    families: Tuple[Tuple[str, ...], ...]  # groups whose spectra differ in little but brightness or amount
 
     @property
     def longest_phrase(self) -> int:
@@ -70,6 +71,15 @@ class Lexicon:
         if not known and inside:
             return self.lookup(inside)
         return mean_weights(known) if known else None
+
+    def families_of(self, groups: Mapping[str, float]) -> GroupWeights:
+        """Weights of material groups gathered by family; a group without one stands for itself."""
+        head = {group: family[0] for family in self.families for group in family}
+        gathered: GroupWeights = {}
+        for group, weight in groups.items():
+            key = head.get(group, group)
+            gathered[key] = gathered.get(key, 0.0) + weight
+        return gathered
 
     def suggest(self, name: str) -> Optional[str]:
         """The known term most like a name that is not known, for "did you mean"; None where none is near."""
@@ -115,7 +125,7 @@ def load_lexicon() -> Lexicon:
         for term in entry["terms"]
     }
     colours = {term: entry["groups"] for entry in data["colours"] for term in entry["terms"]}
-    return Lexicon(data["groups"], entries, colours)
+    return Lexicon(data["groups"], entries, colours, tuple(map(tuple, data["families"])))
 
 
 def normalise(name: str) -> str:

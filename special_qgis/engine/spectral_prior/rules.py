@@ -76,7 +76,7 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         above("rb", 0.17, 0.035),
         above("ndbi", -0.04, 0.05),
         above("yg", 0.01, 0.02),
-        below("yg", 0.12, 0.025),  # redder than soils are: fired clay
+        below("yg", 0.15, 0.025),  # redder than soils are: fired clay
     ),
     "sand": (below("ndvi", 0.25, 0.05), above("rb", 0.15, 0.035), above("rank", 0.8, 0.08)),
     "rock": (below("ndvi", 0.25, 0.05), above("rb", 0.08, 0.04), above("rank", 0.5, 0.15)),
