@@ -150,6 +150,13 @@ def test_light_module_imported_alone_loads_no_gdal_qgis_or_heavy_package(name: s
     assert not loaded & (QGIS_PACKAGES | HEAVY_PACKAGES | {"osgeo"})
 
 
+def test_mapping_stages_never_load_what_reads_a_reference() -> None:
+    loaded = _loaded_after("import special_qgis.engine.pipeline, special_qgis.engine.true_colour")
+    assert "special_qgis.engine.pipeline" in loaded
+    readers = ("accuracy", "assessment", "reference", "vector_reference", "class_matching")
+    assert not {f"special_qgis.engine.{reader}" for reader in readers} & set(loaded)
+
+
 def test_package_imported_alone_loads_nothing_else() -> None:
     loaded = _loaded_after("import special_qgis")
     assert {name for name in loaded if name.startswith("special_qgis.")} == set()
