@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from qgis.core import (
+    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -46,6 +47,10 @@ class CheckRuntime(SpecialAlgorithm):
     def groupId(self) -> str:
         """Permanent id of the group."""
         return "setup"
+
+    def flags(self) -> Any:
+        """Of no use in batch."""
+        return super().flags() & ~QgsProcessingAlgorithm.FlagSupportsBatch
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import (
+    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -49,6 +50,10 @@ class InstallRuntime(SpecialAlgorithm):
     def groupId(self) -> str:
         """Permanent id of the group."""
         return "setup"
+
+    def flags(self) -> Any:
+        """Of no use in batch."""
+        return super().flags() & ~QgsProcessingAlgorithm.FlagSupportsBatch
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""

@@ -7,12 +7,10 @@ import os.path
 from pathlib import Path
 from typing import Any, Dict, Mapping
 
-from qgis.core import Qgis, QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .parameters import is_given
-
-_HTML_IN_BATCH_SINCE = 32800
 
 
 def raster_output(
@@ -36,15 +34,15 @@ def file_output(
 def written_files(paths: Mapping[str, str], feedback: QgsProcessingFeedback) -> Dict[str, str]:
     """The outputs that were written, as results of an algorithm.
 
-    Before 3.28 QGIS's batch dialog breaks off at the end when a result is an HTML file (qgis/QGIS#47884), so there the
-    report is written but not named.
+    QGIS's batch dialog breaks off at its end when a result is an HTML file (qgis/QGIS#47884, still so in 3.40), so
+    there the report is written but not named.
 
     Args:
         paths: Paths by name of the output; empty = left out.
         feedback: Feedback of the run.
     """
-    hides_html = Qgis.QGIS_VERSION_INT < _HTML_IN_BATCH_SINCE and type(feedback).__name__ == "BatchFeedback"
-    return {name: path for name, path in paths.items() if path and not (hides_html and name == "REPORT")}
+    is_batch = feedback.metaObject().className().endswith("BatchFeedback")
+    return {name: path for name, path in paths.items() if path and not (is_batch and name == "REPORT")}
 
 
 def require_distinct_outputs(paths: Mapping[str, str]) -> None:

@@ -109,6 +109,6 @@ def _row_findings(classes: Sequence[LandCoverClass], interpretation: Interpretat
         if one.id in twins:
             others = ", ".join(names[class_id] for class_id in twins[one.id] if class_id != one.id)
             same = translate("ClassTable", "not separable from {}").format(others)
-            finding = replace(finding, meaning=f"{text} – {same}", is_doubtful=True)
+            finding = replace(finding, meaning=f"{same} ({text})", is_doubtful=True)
         found.append(finding)
     return found

@@ -10,7 +10,7 @@ from typing import List, Optional
 
 from qgis.core import QgsApplication, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, QModelIndex, QPoint, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtGui import QColor, QKeySequence
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -21,6 +21,7 @@ from qgis.PyQt.QtWidgets import (
     QLabel,
     QMenu,
     QPlainTextEdit,
+    QShortcut,
     QSizePolicy,
     QStackedWidget,
     QTableView,
@@ -144,6 +145,9 @@ class ClassTableWidget(QWidget):
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._show_menu)
         view.clicked.connect(self._on_click)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), view)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self.remove_selected)
         return view
 
     def _make_text_edit(self) -> QPlainTextEdit:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The staged plugin through the real ``qgis_process``: list, help, runs, the example model. Each start costs seconds."""
+"""The staged plugin through the real ``qgis_process``: list, help, runs, the example model."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ pytest.importorskip("qgis.core", reason="needs a Python that has QGIS")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from qgis.core import QgsApplication, QgsProcessingFeedback, QgsProject
-from qgis.gui import QgsMapCanvas
+from qgis.core import QgsApplication, QgsLayerTreeModel, QgsProcessingFeedback, QgsProject
+from qgis.gui import QgsLayerTreeView, QgsMapCanvas
 from qgis.PyQt.QtCore import QObject
 from qgis.PyQt.QtWidgets import QMainWindow
 
@@ -31,6 +31,8 @@ class MainWindow(QObject):
         super().__init__()
         self.window = QMainWindow()
         self.canvas = QgsMapCanvas(self.window)
+        self.layer_tree = QgsLayerTreeView(self.window)
+        self.layer_tree.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot(), self.layer_tree))
         self.menu_actions: List[Any] = []
         self.toolbar_actions: List[Any] = []
 
@@ -42,6 +44,12 @@ class MainWindow(QObject):
 
     def activeLayer(self) -> None:
         return None
+
+    def setActiveLayer(self, layer: Any) -> None:
+        self.layer_tree.setCurrentLayer(layer)
+
+    def layerTreeView(self) -> QgsLayerTreeView:
+        return self.layer_tree
 
     def browserModel(self) -> None:
         return None

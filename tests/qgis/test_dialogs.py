@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -89,13 +90,11 @@ def test_class_table_of_dialog_gives_its_text_as_parameter(
     assert blue, "the colour of water is shown"
 
 
-def test_dialog_without_classes_refuses_to_run(dialog: Any, scene: Path) -> None:
-    from processing.gui.AlgorithmDialogBase import AlgorithmDialogBase
-
+def test_dialog_without_classes_holds_no_acceptable_value(dialog: Any) -> None:
     one = dialog("classify")
-    one.setParameters({"INPUT": str(scene)})
-    with pytest.raises(AlgorithmDialogBase.InvalidParameterValue):
-        one.createProcessingParameters()
+    value = one.mainWidget().wrappers["CLASSES"].parameterValue()
+    assert value == ""
+    assert not one.algorithm().parameterDefinition("CLASSES").checkValueIsAcceptable(value)
 
 
 def test_batch_dialog_holds_classes_on_one_line(batch: Any, qgis_app: QgsApplication, pictures: Path) -> None:
@@ -104,8 +103,8 @@ def test_batch_dialog_holds_classes_on_one_line(batch: Any, qgis_app: QgsApplica
     column = panel.parameter_to_column["CLASSES"]
     for row in range(2):
         panel.wrappers[row][column].setParameterValue(CLASSES, panel.processing_context)
-    parameters, _ = panel.parametersForRow(1, warnOnInvalid=False)
-    assert parameters["CLASSES"] == "water: river #1f78b4; tree; bare soil; asphalt"
+    value = panel.wrappers[1][column].parameterValue()
+    assert value == "water: river #1f78b4; tree; bare soil; asphalt"
     assert n_colours(render(batch, pictures / "batch_classify.png", qgis_app)) > 20
 
 
@@ -134,6 +133,9 @@ def test_batch_run_of_two_scenes_writes_and_styles_both(batch: Any, qgis_app: Qg
             column = panel.parameter_to_column[name]
             panel.tblParameters.cellWidget(row + 1, column).setValue(str(tmp_path / path))
     batch.runAlgorithm()
+    deadline = time.monotonic() + 120.0  # newer versions run in the background
+    while len(QgsProject.instance().mapLayers()) < 4 and time.monotonic() < deadline:
+        qgis_app.processEvents()
     layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
     assert set(layers) == {f"{title} – scene {row}" for title in ("Land cover", "Confidence") for row in range(2)}
     for row in range(2):

@@ -65,7 +65,7 @@ def test_example_model_gives_styled_map_accuracy_and_areas(
     pixels = {int(feature["value"]): int(feature["count"]) for feature in areas.getFeatures()}
     assert set(pixels) == {1, 2, 3, 4} and sum(pixels.values()) == small_scene.SIDE_PX**2
     assert (tmp_path / "report.html").is_file() and (tmp_path / "accuracy.html").is_file()
-    assert handleAlgorithmResults(model, context, feedback, True, results)
+    assert handleAlgorithmResults(model, context, feedback, parameters=results)
     layers = {layer.source(): layer for layer in QgsProject.instance().mapLayers().values()}
     legend = [entry.label for entry in layers[str(tmp_path / "map.tif")].renderer().classes()]
     assert legend == ["water", "tree", "bare soil", "asphalt"]

@@ -83,3 +83,9 @@ def test_documentation_of_parameters_is_up_to_date(plugin: Any, repository: Path
 
     stored = (repository / "docs" / "parameters.md").read_text(encoding="utf-8")
     assert stored == document_parameters.render(), "run tools/document_parameters.py"
+
+
+def test_setup_algorithms_offer_no_batch(plugin: Any) -> None:
+    batch = QgsProcessingAlgorithm.FlagSupportsBatch
+    without = [name for name in NAMES if not algorithm(name).flags() & batch]
+    assert without == ["checkruntime", "installruntime"]

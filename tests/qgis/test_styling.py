@@ -74,7 +74,7 @@ def test_results_of_task_in_a_thread_load_with_names_and_styles(
         qgis_app.processEvents()
         time.sleep(0.01)
     assert finished and finished[0][0], feedback.errors
-    assert handleAlgorithmResults(algorithm, context, feedback, True, finished[0][1])
+    assert handleAlgorithmResults(algorithm, context, feedback, parameters=finished[0][1])
     layers = loaded()
     assert set(layers) == {f"Land cover – {scene.stem}", f"Confidence – {scene.stem}"}
     check_legend(layers[f"Land cover – {scene.stem}"])
