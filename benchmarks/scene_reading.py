@@ -24,7 +24,6 @@ from special_qgis.engine import reader as reader_module
 from special_qgis.engine.config import SceneConfig
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.scene import open_scene
-from special_qgis.engine.true_colour import thumbnail_rgb
 
 STRIP_ROWS = 256
 LAYOUTS = {
@@ -80,18 +79,16 @@ def measure(path: Path) -> str:
             opened = time.perf_counter()
             scene.sample(200_000, 0)
             sampled = time.perf_counter()
-            thumbnail_rgb(scene, 640)
-            pictured = time.perf_counter()
             in_gdal[0], begin_cpu = 0.0, time.process_time()
             n_valid = sum(int(block.valid.sum()) for _, block in scene.tiles(NullProgress()))
             done, done_cpu = time.perf_counter(), time.process_time()
             megabytes = scene.area.n_px * scene.n_bands * scene.dtype.itemsize / 1e6
     finally:
         reader_module.read_window = plain_read
-    seconds = done - pictured
+    seconds = done - sampled
     peak_mib = peak_memory_mib()
     return (
-        f"open {opened - begin:6.2f} s  sample {sampled - opened:6.2f} s  thumbnail {pictured - sampled:6.2f} s  "
+        f"open {opened - begin:6.2f} s  sample {sampled - opened:6.2f} s  "
         f"tiles {seconds:7.2f} s = {megabytes / seconds:5.0f} MB/s, {in_gdal[0] / seconds:4.0%} of it in GDAL, "
         f"{megabytes / (done_cpu - begin_cpu):5.0f} MB per CPU second  "
         f"valid {n_valid}  peak {peak_mib:.0f} MiB"

@@ -7,32 +7,38 @@ Takes probabilities per class, gives the likeliest class and how far it leads: b
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def decide(
-    probabilities: NDArray[np.float32], valid: NDArray[np.bool_], min_confidence: float = 0.0
+    probabilities: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    min_confidence: float = 0.0,
+    precedence: Optional[Sequence[int]] = None,
 ) -> Tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Likeliest class of each pixel and its lead over the second; of equals, the class typed first wins with lead 0.
+    """Likeliest class of each pixel and its lead over the second; of equals, the first in precedence wins with lead 0.
 
     Args:
         probabilities: (classes, rows, cols) float32, sum 1 where valid; at most 255 classes.
         valid: (rows, cols) bool.
         min_confidence: Pixels below stay unclassified (label 0) and keep their confidence.
+        precedence: All rows of ``probabilities`` in the order in which equals win; None = as they are.
 
     Returns:
         (rows, cols) uint8 labels, 1…K, 0 where invalid or unclassified; (rows, cols) float32 confidence in [0, 1], 0
         where invalid.
     """
-    best = probabilities[0].copy()
+    first, *others = precedence if precedence is not None else range(len(probabilities))
+    best = probabilities[first].copy()
     second = np.zeros_like(best)
-    labels = np.ones(best.shape, dtype=np.uint8)
-    for class_id, row in enumerate(probabilities[1:], start=2):
+    labels = np.full(best.shape, first + 1, dtype=np.uint8)
+    for index in others:
+        row = probabilities[index]
         np.maximum(second, np.minimum(best, row), out=second)
-        labels[row > best] = class_id
+        labels[row > best] = index + 1
         np.maximum(best, row, out=best)
     confidence = best - second
     confidence[~valid] = 0.0

@@ -8,7 +8,7 @@ live in their module. Results are JSON values, because they cross the process bo
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, Iterator, NamedTuple, Sequence
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from .class_metadata import write_class_legend, write_class_table
 from .classes import LandCoverClass, class_file_of, parse_classes
 from .confidence import decide
 from .config import ClassifyConfig, OutputConfig, PriorConfig, PriorJobConfig, SceneConfig
-from .errors import ClassListError, ConfigError
+from .errors import ClassListError, ConfigError, SpectraError
+from .images import THUMBNAIL_PX
 from .outputs import OutputSet, RasterWriter
 from .parallel import map_ordered
 from .progress import NullProgress, Progress, RecordingProgress, SubProgress
@@ -27,6 +28,7 @@ from .scene import Block, Sample, Scene, open_scene
 from .spectral_prior import Interpretation, SpectralPrior, interpret
 from .style import confidence_qml
 from .tally import MapTally
+from .true_colour import TrueColourThumbnail
 from .windows import Window
 
 _OPENED, _FITTED, _MAPPED = 0.03, 0.15, 0.95  # fractions of a job at which its stages end
@@ -79,11 +81,12 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
             prior, sample = _fit_prior(scene, classes, _preset(config.prior, config.preset), config.seed, listener)
             watch.lap("Fitting the spectral prior")
             tally = MapTally(len(classes), scene.area)
-            for tile in _tiles(scene, prior, config.min_confidence, SubProgress(listener, _FITTED, _MAPPED)):
+            picture = _begin_picture(scene, listener)
+            for tile in _tiles(scene, prior, config.min_confidence, picture, SubProgress(listener, _FITTED, _MAPPED)):
                 tally.add(tile.window, tile.labels, tile.confidence, tile.valid)
                 _write_tile(writers, tile)
             watch.lap("Mapping")
-            facts = RunFacts(config, classes, interpretation, prior, scene, sample, tally, listener, watch)
+            facts = RunFacts(config, classes, interpretation, prior, scene, sample, tally, picture, listener, watch)
             _finish_map(writers, facts)
             summary = summarise(facts)
             if config.outputs.report:
@@ -115,7 +118,7 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
         with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
             writer = _probability_writer(outputs, config.probabilities, scene, classes)
             prior, _ = _fit_prior(scene, classes, _preset(config.prior, config.preset), config.seed, listener)
-            for tile in _tiles(scene, prior, 0.0, SubProgress(listener, _FITTED, _MAPPED)):
+            for tile in _tiles(scene, prior, 0.0, None, SubProgress(listener, _FITTED, _MAPPED)):
                 writer.write(tile.window, _with_nodata(tile.probabilities, tile.valid))
             writer.set_metadata(describe_run(config.to_json(), prior.to_json()))
         outputs.commit()
@@ -183,13 +186,29 @@ def _fit_prior(
     return fitted, sample
 
 
-def _tiles(scene: Scene, prior: SpectralPrior, min_confidence: float, progress: Progress) -> Iterator[_Tile]:
-    """Compute the tiles of the fixed grid in threads and yield them in order."""
+def _begin_picture(scene: Scene, progress: Progress) -> Optional[TrueColourThumbnail]:
+    try:
+        return TrueColourThumbnail(scene, THUMBNAIL_PX)
+    except SpectraError as error:
+        progress.info(f"The report has no true-colour picture. {error}")
+        return None
+
+
+def _tiles(
+    scene: Scene,
+    prior: SpectralPrior,
+    min_confidence: float,
+    picture: Optional[TrueColourThumbnail],
+    progress: Progress,
+) -> Iterator[_Tile]:
+    """Compute the tiles of the fixed grid in threads and yield them in order; the picture is gathered on the way."""
 
     def compute(read: tuple[Window, Block]) -> _Tile:
         window, block = read
+        if picture is not None:
+            picture.add(window, block)
         probabilities = prior.predict(block.values(prior.band_indices), block.valid)
-        labels, confidence = decide(probabilities, block.valid, min_confidence)
+        labels, confidence = decide(probabilities, block.valid, min_confidence, prior.interpretation.precedence)
         return _Tile(window, block.valid, probabilities, labels, confidence)
 
     progress.report(0.0, "Mapping")

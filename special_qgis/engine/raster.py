@@ -244,7 +244,6 @@ def read_window(
     window: Window,
     band_numbers: List[int],
     data_type: int,
-    shape: Optional[Tuple[int, int]] = None,
 ) -> Any:
     """Read a window of several bands at once.
 
@@ -253,7 +252,6 @@ def read_window(
         window: Rectangle inside the dataset.
         band_numbers: Bands, counted from 1, in the order wanted.
         data_type: GDAL data type of the values returned.
-        shape: Rows and columns to give, by nearest neighbour; None = those of the window.
 
     Returns:
         A buffer of bands × rows × cols values.
@@ -261,15 +259,12 @@ def read_window(
     Raises:
         RasterReadError: GDAL cannot read, such as from a damaged file.
     """
-    rows, cols = shape or (window.rows, window.cols)
     try:
         buffer = dataset.ReadRaster(
             window.col_off,
             window.row_off,
             window.cols,
             window.rows,
-            buf_xsize=cols,
-            buf_ysize=rows,
             buf_type=data_type,
             band_list=band_numbers,
         )
@@ -295,12 +290,6 @@ def limit_block_cache(dataset: Any) -> None:
     sample_bytes = gdal.GetDataTypeSize(dataset.GetRasterBand(1).DataType) // 8
     block = block_cols * block_rows * sample_bytes * dataset.RasterCount
     gdal.SetCacheMax(int(min(max(SMALLEST_CACHE_BYTES, block * 5 // 4), LARGEST_CACHE_BYTES)))
-
-
-def is_pixel_interleaved(dataset: Any) -> bool:
-    """Whether a block of the file holds all bands, and no overviews spare decoding it."""
-    interleave = dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE")
-    return bool(interleave == "PIXEL" and dataset.GetRasterBand(1).GetOverviewCount() == 0)
 
 
 def is_plain_path(source: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from .area import Area
 from .blocks import Block, BoolArray, Calibration, find_valid, has_data
 from .errors import InputError
 from .progress import Progress, check_cancelled
-from .raster import damaged_error, is_pixel_interleaved, open_raster, read_grid, read_window, reopen
+from .raster import damaged_error, open_raster, read_grid, read_window, reopen
 from .windows import Window
 
 
@@ -125,31 +125,6 @@ class BlockReader:
         flags &= np.any(raw != 0, axis=0)
         return raw, flags
 
-    def read_decimated(self, rows: int, cols: int, band_indices: Sequence[int]) -> Block:
-        """The whole area at fewer pixels, nearest neighbour, some bands only; cheap where the file has overviews.
-
-        Args:
-            rows: Rows wanted, at most those of the area.
-            cols: Columns wanted, at most those of the area.
-            band_indices: Bands wanted; a pixel is valid when these have data.
-        """
-        bands = plan_bands(self._dataset, tuple(self.bands.numbers[band] for band in band_indices))
-        if is_pixel_interleaved(self._dataset):
-            values = self._pick(bands, rows, cols)
-        else:
-            raw = read_window(self._dataset, self.area.window, list(bands.numbers), bands.data_type, (rows, cols))
-            values = np.frombuffer(raw, bands.dtype).reshape(len(bands.numbers), rows, cols)
-        inside = None
-        if self.area.inside is not None:
-            inside = self.area.inside[
-                np.ix_(*(nearest_positions(n, size) for n, size in zip(self.area.inside.shape, (rows, cols))))
-            ]
-        for dataset, mask, nodata in self._mask_layers():
-            flags = _read_band(dataset, mask, self.area.window, (rows, cols))
-            kept = has_data(flags, nodata) & (flags != 0)
-            inside = kept if inside is None else inside & kept
-        return Block(values, find_valid(values, bands.nodata, inside), bands.calibration)
-
     def close(self) -> None:
         """Let go of the files."""
         self._dataset = self._mask = None
@@ -163,32 +138,11 @@ class BlockReader:
         buffer = read_window(self._dataset, self._absolute(window), list(self.bands.numbers), self.bands.data_type)
         return np.frombuffer(buffer, self.bands.dtype).reshape(len(self.bands.numbers), window.rows, window.cols)
 
-    def _pick(self, bands: BandPlan, rows: int, cols: int) -> NDArray[Any]:
-        """Nearest neighbours of the area, block by block of the file.
-
-        GDAL decimates band after band and would decode the blocks of a pixel-interleaved file once for each.
-        """
-        area = self.area.window
-        at_rows, at_cols = (
-            nearest_positions(area.rows, rows) + area.row_off,
-            nearest_positions(area.cols, cols) + area.col_off,
-        )
-        block_cols, block_rows = self._dataset.GetRasterBand(1).GetBlockSize()
-        values = np.zeros((len(bands.numbers), rows, cols), bands.dtype)
-        for in_rows in _runs(at_rows // block_rows):
-            for in_cols in _runs(at_cols // block_cols):
-                r, c = at_rows[in_rows], at_cols[in_cols]
-                window = Window(int(r[0]), int(c[0]), int(r[-1] - r[0]) + 1, int(c[-1] - c[0]) + 1)
-                raw = read_window(self._dataset, window, list(bands.numbers), bands.data_type)
-                block = np.frombuffer(raw, bands.dtype).reshape(len(bands.numbers), window.rows, window.cols)
-                values[:, in_rows, in_cols] = block[:, r - r[0]][:, :, c - c[0]]
-        return values
-
     def _inside(self, window: Window) -> Optional[BoolArray]:
         """Pixels that the area, the mask raster and the dataset's own masks keep; None = all."""
         inside = self.area.part(window)
         for dataset, mask, nodata in self._mask_layers():
-            flags = _read_band(dataset, mask, self._absolute(window), (window.rows, window.cols))
+            flags = _read_band(dataset, mask, self._absolute(window))
             kept = has_data(flags, nodata) & (flags != 0)
             inside = kept if inside is None else inside & kept
         return inside
@@ -268,26 +222,13 @@ def _mask_bands(dataset: Any, numbers: Tuple[int, ...]) -> List[Any]:
     return masks
 
 
-def _read_band(dataset: Any, band: Any, window: Window, shape: Tuple[int, int]) -> NDArray[Any]:
-    """A window of one band at a size."""
+def _read_band(dataset: Any, band: Any, window: Window) -> NDArray[Any]:
+    """A window of one band."""
     try:
-        buffer = band.ReadRaster(
-            window.col_off, window.row_off, window.cols, window.rows, buf_xsize=shape[1], buf_ysize=shape[0]
-        )
+        buffer = band.ReadRaster(window.col_off, window.row_off, window.cols, window.rows)
     except RuntimeError as error:
         raise damaged_error(dataset, window, error) from error
     if buffer is None:
         raise damaged_error(dataset, window, gdal.GetLastErrorMsg())
     dtype = gdal_array.GDALTypeCodeToNumericTypeCode(band.DataType)
-    return np.frombuffer(buffer, dtype).reshape(shape)
-
-
-def _runs(block_of: NDArray[np.intp]) -> List[slice]:
-    """Runs of equal values, as slices."""
-    starts = [0, *(int(i) + 1 for i in np.flatnonzero(np.diff(block_of))), block_of.size]
-    return [slice(begin, end) for begin, end in zip(starts, starts[1:])]
-
-
-def nearest_positions(n: int, n_wanted: int) -> NDArray[np.intp]:
-    """Positions that GDAL's nearest neighbour takes."""
-    return np.minimum(((np.arange(n_wanted) + 0.5) * n / n_wanted).astype(np.intp), n - 1)
+    return np.frombuffer(buffer, dtype).reshape(window.rows, window.cols)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from .classes import LandCoverClass
 from .confidence import decide
 from .config import ClassifyConfig
-from .errors import ConfigError, SpectraError
-from .images import THUMBNAIL_PX, encode_png
+from .errors import ConfigError
+from .images import encode_png
 from .outputs import OutputSet
 from .progress import RecordingProgress
 from .provenance import describe_run
@@ -25,7 +25,7 @@ from .scene import Sample, Scene
 from .spectral_prior import Interpretation, SpectralPrior
 from .summary import ClassSummary, Histogram, MeanSpectrum, RunSummary
 from .tally import N_CONFIDENCE_BINS, MapTally, class_spectra
-from .true_colour import thumbnail_rgb
+from .true_colour import TrueColourThumbnail
 
 LOW_CONFIDENCE = 0.1  # a pixel whose best class leads by less is called uncertain
 REPORT_SUFFIXES = (".html", ".htm")
@@ -57,6 +57,7 @@ class RunFacts:
     scene: Scene
     sample: Sample
     tally: MapTally
+    picture: Optional[TrueColourThumbnail]  # None = the scene has no visible bands
     listener: RecordingProgress
     watch: Stopwatch
 
@@ -65,7 +66,6 @@ def summarise(facts: RunFacts) -> RunSummary:
     """Fill the summary that report and result are made from; warns about doubtful results on the way."""
     _warn_about_doubts(facts)
     spectra = _mean_spectra(facts)
-    rgb_png = _rgb_png(facts)
     facts.watch.lap("Summing up")
     tally, grid = facts.tally, facts.scene.grid
     return RunSummary(
@@ -87,7 +87,7 @@ def summarise(facts: RunFacts) -> RunSummary:
         spectra=spectra,
         quantity=facts.prior.quantity,
         map_png=tally.thumbnail.png({c.id: c.colour for c in facts.classes}),
-        rgb_png=rgb_png,
+        rgb_png=None if facts.picture is None else encode_png(facts.picture.rgba()),
         timing_s=facts.watch.laps_s,
         parameters=facts.config.to_json(),
         provenance={
@@ -191,13 +191,6 @@ def _mean_spectra(facts: RunFacts) -> Tuple[MeanSpectrum, ...]:
     """Mean spectra over the sample, whose pixels get the same labels as in the map."""
     values = np.ascontiguousarray(facts.sample.spectra.T[list(facts.prior.band_indices)])[:, np.newaxis, :]
     valid = np.ones(values.shape[1:], dtype=bool)
-    labels, _ = decide(facts.prior.predict(values, valid), valid, facts.config.min_confidence)
+    probabilities = facts.prior.predict(values, valid)
+    labels, _ = decide(probabilities, valid, facts.config.min_confidence, facts.interpretation.precedence)
     return class_spectra(facts.sample.spectra, labels[0], facts.scene.axis.centres_nm, len(facts.classes))
-
-
-def _rgb_png(facts: RunFacts) -> Optional[bytes]:
-    try:
-        return encode_png(thumbnail_rgb(facts.scene, THUMBNAIL_PX))
-    except SpectraError as error:
-        facts.listener.info(f"The report has no true-colour picture. {error}")
-        return None

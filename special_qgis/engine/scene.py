@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Type
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Type
 
 import numpy as np
 from osgeo import gdal
@@ -95,16 +95,6 @@ class Scene:
         if min(window.row_off, window.col_off) < 0 or last_row > self.rows or last_col > self.cols or window.n_px < 1:
             raise InputError(f"{window} is not inside the scene's {self.rows} rows and {self.cols} columns.")
         return self._reader.read(window)
-
-    def read_decimated(self, rows: int, cols: int, band_indices: Sequence[int]) -> Block:
-        """The whole area at fewer pixels, nearest neighbour, some bands only, for pictures.
-
-        Args:
-            rows: Rows wanted, at most those of the area.
-            cols: Columns wanted, at most those of the area.
-            band_indices: Bands wanted, as indices of the axis; a pixel is valid when these have data.
-        """
-        return self._reader.read_decimated(rows, cols, band_indices)
 
     def tiles(self, progress: Progress) -> Iterator[Tuple[Window, Block]]:
         """All tiles of the fixed grid with their pixels, the next read prefetched by a thread.

@@ -18,7 +18,6 @@ from .blocks import Calibration
 from .config import TrueColourConfig
 from .outputs import OutputSet
 from .progress import NullProgress, Progress, RecordingProgress, SubProgress
-from .reader import nearest_positions
 from .scene import Block, Scene, open_scene
 from .spectra import SpectralAxis, interpolation_weights
 from .windows import Window
@@ -174,7 +173,7 @@ class TrueColourThumbnail:
     def __init__(self, scene: Scene, max_px: int) -> None:
         self._mixer = plan_mixer(scene.axis)
         rows, cols = _thumbnail_shape(scene, max_px)
-        self._at_rows, self._at_cols = nearest_positions(scene.rows, rows), nearest_positions(scene.cols, cols)
+        self._at_rows, self._at_cols = _spread_positions(scene.rows, rows), _spread_positions(scene.cols, cols)
         self._channels = np.zeros((3, rows, cols), np.float32)
         self._valid = np.zeros((rows, cols), bool)
 
@@ -193,27 +192,14 @@ class TrueColourThumbnail:
         return _stretched(self._channels, self._valid)
 
 
-def thumbnail_rgb(scene: Scene, max_px: int) -> NDArray[np.uint8]:
-    """A small true-colour picture of a scene, from decimated reading of the bands that it needs.
-
-    Args:
-        scene: Open scene.
-        max_px: Longer side of the picture.
-
-    Returns:
-        (rows, cols, 4) uint8: red, green, blue, alpha.
-
-    Raises:
-        SpectraError: The scene has no visible bands.
-    """
-    mixer = plan_mixer(scene.axis)
-    block = scene.read_decimated(*_thumbnail_shape(scene, max_px), mixer.band_indices)
-    return _stretched(mixer.mix(block.values()), block.valid)
-
-
 def _thumbnail_shape(scene: Scene, max_px: int) -> Tuple[int, int]:
     factor = max(1.0, max(scene.rows, scene.cols) / max_px)
     return max(1, round(scene.rows / factor)), max(1, round(scene.cols / factor))
+
+
+def _spread_positions(n: int, n_wanted: int) -> NDArray[np.intp]:
+    """Centres of ``n_wanted`` equal parts of ``n`` pixels."""
+    return np.minimum(((np.arange(n_wanted) + 0.5) * n / n_wanted).astype(np.intp), n - 1)
 
 
 def _between(positions: NDArray[np.intp], first: int, n: int) -> slice:

@@ -38,3 +38,10 @@ def test_decide_below_the_least_confidence_stays_unclassified(least, label):
     labels, confidence = decide(probabilities, np.ones((1, 1), bool), least)
     assert labels[0, 0] == label
     assert confidence[0, 0] == pytest.approx(0.25)
+
+
+def test_decide_equals_are_won_by_the_first_in_precedence():
+    probabilities = np.array([[0.4, 0.5], [0.4, 0.1], [0.2, 0.4]], np.float32)[:, None, :]
+    labels, confidence = decide(probabilities, np.ones((1, 2), bool), precedence=(2, 1, 0))
+    assert labels.tolist() == [[2, 1]]
+    np.testing.assert_allclose(confidence, [[0.0, 0.1]], atol=1e-6)

@@ -16,8 +16,8 @@ from special_qgis.engine.config import PriorConfig, SceneConfig
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.scene import open_scene
-from special_qgis.engine.spectral_prior import SpectralPrior
-from special_qgis.engine.spectral_prior.prior import CHUNK_PX
+from special_qgis.engine.spectral_prior import SpectralPrior, interpret
+from special_qgis.engine.spectral_prior.prior import CHUNK_PX, SMALL_OBJECT_FACTOR, evidence_sets
 from tests.helpers.materials import FULL_RANGE_NM, VNIR_NM, axis_of, mixed_scene, sample_of
 
 MATERIALS = ["water", "tree", "grass", "soil", "asphalt", "tile"]
@@ -257,3 +257,18 @@ def test_prior_real_scene_reaches_its_accuracy(scenes_dir, name, least, adapt):
     accuracy, largest_share = _overall_accuracy(scenes_dir, name, adapt)
     assert accuracy >= least
     assert accuracy > largest_share
+
+
+def test_evidence_sets_of_small_things_alone_are_less_common():
+    sets = evidence_sets(interpret(parse_classes("car; road; crosswalk; seat; metal roof")))
+    by_class = [sets.commonness[index] for index in sets.set_of_class]
+    assert by_class == [SMALL_OBJECT_FACTOR, 1.0, 1.0, SMALL_OBJECT_FACTOR, 1.0]
+
+
+def test_predict_small_things_need_more_evidence_than_their_materials():
+    spectra = mixed_scene(MATERIALS, 300)
+    as_object, as_material = (
+        predict(fit(spectra, f"water; tree; grass; soil; asphalt; {name}", adapt=False), spectra)[-1]
+        for name in ("car", "sheet: metal, white surface, bitumen, tarmac")
+    )
+    assert 0.0 < as_object.sum() < 0.6 * as_material.sum()

@@ -89,3 +89,16 @@ def test_interpret_inseparable_names_warning_names_them_and_asks_to_merge():
     (warning,) = interpret(parse_classes("road; tree; car park")).warnings
     assert "“road”, “car park”" in warning
     assert "Merge" in warning
+
+
+def test_interpret_small_things_come_last_among_equals_and_the_warning_says_who_wins():
+    found = interpret(parse_classes("crosswalk; water; parked cars; road; tree"))
+    assert [one.is_small_object for one in found.classes] == [True, False, True, False, False]
+    assert found.precedence == (1, 3, 4, 0, 2)
+    assert found.inseparable == ((1, 4),)
+    assert "“road” takes the pixels of all" in found.warnings[0]
+
+
+def test_interpret_place_of_small_things_is_not_small():
+    found = interpret(parse_classes("car park; pool of water; shore with boats; tree"))
+    assert [one.is_small_object for one in found.classes] == [False, True, False, False]

@@ -38,7 +38,9 @@ def test_tally_class_without_pixels_has_nan_confidence_and_no_spectrum() -> None
     labels = np.array([[1, 3]], dtype=np.uint8)
     tally.add(Window(0, 0, 1, 2), labels, np.array([[0.5, 1.0]], dtype=np.float32), labels > 0)
     assert np.isnan(tally.class_confidence()).tolist() == [False, True, False]
-    spectra = class_spectra(np.array([[1.0, 3.0], [5.0, 7.0]], dtype=np.float32), labels[0], np.array([450.0, 650.0]), 3)
+    spectra = class_spectra(
+        np.array([[1.0, 3.0], [5.0, 7.0]], dtype=np.float32), labels[0], np.array([450.0, 650.0]), 3
+    )
     assert [(s.class_id, s.n_px) for s in spectra] == [(1, 1), (3, 1)]
     assert spectra[1].mean == (5.0, 7.0)
     assert spectra[1].wavelengths_nm == (450.0, 650.0)

@@ -16,7 +16,6 @@ from special_qgis.engine.true_colour import (
     TrueColourThumbnail,
     find_stretch,
     plan_mixer,
-    thumbnail_rgb,
     to_rgba,
     true_colour,
 )
@@ -128,6 +127,13 @@ def test_cancel_leaves_nothing(tmp_path, line_scene):
     assert [entry.name for entry in tmp_path.iterdir()] == ["scene.tif"]
 
 
+def gather(scene, max_px):
+    picture = TrueColourThumbnail(scene, max_px)
+    for window, block in scene.tiles(NullProgress()):
+        picture.add(window, block)
+    return picture.rgba()
+
+
 LAYOUTS = {
     "pixel strips": ["INTERLEAVE=PIXEL"],
     "pixel tiles": ["INTERLEAVE=PIXEL", "TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"],
@@ -140,7 +146,7 @@ def test_thumbnail_takes_nearest_pixels_in_every_layout(tmp_path, layout):
     cube, _, _ = linear_cube(90, 160)
     path = write_raster(tmp_path / "scene.tif", cube, NM, None, NORTH_UP, 32633, options=LAYOUTS[layout])
     with open_scene(SceneConfig(str(path))) as scene:
-        small = thumbnail_rgb(scene, 40)
+        small = gather(scene, 40)
         rows = ((np.arange(small.shape[0]) + 0.5) * 90 / small.shape[0]).astype(int)
         cols = ((np.arange(40) + 0.5) * 4).astype(int)
         mixer = plan_mixer(scene.axis)
@@ -163,14 +169,14 @@ def test_thumbnail_leaves_out_masked_pixels_and_pixels_outside_the_area(tmp_path
     del dataset
     extent = (600000.0, 5800000.0 - 60 * 30, 600000.0 + 40 * 30, 5800000.0)
     with open_scene(SceneConfig(str(path), extent=extent)) as scene:
-        small = thumbnail_rgb(scene, 30)
+        small = gather(scene, 30)
     assert small.shape == (30, 20, 4)
     assert (small[:15, :, 3] == 0).all() and (small[15:, :, 3] == 255).all()
 
 
 def test_thumbnail_of_a_small_scene_is_not_enlarged(line_scene):
     with open_scene(SceneConfig(str(line_scene))) as scene:
-        assert thumbnail_rgb(scene, 640).shape == (24, 32, 4)
+        assert gather(scene, 640).shape == (24, 32, 4)
 
 
 def test_raster_of_a_scene_without_georeference_has_none(tmp_path):
@@ -193,7 +199,7 @@ def test_real_scene_is_rendered_with_contrast(scenes_dir, tmp_path, name):
     assert np.percentile(colours, 99) - np.percentile(colours, 1) > 100
 
 
-def test_thumbnail_gathered_from_tiles_is_the_one_read_at_once(tmp_path):
+def test_thumbnail_of_scaled_bands_over_many_tiles_is_the_whole_scene_decimated(tmp_path):
     rng = np.random.default_rng(3)
     cube = rng.integers(1, 9999, (len(NM), 530, 710)).astype(np.int16)
     path = write_raster(tmp_path / "scene.tif", cube, NM)
@@ -203,14 +209,17 @@ def test_thumbnail_gathered_from_tiles_is_the_one_read_at_once(tmp_path):
         dataset.GetRasterBand(number).SetOffset(number)
     del dataset
     with open_scene(SceneConfig(str(path))) as scene:
-        gathered = TrueColourThumbnail(scene, 100)
-        for window, block in scene.tiles(NullProgress()):
-            gathered.add(window, block)
-        assert np.array_equal(gathered.rgba(), thumbnail_rgb(scene, 100))
-        assert gathered.rgba().shape == (75, 100, 4)
+        small = gather(scene, 100)
+        mixer = plan_mixer(scene.axis)
+        rows = ((np.arange(75) + 0.5) * 530 / 75).astype(int)
+        cols = ((np.arange(100) + 0.5) * 7.1).astype(int)
+        channels = mixer.mix(scene.read(scene.area).values(mixer.band_indices))[:, rows][:, :, cols]
+    low, high = find_stretch(channels.reshape(3, -1), 0.001, 0.999)
+    expected = np.moveaxis(to_rgba(channels, np.ones(channels.shape[1:], bool), low, high), 0, -1)
+    assert np.array_equal(small, expected)
 
 
 def test_thumbnail_of_a_scene_without_visible_bands_is_refused(tmp_path):
     path = write_raster(tmp_path / "scene.tif", linear_cube()[0], [value + 1000 for value in NM])
     with open_scene(SceneConfig(str(path))) as scene, pytest.raises(SpectraError, match="no band at 655 nm"):
-        thumbnail_rgb(scene, 100)
+        TrueColourThumbnail(scene, 100)

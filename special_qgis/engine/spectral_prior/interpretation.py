@@ -7,7 +7,7 @@ stand for the same materials get the very same weights, so that nothing but anot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .lexicon import GroupWeights, Lexicon, load_lexicon, mean_weights
@@ -28,6 +28,7 @@ class ClassInterpretation:
     known: bool
     groups: Mapping[str, float]  # material group -> weight, sum 1, heaviest first; empty where not known
     text: str  # "roof → clay tile or brick, bitumen, …"
+    is_small_object: bool = False  # covers little of any scene, such as cars
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Interpretation:
     def n_known(self) -> int:
         """Number of classes whose name the lexicon knows."""
         return sum(one.known for one in self.classes)
+
+    @property
+    def precedence(self) -> Tuple[int, ...]:
+        """Row of each class in the order in which equals win: small things last, else as typed."""
+        rows = range(len(self.classes))
+        return tuple(sorted(rows, key=lambda row: (self.classes[row].is_small_object, row)))
 
     @property
     def group_names(self) -> Tuple[str, ...]:
@@ -67,11 +74,18 @@ def interpret(classes: Sequence[LandCoverClass], lexicon: Optional[Lexicon] = No
         shared = mean_weights([weights[class_id] for class_id in ids])
         weights.update(dict.fromkeys(ids, shared))
     interpreted = tuple(
-        ClassInterpretation(one.id, bool(weights[one.id]), weights[one.id], _sentence(one, weights[one.id], lexicon))
+        ClassInterpretation(
+            one.id,
+            bool(weights[one.id]),
+            weights[one.id],
+            _sentence(one, weights[one.id], lexicon),
+            lexicon.is_small_object(one.name),
+        )
         for one in classes
     )
-    warnings = (*_unknown_warnings(classes, weights, lexicon), *_overlap_warnings(classes, inseparable, similar))
-    return Interpretation(interpreted, inseparable, similar, warnings)
+    found = Interpretation(interpreted, inseparable, similar, ())
+    warnings = (*_unknown_warnings(classes, weights, lexicon), *_overlap_warnings(classes, found))
+    return replace(found, warnings=warnings)
 
 
 def class_groups(one: LandCoverClass, lexicon: Lexicon) -> GroupWeights:
@@ -131,18 +145,17 @@ def _unknown_warnings(
     return found
 
 
-def _overlap_warnings(
-    classes: Sequence[LandCoverClass], inseparable: Sequence[Sequence[int]], similar: Sequence[Sequence[int]]
-) -> List[str]:
+def _overlap_warnings(classes: Sequence[LandCoverClass], found: Interpretation) -> List[str]:
     names = {one.id: f"“{one.name}”" for one in classes}
+    order = [found.classes[row].class_id for row in found.precedence]
     same = [
         f"Spectra cannot separate {', '.join(names[class_id] for class_id in ids)}: they stand for the same materials. "
-        "The first of them takes the pixels of all, with confidence 0. Merge them into one class."
-        for ids in inseparable
+        f"{names[min(ids, key=order.index)]} takes the pixels of all, with confidence 0. Merge them into one class."
+        for ids in found.inseparable
     ]
     near = [
         f"Spectra separate {', '.join(names[class_id] for class_id in ids)} poorly: they stand for similar materials. "
         "Expect confusion and low confidence among them, or merge some."
-        for ids in similar
+        for ids in found.similar
     ]
     return same + near

@@ -14,7 +14,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from ..resources import resource_path
 
@@ -44,6 +44,7 @@ class Lexicon:
     entries: Mapping[str, Entry]  # term, words joined by one space
     colours: Mapping[str, Mapping[str, float]]  # colour word -> what a thing of that colour is made of
     families: Tuple[Tuple[str, ...], ...]  # groups whose spectra differ in little but brightness or amount
+    small_objects: FrozenSet[str]  # terms for things that cover little of any scene
 
     @property
     def longest_phrase(self) -> int:
@@ -80,6 +81,11 @@ class Lexicon:
             key = head.get(group, group)
             gathered[key] = gathered.get(key, 0.0) + weight
         return gathered
+
+    def is_small_object(self, name: str) -> bool:
+        """Whether a name stands for things that cover little of any scene, such as cars."""
+        found = self._last_term(_heads_first(words_of(normalise(name)))[0])
+        return found is not None and found[0] in self.small_objects
 
     def suggest(self, name: str) -> Optional[str]:
         """The known term most like a name that is not known, for "did you mean"; None where none is near."""
@@ -125,7 +131,8 @@ def load_lexicon() -> Lexicon:
         for term in entry["terms"]
     }
     colours = {term: entry["groups"] for entry in data["colours"] for term in entry["terms"]}
-    return Lexicon(data["groups"], entries, colours, tuple(map(tuple, data["families"])))
+    families = tuple(map(tuple, data["families"]))
+    return Lexicon(data["groups"], entries, colours, families, frozenset(data["small_objects"]))
 
 
 def normalise(name: str) -> str:

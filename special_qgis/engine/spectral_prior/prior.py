@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CHUNK_PX = 8192  # a chunk of one band is 32 KiB and stays in the cache
 _RANK_KNOTS = 513
+SMALL_OBJECT_FACTOR = 0.1  # of the likelihood of classes such as cars
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class EvidenceSets:
 
     weights: Tuple[Dict[str, float], ...]  # per set, group -> weight
     set_of_class: Tuple[int, ...]  # per class, its set; -1 where the name is not known
+    commonness: Tuple[float, ...]  # per set, factor of its likelihood
 
 
 class SpectralPrior:
@@ -182,6 +184,8 @@ class SpectralPrior:
         indices = compute_indices(raw, self._plan)
         indices["rank"] = brightness_rank(indices["brightness"], self._statistics.brightness_knots)
         likelihood = class_likelihood(group_evidence(indices, self._context), self._sets.weights)
+        for row, factor in zip(likelihood, self._sets.commonness):
+            row *= np.float32(factor)
         return normalise(likelihood), indices["brightness"]
 
     def _fit_adaptation(self, spectra: FloatArray, progress: Progress) -> Adaptation:
@@ -210,9 +214,13 @@ class SpectralPrior:
 
 
 def evidence_sets(interpretation: Interpretation) -> EvidenceSets:
-    """Gather classes that stand for the same materials."""
+    """Gather classes that stand for the same materials.
+
+    A set of nothing but small objects is less common than its materials: few bright pixels of a town are cars.
+    """
     weights: List[Dict[str, float]] = []
     sets: List[int] = []
+    commonness: List[float] = []
     for one in interpretation.classes:
         groups = dict(one.groups)
         if not groups:
@@ -220,8 +228,11 @@ def evidence_sets(interpretation: Interpretation) -> EvidenceSets:
             continue
         if groups not in weights:
             weights.append(groups)
+            commonness.append(SMALL_OBJECT_FACTOR)
         sets.append(weights.index(groups))
-    return EvidenceSets(tuple(weights), tuple(sets))
+        if not one.is_small_object:
+            commonness[sets[-1]] = 1.0
+    return EvidenceSets(tuple(weights), tuple(sets), tuple(commonness))
 
 
 def fit_statistics(spectra: FloatArray, plan: BandPlan, correction: Correction) -> SceneStatistics:
