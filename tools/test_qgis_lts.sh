@@ -40,9 +40,10 @@ in_root() {
         if [ -n "$scenes" ]; then
             mkdir -p "$folder/scenes"; mount --bind -o ro "$scenes" "$folder/scenes"
         fi
-        exec chroot "$folder" env -i HOME=/root LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        # not by exec: as process 1 the tests would have to bury every orphan
+        chroot "$folder" env -i HOME=/root LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
             DEBIAN_FRONTEND=noninteractive ${http_proxy:+"http_proxy=$http_proxy"} \
-            ${https_proxy:+"https_proxy=$https_proxy"} "$@"' \
+            ${https_proxy:+"https_proxy=$https_proxy"} "$@" || exit $?' \
         in_root "$folder" "$scenes" "$@"
 }
 

@@ -28,6 +28,8 @@ from .spectra import (
 )
 from .whole_files import read_header_text
 
+_IMAGERY_ROUNDING_NM = 0.501  # GDAL writes µm with three decimals
+
 
 @dataclass(frozen=True)
 class BandSpectra:
@@ -152,14 +154,21 @@ def _file_has_spectra(dataset: Any, band_numbers: Tuple[int, ...], progress: Pro
 
 
 def _from_imagery(dataset: Any, band_numbers: Tuple[int, ...], progress: Progress) -> Optional[BandSpectra]:
-    """GDAL 3.10 and later: domain IMAGERY of every band, always in µm."""
+    """GDAL 3.10 and later: domain IMAGERY of every band, always in µm.
+
+    GDAL fills it from a raw file's header and rounds to whole nm, so tags that agree so far are taken for their digits.
+    """
     domains = [dataset.GetRasterBand(number).GetMetadata("IMAGERY") or {} for number in band_numbers]
     centres = np.array([_number_or_nan(domain.get("CENTRAL_WAVELENGTH_UM", "")) for domain in domains])
     if not np.any(np.isfinite(centres)):
         return None
+    centres = to_nm(centres, "µm")
+    tags = _from_band_tags(dataset, band_numbers, NullProgress())
+    if tags is not None and np.all(np.abs(tags.centres_nm - centres) <= _IMAGERY_ROUNDING_NM):
+        return tags
     fwhm = np.array([_number_or_nan(domain.get("FWHM_UM", "")) for domain in domains])
     return BandSpectra(
-        to_nm(centres, "µm"), "IMAGERY metadata of the bands", to_nm(fwhm, "µm") if np.any(np.isfinite(fwhm)) else None
+        centres, "IMAGERY metadata of the bands", to_nm(fwhm, "µm") if np.any(np.isfinite(fwhm)) else None
     )
 
 

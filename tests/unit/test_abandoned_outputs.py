@@ -59,7 +59,7 @@ def test_is_abandoned_folder_as_it_is_really_made_is_recognised(tmp_path: Path) 
     folder = make_partial_folder(tmp_path / "map.tif")
     sign_folder(folder)
     assert not is_abandoned(folder)
-    dead = folder.rename(folder.with_name(folder.name.replace(str(os.getpid()), str(dead_pid()))))
+    dead = folder.rename(folder.with_name(folder.name.replace(f"-{os.getpid()}-", f"-{dead_pid()}-")))
     assert is_abandoned(dead)
 
 

@@ -87,7 +87,8 @@ def test_reference_under_a_rotated_map_is_nearest_pixel(tmp_path: Path) -> None:
 
 
 def test_reference_nodata_and_negative_values_are_unlabelled_after_resampling(tmp_path: Path, map_path: Path) -> None:
-    values = np.where(LABELS == 2, -99, np.where(LABELS == 3, -1, LABELS)).astype(np.int16)
+    values = LABELS.astype(np.int16)
+    values[LABELS == 2], values[LABELS == 3] = -99, -1
     transform = (ORIGIN[0] + 3000.0, *ORIGIN[1:])  # off by 100 pixels: nothing overlaps
     path = write_raster(tmp_path / "ref.tif", values, nodata=-99, gdal_type=gdal.GDT_Int16)
     assert np.array_equal(_read(map_path, path), np.where(LABELS > 3, LABELS, np.where(LABELS == 1, 1, 0)))

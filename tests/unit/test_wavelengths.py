@@ -51,6 +51,13 @@ def test_imagery_domain_is_in_micrometres(bare):
     assert "IMAGERY" in found.source
 
 
+def test_imagery_domain_rounded_from_finer_tags_gives_way_to_them(bare):
+    fine = [450.38, 550.49, 649.51, 850.0]
+    tag(bare, [{"CENTRAL_WAVELENGTH_UM": f"{nm / 1000:.3f}"} for nm in fine], "IMAGERY")
+    tag(bare, [{"wavelength": f"{nm:.3f}", "wavelength_units": "Nanometers"} for nm in fine])
+    assert read(bare).centres_nm == pytest.approx(fine, abs=1e-6)
+
+
 @pytest.mark.parametrize("key", ["wavelength", "WAVELENGTH", "central_wavelength"])
 def test_band_tags_are_read_in_any_case(bare, key):
     tag(bare, [{key: str(nm / 1000), "wavelength_units": "Micrometers", "fwhm": "0.01"} for nm in NM])
