@@ -403,7 +403,5 @@ def memory_budget_bytes(
 
 def describe_parameters(algorithm: QgsProcessingAlgorithm) -> str:
     """Label and help of each parameter, one a line, as rich text."""
-    lines = [
-        f"<b>{escape(p.description())}:</b> {escape(p.help())}" for p in algorithm.parameterDefinitions() if p.help()
-    ]
-    return "\n".join(lines)
+    texts = [(p.description(), p.help()) for p in algorithm.parameterDefinitions() if p.help()]
+    return "\n".join(f"<b>{escape(label, quote=False)}:</b> {escape(text, quote=False)}" for label, text in texts)

@@ -101,14 +101,22 @@ def examine(rows: Sequence[ClassRow]) -> Finding:
 
 def _row_findings(classes: Sequence[LandCoverClass], interpretation: Interpretation) -> List[RowFinding]:
     names: Dict[int, str] = {one.id: one.name for one in classes}
-    twins = {class_id: ids for ids in interpretation.inseparable for class_id in ids}
     found = []
     for one, meaning in zip(classes, interpretation.classes):
         text = meaning.text.partition(" → ")[2] or meaning.text
         finding = RowFinding(one.colour, text, not meaning.known)
-        if one.id in twins:
-            others = ", ".join(names[class_id] for class_id in twins[one.id] if class_id != one.id)
-            same = translate("ClassTable", "not separable from {}").format(others)
-            finding = replace(finding, meaning=f"{same} ({text})", is_doubtful=True)
+        inseparable = _others_of(one.id, interpretation.inseparable, names)
+        similar = _others_of(one.id, interpretation.similar, names)
+        if inseparable:
+            doubt = translate("ClassTable", "not separable from {}").format(inseparable)
+            finding = replace(finding, meaning=f"{doubt} ({text})", is_doubtful=True)
+        elif similar:
+            doubt = translate("ClassTable", "similar to {}").format(similar)
+            finding = replace(finding, meaning=f"{text} – {doubt}")
         found.append(finding)
     return found
+
+
+def _others_of(class_id: int, groups: Sequence[Sequence[int]], names: Dict[int, str]) -> str:
+    others = [other for ids in groups if class_id in ids for other in ids if other != class_id]
+    return ", ".join(names[other] for other in others)

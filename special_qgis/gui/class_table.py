@@ -10,7 +10,7 @@ from typing import List, Optional
 
 from qgis.core import QgsApplication, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, QModelIndex, QPoint, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QColor, QKeySequence
+from qgis.PyQt.QtGui import QColor, QKeyEvent, QKeySequence
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -21,7 +21,6 @@ from qgis.PyQt.QtWidgets import (
     QLabel,
     QMenu,
     QPlainTextEdit,
-    QShortcut,
     QSizePolicy,
     QStackedWidget,
     QTableView,
@@ -40,6 +39,19 @@ translate = QCoreApplication.translate
 _FOLDER_SETTING = "special/class_file_folder"
 _TABLE_PAGE, _TEXT_PAGE = 0, 1
 _ROWS_SHOWN = 6
+
+
+class ClassView(QTableView):
+    """The table itself; the Delete key removes classes."""
+
+    delete_pressed = pyqtSignal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Tell of the Delete key; the rest is as usual."""
+        if event.matches(QKeySequence.StandardKey.Delete):
+            self.delete_pressed.emit()
+        else:
+            super().keyPressEvent(event)
 
 
 class ClassTableWidget(QWidget):
@@ -119,7 +131,7 @@ class ClassTableWidget(QWidget):
         self._fit_columns()
 
     def _make_view(self) -> QTableView:
-        view = QTableView()
+        view = ClassView()
         view.setModel(self.model)
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setEditTriggers(
@@ -145,9 +157,7 @@ class ClassTableWidget(QWidget):
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._show_menu)
         view.clicked.connect(self._on_click)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), view)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.activated.connect(self.remove_selected)
+        view.delete_pressed.connect(self.remove_selected)
         return view
 
     def _make_text_edit(self) -> QPlainTextEdit:

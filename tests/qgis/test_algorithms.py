@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
+    QgsRasterDataProvider,
     QgsRasterLayer,
     QgsRectangle,
     QgsReferencedRectangle,
@@ -293,3 +294,28 @@ def test_install_runtime_from_empty_wheel_folder_is_refused(
     with pytest.raises(QgsProcessingException, match="wheels"):
         run("installruntime", {"WHEELS": str(tmp_path / "wheels")}, messages)
     assert not (tmp_path / "data").exists()
+
+
+def test_mask_that_is_no_file_is_copied_first(
+    plugin: Any, scene: Path, truth: Path, tmp_path: Path, messages: Messages
+) -> None:
+    source = QgsRasterLayer(str(truth), "truth")
+    QgsProject.instance().addMapLayer(source)
+    virtual = QgsRasterDataProvider.VirtualRasterParameters()
+    virtual.crs, virtual.extent, virtual.width, virtual.height = (
+        source.crs(), source.extent(), source.width(), source.height()
+    )  # fmt: skip
+    virtual.formula = '"truth@1" > 1'
+    virtual.rInputLayers = [_virtual_input(source)]
+    mask = QgsRasterLayer(QgsRasterDataProvider.encodeVirtualRasterProviderUri(virtual), "not water", "virtualraster")
+    assert mask.isValid()
+    output = tmp_path / "map.tif"
+    run("classify", {"INPUT": str(scene), "CLASSES": "tree; soil", "MASK": mask, "OUTPUT": str(output)}, messages)
+    assert ((read(output) == 0) == (small_scene.truth() == 1)).all()
+    assert any("copied to a temporary one" in text for text in messages.infos)
+
+
+def _virtual_input(layer: QgsRasterLayer) -> Any:
+    found = QgsRasterDataProvider.VirtualRasterInputLayers()
+    found.name, found.provider, found.uri = layer.name(), layer.providerType(), layer.source()
+    return found

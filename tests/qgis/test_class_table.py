@@ -4,20 +4,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtCore import QEvent, Qt
 
 from special_qgis.engine.classes import load_presets, parse_classes
 
 
 @pytest.fixture
-def table(qgis_app: QgsApplication) -> Any:
+def table(qgis_app: QgsApplication) -> Iterator[Any]:
     from special_qgis.gui.class_table import ClassTableWidget
 
-    return ClassTableWidget()
+    widget = ClassTableWidget()
+    yield widget
+    widget.close()
+    widget.deleteLater()
+    qgis_app.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
 
 
 def cell(table: Any, row: int, column: int, role: Any = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -162,3 +166,32 @@ def test_change_is_told_once_with_the_text(table: Any) -> None:
     table.text_changed.connect(told.append)
     type_text(table, 2, 1, "soil")
     assert told == ["water\ntrees\nsoil"]
+
+
+def test_similar_names_are_told_without_alarm(table: Any) -> None:
+    table.set_text("water\nroof\npavement")
+    assert "similar to pavement" in cell(table, 1, 3)
+    assert cell(table, 1, 3, Qt.ItemDataRole.DecorationRole) is None
+
+
+def test_table_of_batch_line_gives_its_list_on_one_line(qgis_app: QgsApplication) -> None:
+    from special_qgis.gui.class_wrappers import ClassLineEdit, ClassTableDialog
+
+    line = ClassLineEdit()
+    line.set_text("water: river\n\ntrees #00ff00\n")
+    assert line.text() == "water: river; trees #00ff00"
+    dialog = ClassTableDialog(line.text())
+    type_text(dialog.table, 2, 1, "bare; soil")
+    line.set_text(dialog.table.text())
+    assert [one.name for one in parse_classes(line.text())] == ["water", "trees", "bare; soil"]
+
+
+def test_delete_key_removes_the_selected_class(table: Any) -> None:
+    from qgis.PyQt.QtTest import QTest
+
+    table.set_text("water\ntrees\nsoil")
+    table.show()
+    table.view.selectRow(1)
+    table.view.setFocus()
+    QTest.keyClick(table.view, Qt.Key.Key_Delete)
+    assert table.text() == "water\nsoil"
