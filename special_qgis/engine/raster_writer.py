@@ -37,6 +37,8 @@ GDAL_TYPES: Mapping[str, int] = {
 OVERVIEWS_ABOVE_PX = 4096  # longer side from which a raster gets overviews; smaller ones draw fast enough without
 STYLE_SUFFIX = ".qml"
 _OVERVIEW_LEAST_PX = 256  # no overview is made smaller than about this
+_FULL = "No space left on device"
+_FULL_BELOW_BYTES = 2**20  # less than the largest block may need
 _N_THREADS = 2  # that compress; more would compete with the threads that compute
 
 
@@ -171,10 +173,10 @@ class RasterWriter:
     def _release(self) -> None:
         """Close the file, so that every failure reaches the error handler or is raised here."""
         dataset, self._dataset = self._dataset, None
-        if hasattr(dataset, "Close"):  # GDAL 3.8
-            dataset.Close()
-            return
+        # An exception out of Close would leave the closed dataset to be closed again by the destructor: a crash.
         with without_exceptions():
+            if hasattr(dataset, "Close"):  # GDAL 3.8
+                dataset.Close()
             del dataset
 
     def _flush(self) -> None:
@@ -206,7 +208,10 @@ class RasterWriter:
 def write_error(target: Path, what: str, reason: str) -> RasterWriteError:
     """The error for an output that failed, with the free space of its folder, the most frequent cause."""
     try:
-        free = f"{_in_units(shutil.disk_usage(target.parent).free)} are free in {target.parent}"
+        free_bytes = shutil.disk_usage(target.parent).free
+        free = f"{_in_units(free_bytes)} are free in {target.parent}"
+        if free_bytes < _FULL_BELOW_BYTES and _FULL not in reason:  # GDAL 3.10 tells only what failed, not why
+            reason = f"{_FULL} ({reason.strip().rstrip('.')})"
     except OSError:
         free = f"the folder {target.parent} cannot be examined"
     return RasterWriteError(
