@@ -38,7 +38,7 @@ translate = QCoreApplication.translate
 
 _FOLDER_SETTING = "special/class_file_folder"
 _TABLE_PAGE, _TEXT_PAGE = 0, 1
-_ROWS_SHOWN = 6
+_ROWS_SHOWN = 7
 
 
 class ClassView(QTableView):
