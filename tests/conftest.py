@@ -10,6 +10,9 @@ import pytest
 import stage_plugin
 
 from tests.helpers.qgis_process import QgisProcess
+from tests.helpers.tiny_disk import tiny_disk
+
+__all__ = ["qgis_process", "repository", "scenes_dir", "staged_plugin", "tiny_disk"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

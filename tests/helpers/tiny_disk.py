@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A very small file system in memory, to see what happens when the disk is full. Needs Linux and root or sudo.
 
-A test module names it with ``pytest_plugins = ["tests.helpers.tiny_disk"]`` and takes the fixture ``tiny_disk``; for
-another size it uses ``mounted_disk``.
+Tests take the fixture ``tiny_disk``; for another size they use ``mounted_disk``.
 """
 
 from __future__ import annotations

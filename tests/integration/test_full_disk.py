@@ -8,17 +8,15 @@ from typing import Iterator
 
 import numpy as np
 import pytest
-from osgeo import gdal
 
 from special_qgis.engine.class_metadata import write_class_legend, write_class_table
 from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.errors import RasterWriteError
+from special_qgis.engine.gdal_exceptions import use_exceptions, without_exceptions
 from special_qgis.engine.outputs import OutputSet
 from special_qgis.engine.windows import Window
 from tests.helpers.tiny_disk import TINY_DISK_BYTES
 from tests.helpers.written_rasters import contents, read_raster, utm_grid, write_raster, write_tiles
-
-pytest_plugins = ["tests.helpers.tiny_disk"]
 
 CLASSES = parse_classes("water; trees")
 
@@ -26,10 +24,12 @@ CLASSES = parse_classes("water; trees")
 @pytest.fixture(autouse=True, params=[False, True], ids=["gdal-returns-errors", "gdal-raises-exceptions"])
 def gdal_exceptions(request: pytest.FixtureRequest) -> Iterator[None]:
     """Both ways in which GDAL tells of errors; which one is on depends on who else uses it in the process."""
-    before = gdal.GetUseExceptions()
-    (gdal.UseExceptions if request.param else gdal.DontUseExceptions)()
-    yield
-    (gdal.UseExceptions if before else gdal.DontUseExceptions)()
+    if request.param:
+        use_exceptions()
+        yield
+    else:
+        with without_exceptions():
+            yield
 
 
 def noise(n_bands: int, side_px: int, dtype: str) -> np.ndarray:
