@@ -121,7 +121,7 @@ def _bands_of_index(axis: SpectralAxis, usable: IndexArray, nm: int) -> IndexArr
     reach_nm = _MULTISPECTRAL_REACH_NM.get(nm, INDEX_HALF_WIDTH_NM[nm])
     if axis.fwhm_nm is not None:
         reach_nm = max(reach_nm, float(axis.fwhm_nm[usable[nearest]]) / 2.0)
-    return usable[nearest : nearest + 1] if distances[nearest] <= reach_nm else usable[:0]
+    return usable[[nearest]] if distances[nearest] <= reach_nm else usable[:0]
 
 
 def _bands_on_grid(axis: SpectralAxis, usable: IndexArray) -> IndexArray:

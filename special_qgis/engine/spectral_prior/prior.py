@@ -192,7 +192,8 @@ class SpectralPrior:
         found: List[Tuple[FloatArray, FloatArray]] = []
         for start in range(0, len(spectra), CHUNK_PX):
             check_cancelled(progress)
-            block = spectra[start : start + CHUNK_PX, self._plan.needed].T
+            stop = start + CHUNK_PX
+            block = spectra[start:stop, self._plan.needed].T
             chunk, n_px = padded_chunk(block, 0, block.shape[1]), block.shape[1]
             probabilities, brightness = self._rule_probabilities(chunk)
             found.append((probabilities[:, :n_px], log_values(chunk, brightness, self._plan)[:, :n_px]))

@@ -86,8 +86,8 @@ def bright_level(spectra: DoubleArray) -> float:
         spectra: (n, bands) float.
     """
     n_bands = spectra.shape[1]
-    n_bright = max(1, n_bands // 4)
-    brightest = np.partition(np.maximum(spectra, 0.0), n_bands - n_bright, axis=1)[:, n_bands - n_bright :]
+    first_bright = n_bands - max(1, n_bands // 4)
+    brightest = np.partition(np.maximum(spectra, 0.0), first_bright, axis=1)[:, first_bright:]
     return float(np.percentile(brightest.mean(axis=1, dtype=np.float64), 95.0))
 
 
