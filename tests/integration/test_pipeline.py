@@ -13,7 +13,14 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.config import ClassifyConfig, OutputConfig, PriorJobConfig, SceneConfig
-from special_qgis.engine.errors import Cancelled, ClassListError, ConfigError, InputError, RasterReadError
+from special_qgis.engine.errors import (
+    Cancelled,
+    ClassListError,
+    ConfigError,
+    InputError,
+    RasterReadError,
+    RasterWriteError,
+)
 from special_qgis.engine.pipeline import classify, inspect_scene, spectral_prior
 from special_qgis.engine.progress import NullProgress
 
@@ -200,6 +207,17 @@ def test_classify_all_pixels_invalid_keeps_the_former_map(tmp_path: Path, scene:
         classify(_config(tmp_path, scene=SceneConfig(str(tmp_path / "scene.tif"), extent=extent)))
     assert _names(tmp_path) == names
     assert (tmp_path / "map.tif").read_bytes() == former
+
+
+def test_classify_into_a_disk_that_runs_full_keeps_the_former_map(tmp_path: Path, tiny_disk: Path) -> None:
+    _write_scene(tmp_path / "scene.tif", 700, 600, blend_px=200)
+    config = _config(tmp_path, outputs=OutputConfig(map=str(tiny_disk / "map.tif")))
+    classify(config)
+    former = {path.name: path.read_bytes() for path in tiny_disk.iterdir()}
+    more = OutputConfig(map=str(tiny_disk / "map.tif"), probabilities=str(tiny_disk / "probabilities.tif"))
+    with pytest.raises(RasterWriteError, match=r"probabilities\.tif .*are free in .*Nothing was written"):
+        classify(replace(config, outputs=more))
+    assert {path.name: path.read_bytes() for path in tiny_disk.iterdir()} == former
 
 
 class _CancelAfter(NullProgress):
