@@ -81,7 +81,8 @@ def plan_training(pixels: Pixels, census: Census, tile_px: int, n_tiles: int, se
     if pixels.rows * pixels.cols <= tile_px * tile_px:
         return [Window(0, 0, pixels.rows, pixels.cols)]
     rng = np.random.default_rng((seed, 3))
-    chances = np.where(census.counts > 0, census.mass + 1e-6 * (census.highest > 0.0), census.highest).astype(float)
+    wanted = np.where(census.mass.sum(axis=0) > 0.0, census.mass, census.highest)
+    chances = wanted.astype(np.float64)
     classes = [k for k in rng.permutation(pixels.n_classes) if chances[:, k].sum() > 0.0]
     windows = []
     for turn in range(n_tiles):
@@ -90,7 +91,7 @@ def plan_training(pixels: Pixels, census: Census, tile_px: int, n_tiles: int, se
         windows.append(_around(cell, pixels, tile_px, rng))
         chances[:, k] *= _far_from(census.cells, windows[-1])
         if chances[:, k].sum() <= 0.0:
-            chances[:, k] = census.highest[:, k]
+            chances[:, k] = wanted[:, k]  # all its places are covered: begin again
     return windows
 
 

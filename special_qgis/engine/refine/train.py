@@ -69,9 +69,14 @@ class TrainedNetwork:
             (classes, rows, cols) float32, sum 1, also where invalid.
         """
         device = next(self.network.parameters()).device
-        image = torch.from_numpy(self.scaling.image(values, valid)[None]).to(device)
+        image = as_input(self.scaling.image(values, valid), device)
         probabilities: NDArray[np.float32] = torch.softmax(self.network(image)[0].float(), 0).cpu().numpy()
         return probabilities
+
+
+def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    """(1, bands, rows, cols) tensor of its own: rounding of some kernels depends on how memory is aligned."""
+    return torch.tensor(image, device=device)[None]
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,7 @@ class _Trainer:
         number = self._next()
         window = self._windows.get(number)
         view = draw_view(self._rng)
-        image = torch.from_numpy(window.image[None]).to(self._device)
+        image = as_input(window.image, self._device)
         self._network.train()
         logits = view.undo(self._network(view.apply(add_noise(image, spread, self._noise))))[0].float()
         log_probabilities = torch.log_softmax(logits.flatten(1), 0)
@@ -237,7 +242,7 @@ class _Trainer:
     def _labels_and_confidence(self, window: _TrainingWindow) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The network's class of each pixel and its lead, both (rows · cols,)."""
         self._network.eval()
-        logits = self._network(torch.from_numpy(window.image[None]).to(self._device))[0].float()
+        logits = self._network(as_input(window.image, self._device))[0].float()
         two, classes = torch.softmax(logits.flatten(1), 0).topk(2, dim=0)
         return (classes[0] + 1).to(torch.uint8).cpu().numpy(), (two[0] - two[1]).cpu().numpy()
 
