@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A whole Mamba layer as one differentiable function on the CPU, float32; the plain branch of ``Mamba`` specifies it."""
+"""A whole Mamba layer as one differentiable function on the CPU, float32; ``Mamba``'s plain branch specifies it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fused_mamba(u: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
     Returns:
         As ``u``.
     """
-    made: torch.Tensor = _FusedMamba.apply(u, *parameters)  # type: ignore[no-untyped-call]
+    made: torch.Tensor = _FusedMamba.apply(u, *parameters)
     return made
 
 

@@ -3,8 +3,8 @@
 
 A slab of tokens is cut into as many pieces as each has tokens. A first pass runs all pieces at once from a zero state,
 which gives what each adds; what it passes on is ``exp(a · sum of its steps)``. The true start states follow piece by
-piece, and a second pass starts from them. Only products and sums occur, so nothing overflows. The backward pass does the
-same from the end and computes the states again, slab by slab, so memory does not grow with the states' history.
+piece, and a second pass starts from them. Only products and sums occur, so nothing overflows. The backward pass does
+the same from the end and computes the states again, slab by slab, so memory does not grow with the states' history.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def scan_in_lanes(
     x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor
 ) -> torch.Tensor:
     """As ``scan_in_order``, in many fewer steps."""
-    scanned: torch.Tensor = _LanesScan.apply(x, delta, a, b, c)  # type: ignore[no-untyped-call]
+    scanned: torch.Tensor = _LanesScan.apply(x, delta, a, b, c)
     return scanned + d[:, None] * x
 
 

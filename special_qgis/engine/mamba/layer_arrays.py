@@ -77,9 +77,9 @@ def weights_of(parameters: Sequence[Array]) -> Weights:
     in_proj, conv, conv_bias, x_proj, dt_proj, dt_bias, a_log, skip, out_proj = parameters
     n_inner, n_states = a_log.shape
     rank, width = dt_proj.shape[1], padded_states(n_states)
-    bc = np.zeros((n_inner, 2 * width), np.float32)
-    bc[:, :n_states] = x_proj[rank : rank + n_states].T
-    bc[:, width : width + n_states] = x_proj[rank + n_states :].T
+    bc = np.zeros((n_inner, 2, width), np.float32)
+    bc[:, :, :n_states] = x_proj[rank:].reshape(2, n_states, n_inner).transpose(2, 0, 1)
+    bc = bc.reshape(n_inner, 2 * width)
     rates = np.zeros((n_inner, width), np.float32)
     rates[:, :n_states] = -np.exp(a_log.astype(np.float64)) * LOG2_E
     plain = {
@@ -120,13 +120,13 @@ def parameter_gradients(parts: List[Gradients], parameters: Sequence[Array]) -> 
         name: np.sum([getattr(part, name) for part in parts], axis=0, dtype=np.float64) for name in Gradients._fields
     }
     a_log = parameters[6]
-    n_states, width = a_log.shape[1], total["rates"].shape[1]
-    bc = total["bc"]
+    n_inner, n_states = a_log.shape
+    bc = total["bc"].reshape(n_inner, 2, -1)[:, :, :n_states].transpose(1, 2, 0).reshape(2 * n_states, n_inner)
     made = (
         np.concatenate([total["in_x"], total["in_z"]]),
         total["conv"].reshape(parameters[1].shape),
         total["conv_bias"],
-        np.concatenate([total["dt_in"], bc[:, :n_states].T, bc[:, width : width + n_states].T]),
+        np.concatenate([total["dt_in"], bc]),
         total["dt_out"],
         total["dt_bias"],
         total["rates"][:, :n_states] * -np.exp(a_log.astype(np.float64)),

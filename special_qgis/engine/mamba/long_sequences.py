@@ -59,7 +59,7 @@ def long_forward(u: Any, weights: Weights) -> Tuple[Any, Any]:
             run_side_by_side(scan, [(group,) for group in _groups(weights)])
             _clear_tail(n, slab.y)
             run_side_by_side(after_scan, [(weights, slab, first, last) for first, last in parts])
-            out[b, :, start : start + n] = slab.out[:, HALO : HALO + n]
+            out[b, :, _span(start, n)] = slab.out[:, _span(HALO, n)]
     return out, checkpoints
 
 
@@ -88,8 +88,8 @@ def long_backward(u: Any, dout: Any, checkpoints: Any, weights: Weights) -> Tupl
             _fill(slab.u, u[b], start, n)
             _fill(back.out, dout[b], start, n)
             _slab_backward(weights, slab, back, sums, dstate, checkpoints[b], start, n)
-            du[b, :, start : start + n] = slab.out[:, HALO : HALO + n]
-            back.pre[:, HALO + SLAB :] = back.pre[:, HALO : 2 * HALO]
+            du[b, :, _span(start, n)] = slab.out[:, _span(HALO, n)]
+            back.pre[:, _span(HALO + SLAB, HALO)] = back.pre[:, _span(HALO, HALO)]
     return du, sums
 
 
@@ -110,7 +110,7 @@ def _slab_backward(
     scan = partial(_scan_slab_backward, weights, slab, back, sums[0], dstate, checkpoints, start, n)
     run_side_by_side(scan, list(enumerate(_groups(weights))))
     _clear_tail(n, slab.y, back.xc, back.delta)
-    back.bc[:, n : n + N_LANES] = 0.0
+    back.bc[:, _span(n, N_LANES)] = 0.0
     shared = [(weights, slab, back, total, first, last) for total, (first, last) in zip(sums, parts)]
     run_side_by_side(steps_backward, shared)
     run_side_by_side(inputs_backward, [(*call, 1) for call in shared])
@@ -139,23 +139,25 @@ def _scan_slab_backward(
 ) -> None:
     w, block = weights, start // BLOCK
     forward = (slab.xc, slab.delta, slab.bc, w.rates, w.skip, checkpoints, block, back.y, dstate)
-    scan_backward(
-        *forward, slab.y, back.xc, back.delta, back.bc[index], sums.rates, sums.skip, group, HALO, n
-    )
+    scan_backward(*forward, slab.y, back.xc, back.delta, back.bc[index], sums.rates, sums.skip, group, HALO, n)
+
+
+def _span(first: int, n: int) -> slice:
+    """``n`` columns from the first on."""
+    return slice(first, first + n)
 
 
 def _fill(target: Any, source: Any, start: int, n: int) -> None:
     """Copy a slab with the tokens before it; zeros before the sequence and behind the slab."""
     before = min(HALO, start)
-    target[:, : HALO - before] = 0.0
-    target[:, HALO - before : HALO + n] = source[:, start - before : start + n]
-    target[:, HALO + n :] = 0.0
+    target[:] = 0.0
+    target[:, _span(HALO - before, before + n)] = source[:, _span(start - before, before + n)]
 
 
 def _clear_tail(n: int, *buffers: Any) -> None:
     """Set the last vector's columns behind the last token to zero, as the scan does not write them."""
     for buffer in buffers:
-        buffer[:, HALO + n : HALO + n + N_LANES] = 0.0
+        buffer[:, _span(HALO + n, N_LANES)] = 0.0
 
 
 def _parts(n: int) -> List[Tuple[int, int]]:

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..errors import ConfigError
+from special_qgis.engine.errors import ConfigError
+
 from .both_mamba import BothMamba
 from .layer import Mamba, choose_layer_backend
 from .scan import AUTOMATIC
@@ -47,6 +48,8 @@ UNEVEN_SIDES: Dict[str, Tuple[Change, Change]] = {"pad": (_padded, _cropped), "r
 class MambaHSI(nn.Module):
     """(batch, bands, rows, cols) to (batch, classes, rows, cols) logits; any size from 1 × 1 on.
 
+    A cube in PyTorch's ``channels_last`` memory format saves a copy at every step.
+
     Args:
         n_bands: Bands of the cube.
         n_classes: Classes.
@@ -71,9 +74,7 @@ class MambaHSI(nn.Module):
         self.upsample = nn.Upsample(scale_factor=REDUCTION, mode="bilinear", align_corners=True)
         self.smooth = nn.Sequential(nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1), _norm(), nn.SiLU())
         self.detail = nn.Conv2d(n_bands, HIDDEN, 3, padding=1)
-        self.head = nn.Sequential(
-            nn.Conv2d(2 * HIDDEN, HIDDEN, 1), _norm(), nn.SiLU(), nn.Conv2d(HIDDEN, n_classes, 1)
-        )
+        self.head = nn.Sequential(nn.Conv2d(2 * HIDDEN, HIDDEN, 1), _norm(), nn.SiLU(), nn.Conv2d(HIDDEN, n_classes, 1))
 
     def forward(self, cube: torch.Tensor) -> torch.Tensor:
         rows, cols = cube.shape[2:]
@@ -85,11 +86,14 @@ class MambaHSI(nn.Module):
 
     def _forward_even(self, cube: torch.Tensor) -> torch.Tensor:
         """Sides are multiples of ``REDUCTION``."""
-        x = self.blocks[0](self.embedding(cube))
+        # Convolutions of many bands are two to three times as fast with the bands innermost; the rest wants them first.
+        cube = cube.contiguous(memory_format=torch.channels_last)
+        convolved = self.embedding[0](cube).contiguous()
+        x = self.blocks[0](self.embedding[1:](convolved))
         for block in self.blocks[1:]:
             x = block(self.pool(x))
         x = self.smooth(self.upsample(x))
-        logits: torch.Tensor = self.head(torch.cat([x, self.detail(cube)], 1))
+        logits: torch.Tensor = self.head(torch.cat([x, self.detail(cube).contiguous()], 1))
         return logits
 
     def set_backend(self, backend: str) -> None:

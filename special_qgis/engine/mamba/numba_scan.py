@@ -20,7 +20,7 @@ def scan_compiled(
     x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor
 ) -> torch.Tensor:
     """As ``scan_in_order``, for float32 tensors on the CPU."""
-    scanned: torch.Tensor = _CompiledScan.apply(x, delta, a, b, c, d)  # type: ignore[no-untyped-call]
+    scanned: torch.Tensor = _CompiledScan.apply(x, delta, a, b, c, d)
     return scanned
 
 
@@ -83,14 +83,13 @@ def _rates(a: Any) -> Any:
 def _token_states(b: Any, c: Any) -> Any:
     """(batch, tokens, 2 · padded states): B then C of each token."""
     batch, n_states, n = b.shape
-    width = padded_states(n_states)
-    bc = np.zeros((batch, n, 2 * width), np.float32)
-    bc[:, :, :n_states] = b.transpose(0, 2, 1)
-    bc[:, :, width : width + n_states] = c.transpose(0, 2, 1)
-    return bc
+    bc = np.zeros((batch, n, 2, padded_states(n_states)), np.float32)
+    bc[:, :, 0, :n_states] = b.transpose(0, 2, 1)
+    bc[:, :, 1, :n_states] = c.transpose(0, 2, 1)
+    return bc.reshape(batch, n, -1)
 
 
 def _split_states(bc: Any, n_states: int) -> Tuple[Any, Any]:
     """Undo ``_token_states``."""
-    width = bc.shape[2] // 2
-    return bc[:, :, :n_states].transpose(0, 2, 1), bc[:, :, width : width + n_states].transpose(0, 2, 1)
+    b, c = np.split(bc, 2, axis=2)
+    return b[:, :, :n_states].transpose(0, 2, 1), c[:, :, :n_states].transpose(0, 2, 1)

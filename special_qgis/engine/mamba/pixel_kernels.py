@@ -29,7 +29,7 @@ LN_2 = np.float32(0.6931471805599453)
 
 
 @njit(nogil=True, cache=True)
-def pixels_forward(w, slab, u, out, halo, first, last):  # type: ignore[no-untyped-def]
+def pixels_forward(w, slab, u, out, halo, first, last):
     """Run the layer over some sequences.
 
     Args:
@@ -54,7 +54,7 @@ def pixels_forward(w, slab, u, out, halo, first, last):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, cache=True)
-def pixels_backward(w, slab, back, sums, u, dout, du, halo, first, last):  # type: ignore[no-untyped-def]
+def pixels_backward(w, slab, back, sums, u, dout, du, halo, first, last):
     """Gradients of the layer over some sequences.
 
     Args:
@@ -96,7 +96,7 @@ def pixels_backward(w, slab, back, sums, u, dout, du, halo, first, last):  # typ
 
 
 @njit(nogil=True)
-def _before_scan(w, slab, halo, end):  # type: ignore[no-untyped-def]
+def _before_scan(w, slab, halo, end):
     """All that the scan reads."""
     project(w.in_x, slab.u, slab.x, halo, end, False)
     convolve_and_step(w, slab, halo, end, PIXELS)
@@ -104,7 +104,7 @@ def _before_scan(w, slab, halo, end):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _copy_in(source, target, halo, at):  # type: ignore[no-untyped-def]
+def _copy_in(source, target, halo, at):
     """Sequences (tokens, features, sequences) to a block's columns."""
     n_tokens, n_features, n = source.shape
     for t in range(n_tokens):
@@ -115,7 +115,7 @@ def _copy_in(source, target, halo, at):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _copy_out(source, target, halo, at):  # type: ignore[no-untyped-def]
+def _copy_out(source, target, halo, at):
     """Undo ``_copy_in``."""
     n_tokens, n_features, n = target.shape
     for t in range(n_tokens):
@@ -126,7 +126,7 @@ def _copy_out(source, target, halo, at):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _scan(w, slab, states, e, lane, end):  # type: ignore[no-untyped-def]
+def _scan(w, slab, states, e, lane, end):
     """Outputs of one channel of sixteen sequences."""
     stride, width = slab.y.shape[1], w.rates.shape[1]
     for column in range(lane, end, PIXELS):
@@ -142,7 +142,7 @@ def _scan(w, slab, states, e, lane, end):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _scan_keeping_states(w, slab, states, decays, e, lane, end):  # type: ignore[no-untyped-def]
+def _scan_keeping_states(w, slab, states, decays, e, lane, end):
     """As ``_scan``, and keep every token's states and decays."""
     stride, width = slab.y.shape[1], w.rates.shape[1]
     here = 0
@@ -162,7 +162,7 @@ def _scan_keeping_states(w, slab, states, decays, e, lane, end):  # type: ignore
 
 
 @njit(nogil=True)
-def _scan_backward(w, slab, back, sums, states, decays, dstates, drates, e, lane, end):  # type: ignore[no-untyped-def]
+def _scan_backward(w, slab, back, sums, states, decays, dstates, drates, e, lane, end):
     """Gradients of one channel of sixteen sequences, the last token first."""
     stride, width = slab.y.shape[1], w.rates.shape[1]
     dskip = lanes(0.0)

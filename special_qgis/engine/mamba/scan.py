@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Selective scan: one signature, several backends, one choice.
 
-``y_t = c_t h_t + d x_t`` with ``h_t = exp(delta_t a) h_{t-1} + delta_t b_t x_t`` (Gu and Dao 2023, equations 2 and 4, with
-the simplified discretisation of b that the published code uses). All backends agree in values and gradients.
+``y_t = c_t h_t + d x_t`` with ``h_t = exp(delta_t a) h_{t-1} + delta_t b_t x_t`` (Gu and Dao 2023, equations 2 and 4,
+with the simplified discretisation of b that the published code uses). All backends agree in values and gradients.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, Callable, Dict
 
 import torch
 
-from ..errors import ConfigError
+from special_qgis.engine.errors import ConfigError
+
 from .cuda_scan import has_mamba_ssm, scan_mamba_ssm
 from .lanes_scan import scan_in_lanes
 from .numba_setup import has_numba

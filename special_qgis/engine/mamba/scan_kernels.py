@@ -3,9 +3,9 @@
 
 Layout: ``x``, ``delta``, ``y`` and their gradients are (channels, columns) with the tokens from column ``column`` on;
 ``bc`` holds a token's B and C side by side, each padded with zeros to a multiple of sixteen states; ``rates`` is
-A · log2(e), padded alike. The state before every block of ``BLOCK`` tokens is kept, so that the backward pass recomputes
-one block at a time and its memory does not grow with the states' history. Channels are independent, so threads take
-groups of them; only the gradient of ``bc`` sums over channels and is kept apart by group.
+A · log2(e), padded alike. The state before every block of ``BLOCK`` tokens is kept, so that the backward pass
+recomputes one block at a time and its memory does not grow with the states' history. Channels are independent, so
+threads take groups of them; only the gradient of ``bc`` sums over channels and is kept apart by group.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def padded_states(n_states: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def scan_forward(x, delta, bc, rates, skip, state, checkpoints, first_block, y, channels, column, n):  # type: ignore[no-untyped-def]
+def scan_forward(x, delta, bc, rates, skip, state, checkpoints, first_block, y, channels, column, n):
     """Outputs and end states of some channels over ``n`` tokens.
 
     Args:
@@ -45,13 +45,12 @@ def scan_forward(x, delta, bc, rates, skip, state, checkpoints, first_block, y, 
         column: Column of the first token.
         n: Number of tokens.
     """
-    n_channels, stride = x.shape
+    n_channels = x.shape[0]
     width = rates.shape[1]
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
         block = first_block + start // BLOCK
         for c in range(channels[0], channels[1]):
-            row = c * stride + column
             for q in range(0, width, N_LANES):
                 h = load(state, c * width + q)
                 rate = load(rates, c * width + q)
@@ -70,8 +69,25 @@ def scan_forward(x, delta, bc, rates, skip, state, checkpoints, first_block, y, 
 
 
 @njit(nogil=True, cache=True)
-def scan_backward(  # type: ignore[no-untyped-def]
-    x, delta, bc, rates, skip, checkpoints, first_block, dy, dstate, y, dx, ddelta, dbc, drates, dskip, channels, column, n
+def scan_backward(
+    x,
+    delta,
+    bc,
+    rates,
+    skip,
+    checkpoints,
+    first_block,
+    dy,
+    dstate,
+    y,
+    dx,
+    ddelta,
+    dbc,
+    drates,
+    dskip,
+    channels,
+    column,
+    n,
 ):
     """Gradients of some channels over ``n`` tokens, the last token first; outputs are computed again on the way.
 
@@ -92,7 +108,7 @@ def scan_backward(  # type: ignore[no-untyped-def]
         drates: (channels, padded states) float32 gradient of A (not of ``rates``), added to.
         dskip: (channels,) float64, added to.
     """
-    n_channels, stride = x.shape
+    n_channels = x.shape[0]
     width = rates.shape[1]
     states = np.empty((BLOCK + 1) * N_LANES, np.float32)
     decays = np.empty(BLOCK * N_LANES, np.float32)

@@ -69,7 +69,7 @@ def _pad(value: Any) -> Any:
 
 
 def _halo(weights: Weights) -> int:
-    return (weights.conv.shape[1] - 1) * PIXELS
+    return (int(weights.conv.shape[1]) - 1) * PIXELS
 
 
 def _ranges(n: int) -> List[Tuple[int, int]]:

@@ -7,8 +7,8 @@ either.
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, Callable, Iterable, Tuple
 
 import torch
@@ -16,7 +16,7 @@ import torch
 __all__ = ["run_side_by_side"]
 
 
-@lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=8)
 def _pool(n_threads: int) -> ThreadPoolExecutor:
     """Threads that wait for work until the process ends."""
     return ThreadPoolExecutor(max_workers=n_threads, thread_name_prefix="mamba")

@@ -14,7 +14,7 @@ __all__ = ["correlate", "project"]
 
 
 @njit(nogil=True, cache=True)
-def project(weight, source, target, first, last, add):  # type: ignore[no-untyped-def]
+def project(weight, source, target, first, last, add):
     """``target[:, first:last] = weight @ source[:, first:last]``.
 
     Args:
@@ -55,7 +55,7 @@ def project(weight, source, target, first, last, add):  # type: ignore[no-untype
 
 
 @njit(nogil=True, cache=True)
-def correlate(left, right, first, last, total):  # type: ignore[no-untyped-def]
+def correlate(left, right, first, last, total):
     """``total += left[:, first:last] @ right[:, first:last].T``.
 
     Args:

@@ -63,7 +63,7 @@ class SlabGradients(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def before_scan(w, slab, first, last):  # type: ignore[no-untyped-def]
+def before_scan(w, slab, first, last):
     """In-projection, causal convolution, SiLU, x-projection and softplus.
 
     The in-projection begins one vector earlier, for the convolution; neighbours then write the same bits twice.
@@ -74,7 +74,7 @@ def before_scan(w, slab, first, last):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def convolve_and_step(w, slab, first, last, pitch):  # type: ignore[no-untyped-def]
+def convolve_and_step(w, slab, first, last, pitch):
     """From the in-projection to the scan's input and its step sizes; ``pitch`` columns lie between two tokens."""
     stride, taps = slab.x.shape[1], w.conv.shape[1]
     for e in range(w.conv.shape[0]):
@@ -91,7 +91,7 @@ def convolve_and_step(w, slab, first, last, pitch):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True)
-def _step(w, slab, e, column):  # type: ignore[no-untyped-def]
+def _step(w, slab, e, column):
     """Step sizes of one channel before the softplus."""
     value = lanes(w.dt_bias[e])
     for r in range(w.dt_out.shape[1]):
@@ -100,7 +100,7 @@ def _step(w, slab, e, column):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _states_of_tokens(weight, xc, bc, first, last):  # type: ignore[no-untyped-def]
+def _states_of_tokens(weight, xc, bc, first, last):
     """B and C of each token, states innermost, four tokens at a time."""
     n_inner, width = weight.shape
     for column in range(first, last, 4):
@@ -120,7 +120,7 @@ def _states_of_tokens(weight, xc, bc, first, last):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def after_scan(w, slab, first, last):  # type: ignore[no-untyped-def]
+def after_scan(w, slab, first, last):
     """Gate and out-projection; ``slab.y`` is gated in place."""
     project(w.in_z, slab.u, slab.gate, first, last, False)
     stride = slab.y.shape[1]
@@ -131,7 +131,7 @@ def after_scan(w, slab, first, last):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def gate_backward(w, slab, back, first, last):  # type: ignore[no-untyped-def]
+def gate_backward(w, slab, back, first, last):
     """Gradient of the scan's output, and what the gate's gradient needs beside that output."""
     project(w.in_z, slab.u, slab.gate, first, last, False)
     project(w.out_t, back.out, back.y, first, last, False)
@@ -146,7 +146,7 @@ def gate_backward(w, slab, back, first, last):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def steps_backward(w, slab, back, sums, first, last):  # type: ignore[no-untyped-def]
+def steps_backward(w, slab, back, sums, first, last):
     """From the scan's gradients to that of the convolution, in ``back.pre``; out- and x-projection's weights."""
     gate_and_step_backward(w, slab, back, sums, first, last)
     _states_backward(slab.xc, back, sums.bc, first, last)
@@ -154,7 +154,7 @@ def steps_backward(w, slab, back, sums, first, last):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True)
-def gate_and_step_backward(w, slab, back, sums, first, last):  # type: ignore[no-untyped-def]
+def gate_and_step_backward(w, slab, back, sums, first, last):
     """Gradients of gate, out-projection and step sizes; ``slab.y`` is gated in place."""
     stride = slab.x.shape[1]
     for e in range(slab.x.shape[0]):
@@ -176,7 +176,7 @@ def gate_and_step_backward(w, slab, back, sums, first, last):  # type: ignore[no
 
 
 @njit(nogil=True, cache=True)
-def convolution_slope(w, slab, back, first, last):  # type: ignore[no-untyped-def]
+def convolution_slope(w, slab, back, first, last):
     """Add what comes through B and C to the gradient of the scan's input, and pass it through the SiLU."""
     project(w.bc, back.bc_t, back.xc, first, last, True)
     stride = slab.x.shape[1]
@@ -186,7 +186,7 @@ def convolution_slope(w, slab, back, first, last):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True)
-def _states_backward(xc, back, sums, first, last):  # type: ignore[no-untyped-def]
+def _states_backward(xc, back, sums, first, last):
     """Add the groups' gradients of B and C, sum their weights' gradients, and turn them to (states, columns)."""
     n_groups, _, width = back.bc.shape
     size = back.bc.shape[1] * width
@@ -212,7 +212,7 @@ def _states_backward(xc, back, sums, first, last):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True, cache=True)
-def inputs_backward(w, slab, back, sums, first, last, pitch):  # type: ignore[no-untyped-def]
+def inputs_backward(w, slab, back, sums, first, last, pitch):
     """From the convolution's gradient to that of the layer's input, in ``slab.out``; in-projection's weights.
 
     ``slab.pre`` receives the gradient of the convolution's input; ``pitch`` columns lie between two tokens.
