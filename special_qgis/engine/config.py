@@ -17,6 +17,11 @@ PRESETS = ("default", "fast")  # default = spectral prior adapted to the scene, 
 DEVICES = ("automatic", "cpu")  # where heavy stages run
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
 RGB_STRETCHES = ("quantile", "none")  # how true colour is scaled to 0..255
+RANDOM_SETS = (
+    "even",
+    "confident",
+)  # all pixels alike with stage 1's probabilities [ours]; the sure ones, one-hot [ref]
+SPECTRAL_PX = ("all", "confident")  # all that the network gives the class [ours]; its confident set alone [ref]
 
 ConfigT = TypeVar("ConfigT", bound="_Config")
 
@@ -141,12 +146,14 @@ class RefineConfig(_Config):
     learning_rate: float = 1e-3  # of Adam, at the start [ref]
     final_learning_rate: float = 1e-4  # at the last step, reached along a cosine [ref]
     random_px: int = 500  # drawn for each class and step [ref]
+    random_set: str = "even"  # one of RANDOM_SETS
     confident_share: float = 0.2  # of the component of highest confidence [ref]
     confident_weight: float = 1.0  # of the loss on the confident set [ref]
     hard_weight: float = 0.1  # of the loss on the hard set [ref]
     confidence_components: int = 3  # of the mixture on the network's confidence [ref]
     spectral_components: int = 5  # of the mixture on the spectra of a class [ref]
     spectral_dimensions: int = 5  # principal components that it sees [ref]
+    spectral_px: str = "all"  # one of SPECTRAL_PX: pixels of a class that its mixture is fitted on
     candidate_px: int = 50_000  # pixels that the mixtures are fitted on, drawn by seed [ours]
     noise: float = 0.1  # standard deviation; of a band's own spread if relative_noise, else of [0, 1] [ref]
     relative_noise: bool = True  # [ours]
@@ -156,13 +163,23 @@ class RefineConfig(_Config):
     training_tiles: int = 16  # windows that a larger scene is learnt from [ours]
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
+    fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
 
     @classmethod
     def published(cls) -> RefineConfig:
         """The published constants, without our additions."""
-        return cls(relative_noise=False, tile_px=512, average_decay=0.0)
+        return cls(
+            random_set="confident",
+            spectral_px="confident",
+            relative_noise=False,
+            tile_px=512,
+            average_decay=0.0,
+            fuse_stage_one=False,
+        )
 
     def __post_init__(self) -> None:
+        _require_choice("random_set", self.random_set, RANDOM_SETS)
+        _require_choice("spectral_px", self.spectral_px, SPECTRAL_PX)
         for name in ("epochs", "iterations_per_epoch", "random_px", "training_tiles", "confidence_components"):
             require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
         for name in ("spectral_components", "spectral_dimensions"):

@@ -24,7 +24,7 @@ def test_views_are_eight_different_ones_drawn_equally_often() -> None:
     assert len({tuple(view.apply(image).flatten().tolist()) for view in VIEWS}) == 8
     rng = np.random.default_rng(0)
     drawn = [draw_view(rng) for _ in range(8000)]
-    assert {view: drawn.count(view) > 900 for view in VIEWS} == {view: True for view in VIEWS}
+    assert {view: drawn.count(view) > 900 for view in VIEWS} == dict.fromkeys(VIEWS, True)
 
 
 def test_noise_has_each_band_s_own_spread_and_the_generator_s_values() -> None:

@@ -135,7 +135,9 @@ def test_soft_sets_of_a_class_without_spectral_model_are_empty() -> None:
     candidates = draw_candidates(image, np.ones((29, 70), bool), Projection.fit(image.reshape(3, -1).T, 3), 5000, 0)
     labels = np.concatenate([np.ones(2000, np.uint8), np.full(30, 2, np.uint8)])
     opinion = Opinion(labels, rng.uniform(0.0, 1.0, 2030).astype(np.float32))
-    (sets,) = make_soft_sets([candidates], [opinion], 2, RefineConfig(confident_share=0.1), 0, NullProgress())
+    (sets,) = make_soft_sets(
+        [candidates], [opinion], 2, RefineConfig(spectral_px="confident", confident_share=0.1), 0, NullProgress()
+    )
     for pixels in sets:
         assert isinstance(pixels, PixelSet)
         assert pixels.n_px > 0

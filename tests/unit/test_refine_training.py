@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.confidence import decide
+from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import Cancelled, InputError, RefinementError
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine import refinement, stage_one, train
@@ -162,7 +162,7 @@ def test_map_that_forgets_what_stage_one_was_sure_of_fails(scene: NoisyScene) ->
             logits = 5.0 * torch.eye(N_CLASSES)[:, columns][None, :, None, :]
             return logits.expand(1, N_CLASSES, *image.shape[2:]) + 0.0 * self.unused
 
-    with pytest.raises(RefinementError, match="keeps 3.% of what stage 1") as caught:
+    with pytest.raises(RefinementError, match=r"keeps 3.% of what stage 1") as caught:
         refine(scene.cube, scene.valid, scene.probabilities, lambda b, k: Shuffled(), SHORT)
     assert caught.value.reason == "disagreement"
 

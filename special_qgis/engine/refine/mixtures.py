@@ -2,7 +2,7 @@
 """Which pixels the network can be trusted on, and what their spectra say they are: Gaussian mixtures, twice.
 
 First a mixture on the network's own confidence splits the pixels of each class into confident, middling and hard
-ones. Then a mixture on the spectra of each class's confident pixels gives soft labels to confident and hard ones.
+ones. Then a mixture on the spectra of each class's pixels gives soft labels to confident and hard ones.
 Densities stay logarithms throughout, so that an outlier far from every class still gets labels that sum to 1.
 """
 
@@ -98,10 +98,10 @@ def divide(
 
 
 class SpectralModel:
-    """Gaussian mixture of each class's confident spectra.
+    """Gaussian mixture of each class's spectra.
 
     Args:
-        mixtures: One a class; None for a class with too few confident pixels.
+        mixtures: One a class; None for a class with too few pixels.
     """
 
     def __init__(self, mixtures: List[Optional[GaussianMixture]]) -> None:
@@ -121,7 +121,7 @@ class SpectralModel:
         """Fit the mixtures; too few pixels mean fewer components, or none at all.
 
         Args:
-            features: (n, dimensions) float64, of confident pixels.
+            features: (n, dimensions) float64, of the pixels to fit on.
             labels: (n,) uint8, their classes by the network, 1…K.
             n_classes: Number of classes K.
             config: Components.
@@ -137,7 +137,7 @@ class SpectralModel:
             n_components = min(config.spectral_components, len(members) // least_px)
             mixture = _fit(members, n_components, floor, seed) if n_components >= 1 else None
             if mixture is None and len(members):
-                progress.info(f"Class {class_id}: {len(members)} confident pixels are too few for a spectral model.")
+                progress.info(f"Class {class_id}: {len(members)} pixels are too few for a spectral model.")
             mixtures.append(mixture)
         return cls(mixtures)
 

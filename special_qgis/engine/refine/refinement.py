@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..config import RefineConfig
 from ..progress import NullProgress, Progress, SubProgress
 from ..windows import Window
+from .fusion import fuse
 from .infer import predict_blended
 from .stage_one import ArrayPixels, Pixels
 from .train import Build, TrainedNetwork, TrainingHistory, train
@@ -82,10 +83,13 @@ def predict_tiles(
 
     def predict(window: Window) -> NDArray[np.float32]:
         values, valid = pixels.values(window)
-        return trained.predict(values, valid) * valid
+        return trained.predict(values, valid)
 
     progress.report(0.0, "Mapping with the trained network")
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
-    yield from blended
+    evidence = trained.agreement.evidence()
+    for window, probabilities in blended:
+        stage_one, valid = pixels.stage_one(window)
+        yield window, (fuse(probabilities, stage_one, evidence) if config.fuse_stage_one else probabilities) * valid

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random set of a training step: for each class, pixels of stage 1 drawn the likelier the surer stage 1 was.
+"""Random set of a training step: pixels of each class of stage 1, drawn in one of two ways.
+
+"confident", as published: as many of each class, the likelier the surer stage 1 was, with its class as target. That
+cuts off the unsure side of every class, and the border between two classes settles where none was drawn.
+"even", ours: all pixels of a class alike, weighted so that the set stands for the whole tile, with stage 1's
+probabilities as target, so that borders stay where stage 1 is undecided.
 
 A class that wins nowhere in the scene would never be learnt, not even as a second choice: it is drawn from the pixels
 where its probability is highest, with stage 1's own probabilities as target.
@@ -7,7 +12,7 @@ where its probability is highest, with stage 1's own probabilities as target.
 
 from __future__ import annotations
 
-from typing import List
+from typing import Callable, Dict, List
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +23,34 @@ from .stage_one import StageOneTile
 NEAR_HIGHEST = 0.9  # an absent class is drawn where its probability is at least this share of its highest
 
 
-def draw_random_set(tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator) -> PixelSet:
+def draw_even_set(tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator) -> PixelSet:
+    """Draw without replacement, all pixels of a class alike; weights make up for how many each class has.
+
+    Args:
+        tile: Stage 1 in the tile.
+        n_px: Most pixels of a class.
+        absent: As of ``draw_confident_set``.
+        rng: Of the draws.
+
+    Returns:
+        The pixels drawn, with stage 1's probabilities as target.
+    """
+    n_classes = tile.probabilities.shape[0]
+    labels = tile.labels.ravel()
+    index: List[NDArray[np.int64]] = []
+    weights: List[NDArray[np.float32]] = []
+    for k in range(n_classes):
+        members = np.flatnonzero(labels == k + 1) if np.isnan(absent[k]) else _near_highest(tile, k, float(absent[k]))
+        if members.size:
+            index.append(rng.choice(members, min(n_px, members.size), replace=False))
+            weights.append(np.full(index[-1].size, members.size / index[-1].size, np.float32))
+    soft = tile.probabilities.reshape(n_classes, -1)
+    return _merge(index, [soft[:, one].T for one in index], weights, n_classes)
+
+
+def draw_confident_set(
+    tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator
+) -> PixelSet:
     """Draw with replacement, in each class with probability proportional to stage 1's confidence.
 
     Args:
@@ -52,6 +84,12 @@ def draw_random_set(tile: StageOneTile, n_px: int, absent: NDArray[np.float32], 
             targets.append(soft[drawn])
             weights.append(counts[drawn])
     return _merge(index, targets, weights, n_classes)
+
+
+DRAW: Dict[str, Callable[[StageOneTile, int, NDArray[np.float32], np.random.Generator], PixelSet]] = {
+    "even": draw_even_set,
+    "confident": draw_confident_set,
+}
 
 
 def _near_highest(tile: StageOneTile, k: int, highest: float) -> NDArray[np.int64]:

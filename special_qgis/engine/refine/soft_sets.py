@@ -81,8 +81,9 @@ def make_soft_sets(
     labels = np.concatenate([one.labels for one in opinions])
     division = divide(labels, np.concatenate([one.confidence for one in opinions]), config, seed, progress)
     floor = VARIANCE_FLOOR * float(features.var(axis=0).mean())
-    sure = division.confident
-    model = SpectralModel.fit(features[sure], labels[sure], n_classes, config, floor, seed, progress)
+    # confident pixels alone are the cores of the classes; densities fitted on cores misjudge what lies between them
+    used = division.confident if config.spectral_px == "confident" else np.ones(labels.size, bool)
+    model = SpectralModel.fit(features[used], labels[used], n_classes, config, floor, seed, progress)
     # a class without a spectral model cannot speak for its pixels, and the others must not speak for it
     spoken_for = np.concatenate([[False], model.known])[labels]
     sets = []

@@ -15,15 +15,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..confidence import decide
 from ..config import RefineConfig
 from ..errors import RefinementError
 from ..progress import Progress, SubProgress, check_cancelled
 from ..windows import Window
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
+from .fusion import Agreement
 from .losses import soft_cross_entropy
 from .mixtures import Projection
-from .sampling import draw_random_set
+from .sampling import DRAW
 from .scaling import Scaling
 from .schedule import cosine_rate
 from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
@@ -55,6 +57,7 @@ class TrainedNetwork:
     network: torch.nn.Module  # in evaluation mode, on its device
     scaling: Scaling
     n_classes: int
+    agreement: Agreement  # with stage 1 of the scene trained on
     history: TrainingHistory
 
     @torch.no_grad()
@@ -149,9 +152,8 @@ def train(
     trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
     network.load_state_dict(trainer.average.weights())
     network.eval()
-    trained = TrainedNetwork(network, scaling, pixels.n_classes, trainer.history)
-    trainer.check_map(SubProgress(progress, 0.97, 1.0))
-    return trained
+    agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
+    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history)
 
 
 class _Trainer:
@@ -222,7 +224,8 @@ class _Trainer:
         self._network.train()
         logits = view.undo(self._network(view.apply(add_noise(image, spread, self._noise))))[0].float()
         log_probabilities = torch.log_softmax(logits.flatten(1), 0)
-        drawn = draw_random_set(window.tile, self._config.random_px, self._absent, self._rng)
+        draw = DRAW[self._config.random_set]
+        drawn = draw(window.tile, self._config.random_px, self._absent, self._rng)
         loss = soft_cross_entropy(log_probabilities, drawn)
         if self._soft:
             loss = loss + self._config.hard_weight * soft_cross_entropy(log_probabilities, self._soft[number].hard)
@@ -239,28 +242,32 @@ class _Trainer:
         return value, _agreement([labels], [window.tile])
 
     @torch.no_grad()
-    def _labels_and_confidence(self, window: _TrainingWindow) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The network's class of each pixel and its lead, both (rows · cols,)."""
+    def _probabilities(self, window: _TrainingWindow) -> NDArray[np.float32]:
+        """(classes, rows · cols) float32, the network's."""
         self._network.eval()
         logits = self._network(as_input(window.image, self._device))[0].float()
-        two, classes = torch.softmax(logits.flatten(1), 0).topk(2, dim=0)
-        return (classes[0] + 1).to(torch.uint8).cpu().numpy(), (two[0] - two[1]).cpu().numpy()
+        probabilities: NDArray[np.float32] = torch.softmax(logits.flatten(1), 0).cpu().numpy()
+        if not np.isfinite(probabilities).all():
+            raise _diverged(len(self.history.losses))
+        return probabilities
 
     def _renew_soft_sets(self, epoch: int, progress: Progress) -> None:
         opinions = []
         for number, candidates in enumerate(self._candidates):
             check_cancelled(progress)
-            labels, confidence = self._labels_and_confidence(self._windows.get(number))
-            if not np.isfinite(confidence).all():
-                raise _diverged(len(self.history.losses))
-            opinions.append(Opinion(labels[candidates.index], confidence[candidates.index]))
+            chosen = self._probabilities(self._windows.get(number))[:, candidates.index]
+            labels, confidence = decide(chosen[:, None], np.ones((1, candidates.index.size), bool))
+            opinions.append(Opinion(labels[0], confidence[0]))
         n_classes, seed = len(self._counts), self._seed + epoch
         self._soft = make_soft_sets(self._candidates, opinions, n_classes, self._config, seed, progress)
         self.history.confident_px.append(sum(one.confident.n_px for one in self._soft))
         self.history.hard_px.append(sum(one.hard.n_px for one in self._soft))
 
-    def check_map(self, progress: Progress) -> None:
+    def check_map(self, progress: Progress) -> Agreement:
         """Refuse a degenerate result, judged on the training windows with the final weights.
+
+        Returns:
+            How the network agrees with stage 1.
 
         Raises:
             RefinementError: Weights are not numbers, one class has swallowed the others, or hardly anything that
@@ -268,12 +275,13 @@ class _Trainer:
         """
         counts, before = np.zeros(len(self._counts) + 1, np.int64), np.zeros(len(self._counts) + 1, np.int64)
         every_label, tiles = [], []
+        agreement = Agreement(len(self._counts))
         for number in range(self._windows.n):
             check_cancelled(progress)
             window = self._windows.get(number)
-            labels, confidence = self._labels_and_confidence(window)
-            if not np.isfinite(confidence).all():
-                raise _diverged(len(self.history.losses))
+            probabilities = self._probabilities(window)
+            agreement.add(probabilities, window.tile.labels.ravel())
+            labels = (probabilities.argmax(axis=0) + 1).astype(np.uint8)
             labelled = window.tile.labels.ravel() > 0
             counts += np.bincount(labels[labelled], minlength=counts.size)
             before += np.bincount(window.tile.labels.ravel()[labelled], minlength=counts.size)
@@ -295,6 +303,7 @@ class _Trainer:
                 "disagreement",
                 "Use the stage-1 result, or check that the class names fit the scene.",
             )
+        return agreement
 
 
 def _agreement(labels: List[NDArray[np.uint8]], tiles: List[StageOneTile]) -> float:
