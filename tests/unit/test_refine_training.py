@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from typing import List
+from typing import Iterator, List
 
 import numpy as np
 import pytest
@@ -21,8 +21,24 @@ from special_qgis.engine.refine.tiles import plan_training, take_census
 from tests.helpers.listener import Listener
 from tests.helpers.noisy_scene import N_CLASSES, Constant, NoisyScene, noisy_scene, small_network
 
-SHORT = RefineConfig(epochs=6, iterations_per_epoch=10, warm_up_epochs=3, learning_rate=1e-2, final_learning_rate=1e-3)
+SHORT = RefineConfig(
+    epochs=6,
+    iterations_per_epoch=10,
+    warm_up_epochs=3,
+    learning_rate=1e-2,
+    final_learning_rate=1e-3,
+    candidate_px=1000,
+)
 TILED = replace(SHORT, tile_px=32, halo_px=8, training_tiles=6)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks are slower on several threads, which wait for each other."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import List, NamedTuple, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ..config import RefineConfig
 from ..progress import Progress
@@ -66,6 +67,8 @@ def make_soft_sets(
 ) -> List[SoftSets]:
     """Divide the candidates of all windows together and label them by spectral models.
 
+    One thread computes: matrices are small, and sums then have the same order on every machine.
+
     Args:
         candidates: Of each training window.
         opinions: The network's, of the same pixels.
@@ -77,6 +80,18 @@ def make_soft_sets(
     Returns:
         Sets of each window; empty ones where no class has enough pixels.
     """
+    with threadpool_limits(1):
+        return _make_soft_sets(candidates, opinions, n_classes, config, seed, progress)
+
+
+def _make_soft_sets(
+    candidates: Sequence[Candidates],
+    opinions: Sequence[Opinion],
+    n_classes: int,
+    config: RefineConfig,
+    seed: int,
+    progress: Progress,
+) -> List[SoftSets]:
     features = np.concatenate([one.features for one in candidates])
     labels = np.concatenate([one.labels for one in opinions])
     division = divide(labels, np.concatenate([one.confidence for one in opinions]), config, seed, progress)
