@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,14 @@ def test_spectral_model_of_equal_pixels_is_finite() -> None:
     features = np.zeros((200, 3))
     model = SpectralModel.fit(features, np.ones(200, np.uint8), 2, CONFIG, 1e-6, 0, NullProgress())
     assert np.isfinite(model.soft_labels(features)).all()
+
+
+def test_spectral_model_of_very_many_pixels_is_fitted_within_a_second() -> None:
+    features, labels = two_clouds(500_000)
+    started = time.process_time()
+    model = SpectralModel.fit(features, labels, 2, CONFIG, 1e-6, 0, NullProgress())
+    assert time.process_time() - started < 4.0  # all pixels would take minutes
+    assert ((model.soft_labels(features[::1000]).argmax(axis=1) + 1) == labels[::1000]).all()
 
 
 def test_divide_takes_a_fifth_of_the_sure_and_all_of_the_unsure() -> None:
