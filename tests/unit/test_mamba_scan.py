@@ -79,7 +79,7 @@ def test_backend_at_odd_sizes_matches_plain_loop(
 def test_lanes_in_several_slabs_match_plain_loop(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = scan_inputs(3, 2, 16, 301)
     expected = value_and_gradients("reference", inputs, torch.float64)
-    monkeypatch.setattr(lanes_scan, "SLAB_VALUES", values)
+    monkeypatch.setitem(lanes_scan.SLAB_VALUES, "cpu", values)
     assert_close(value_and_gradients("lanes", inputs, torch.float64), expected, 1e-12)
 
 

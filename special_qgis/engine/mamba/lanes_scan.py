@@ -16,7 +16,10 @@ import torch
 
 __all__ = ["scan_in_lanes"]
 
-SLAB_VALUES = 1 << 25  # states kept at once in the backward pass
+SLAB_VALUES = {
+    "cpu": 1 << 21,
+    "cuda": 1 << 26,
+}  # states of a slab, kept in the backward pass: small ones stay in caches
 SHORT = 16  # sequences up to this many tokens are not cut
 Tensors = Tuple[torch.Tensor, ...]
 
@@ -36,11 +39,14 @@ class _LanesScan(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, *bc: torch.Tensor) -> torch.Tensor:
         y = torch.empty_like(x)
         starts: List[torch.Tensor] = []
-        for rows, slabs in _plan(x.shape, a.numel()):
+        for rows, slabs in _plan(x, a.numel()):
             state = a.new_zeros(*a.shape, rows.stop - rows.start)
             for tokens in slabs:
                 pieces = [_cut(value[rows, :, tokens]) for value in (x, delta, *bc)]
-                start, state = _start_states(pieces, a, state)
+                if len(slabs) == 1 and pieces[0].shape[3] == 1:
+                    start = state[..., None]  # each piece is a whole sequence
+                else:
+                    start, state = _start_states(pieces, a, state)
                 starts.append(start)
                 y[rows, :, tokens] = _join(_outputs(pieces, a, start), rows, tokens)
         ctx.starts = starts
@@ -53,7 +59,7 @@ class _LanesScan(torch.autograd.Function):
         made = [torch.empty_like(value) for value in (x, delta, b, c)]
         da = torch.zeros_like(a)
         starts = list(ctx.starts)
-        for rows, slabs in reversed(list(_plan(x.shape, a.numel()))):
+        for rows, slabs in reversed(list(_plan(x, a.numel()))):
             after = a.new_zeros(*a.shape, rows.stop - rows.start)
             for tokens in reversed(slabs):
                 pieces = [_cut(value[rows, :, tokens]) for value in (x, delta, b, c, gradients[0])]
@@ -64,11 +70,12 @@ class _LanesScan(torch.autograd.Function):
         return made[0], made[1], da, made[2], made[3]
 
 
-def _plan(shape: torch.Size, n_rates: int) -> Iterator[Tuple[slice, List[slice]]]:
+def _plan(x: torch.Tensor, n_rates: int) -> Iterator[Tuple[slice, List[slice]]]:
     """Groups of sequences, and the slabs of tokens of each, so that a slab's states stay within ``SLAB_VALUES``."""
-    batch, _, n_tokens = shape
-    slab = min(n_tokens, max(1, SLAB_VALUES // n_rates))
-    together = max(1, SLAB_VALUES // (n_rates * slab))
+    batch, _, n_tokens = x.shape
+    largest = SLAB_VALUES.get(x.device.type, SLAB_VALUES["cpu"])
+    slab = min(n_tokens, max(1, largest // n_rates))
+    together = max(1, largest // (n_rates * slab))
     for first in range(0, batch, together):
         slabs = [slice(start, min(start + slab, n_tokens)) for start in range(0, n_tokens, slab)]
         yield slice(first, min(first + together, batch)), slabs
@@ -90,19 +97,20 @@ def _join(value: torch.Tensor, rows: slice, tokens: slice) -> torch.Tensor:
     return joined[:, :, : tokens.stop - tokens.start]
 
 
-def _advance(state: torch.Tensor, pieces: List[torch.Tensor], a: torch.Tensor, t: int) -> Tensors:
-    """One token of every piece: decay and new state, (channels, states, batch, pieces)."""
+def _advance(state: torch.Tensor, pieces: List[torch.Tensor], rates: torch.Tensor, t: int) -> torch.Tensor:
+    """State of every piece after one token more, (channels, states, batch, pieces)."""
     x, delta, b = pieces[:3]
-    decay = torch.exp(delta[t][:, None] * a[:, :, None, None])
-    return decay, torch.addcmul(decay * state, (delta[t] * x[t])[:, None], b[t][None])
+    decay = (delta[t][:, None] * rates).exp_()
+    return decay.mul_(state).addcmul_((delta[t] * x[t])[:, None], b[t][None])
 
 
 def _start_states(pieces: List[torch.Tensor], a: torch.Tensor, state: torch.Tensor) -> Tensors:
     """State before every piece, and the one after the last."""
+    rates = a[:, :, None, None]
     added = a.new_zeros(*a.shape, *pieces[0].shape[2:])
     for t in range(len(pieces[0])):
-        _, added = _advance(added, pieces, a, t)
-    passed_on = torch.exp(pieces[1].sum(0)[:, None] * a[:, :, None, None])
+        added = _advance(added, pieces, rates, t)
+    passed_on = torch.exp(pieces[1].sum(0)[:, None] * rates)
     return _carry(passed_on, added, state, backwards=False)
 
 
@@ -117,9 +125,9 @@ def _carry(passed_on: torch.Tensor, added: torch.Tensor, state: torch.Tensor, ba
 
 
 def _outputs(pieces: List[torch.Tensor], a: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
-    y = torch.empty_like(pieces[0])
+    y, rates = torch.empty_like(pieces[0]), a[:, :, None, None]
     for t in range(len(y)):
-        _, state = _advance(state, pieces, a, t)
+        state = _advance(state, pieces, rates, t)
         y[t] = (state * pieces[3][t][None]).sum(1)
     return y
 
@@ -136,24 +144,30 @@ def _slab_backward(
         after: Gradient of the state after the slab.
     """
     x, delta, b, c, dy = pieces
+    rates = a[:, :, None, None]
     states = [start]
     for t in range(len(x)):
-        states.append(_advance(states[-1], pieces, a, t)[1])
-    rates = a[:, :, None, None]
-    added = torch.zeros_like(start)
-    for t in reversed(range(len(x))):
-        added = torch.exp(delta[t][:, None] * rates) * torch.addcmul(added, dy[t][:, None], c[t][None])
-    dstate, before = _carry(torch.exp(delta.sum(0)[:, None] * rates), added, after, backwards=True)
+        states.append(_advance(states[-1], pieces, rates, t))
+    dstate, before = _end_gradients(pieces, rates, after)
     made = [torch.empty_like(value) for value in (x, delta, b, c)]
-    da = torch.zeros_like(a)
+    da = torch.zeros_like(start)
     for t in reversed(range(len(x))):
-        dstate = torch.addcmul(dstate, dy[t][:, None], c[t][None])
+        dstate.addcmul_(dy[t][:, None], c[t][None])
         made[3][t] = (dy[t][:, None] * states[t + 1]).sum(0)
         made[2][t] = (dstate * (delta[t] * x[t])[:, None]).sum(0)
         by_input = (dstate * b[t][None]).sum(1)
-        dstate = dstate * torch.exp(delta[t][:, None] * rates)
-        by_rate = dstate * states[t]
+        dstate.mul_((delta[t][:, None] * rates).exp_())
+        by_rate = states.pop().copy_(dstate).mul_(states[-1])
         made[0][t] = by_input * delta[t]
-        made[1][t] = by_input * x[t] + (by_rate * rates).sum(1)
-        da += (by_rate * delta[t][:, None]).sum((2, 3))
-    return made, da, before
+        made[1][t] = torch.addcmul((by_rate * rates).sum(1), by_input, x[t])
+        da.addcmul_(by_rate, delta[t][:, None])
+    return made, da.sum((2, 3)), before
+
+
+def _end_gradients(pieces: List[torch.Tensor], rates: torch.Tensor, after: torch.Tensor) -> Tensors:
+    """Gradient of the state after every piece, and of the one before the first."""
+    _, delta, _, c, dy = pieces
+    added = dy.new_zeros(*rates.shape[:2], *dy.shape[2:])
+    for t in reversed(range(len(dy))):
+        added.addcmul_(dy[t][:, None], c[t][None]).mul_((delta[t][:, None] * rates).exp_())
+    return _carry(torch.exp(delta.sum(0)[:, None] * rates), added, after, backwards=True)
