@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Time of one training step of MambaHSI by scene size: plain PyTorch beside the fused layers, in one run.
 
-Run with ``python -m benchmarks.mamba_speed [--sides 128 256 512] [--threads 2] [--write]``. A step is one forward and one backward
-pass over the whole image, 102 bands, float32. The tests of this stage run first; while one of them fails, no figure is
-printed. Wall time is the shortest of several steps, processor time likewise, summed over threads: it tells more on a
-machine that others use; small operations of plain PyTorch in several threads wait for each other on such a machine,
-so one thread compares best there. The goals are figures measured elsewhere, on two cores with AVX-512; ratios within this run
-are what can be compared.
+Run with ``python -m benchmarks.mamba_speed [--sides 128 256 512] [--threads 2] [--write]``. A step is one forward and
+one backward pass over the whole image, 102 bands, float32. The tests of this stage run first; while one of them fails,
+no figure is printed. Wall time is the shortest of several steps, processor time likewise, summed over threads: it tells
+more on a machine that others use. Small operations of plain PyTorch in several threads wait for each other on such a
+machine, so one thread compares best there. The goals are figures measured elsewhere, on two cores with AVX-512; ratios
+within this run are what can be compared.
 """
 
 from __future__ import annotations
