@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Dict
 
-PACKAGES = ("numpy", "sklearn", "osgeo.gdal")
+PACKAGES = ("numpy", "sklearn", "torch", "numba", "osgeo.gdal")
 
 
 def processor() -> str:

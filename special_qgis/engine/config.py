@@ -17,6 +17,11 @@ PRESETS = ("default", "fast")  # default = spectral prior adapted to the scene, 
 DEVICES = ("automatic", "cpu")  # where heavy stages run
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
 RGB_STRETCHES = ("quantile", "none")  # how true colour is scaled to 0..255
+RANDOM_SETS = (
+    "even",
+    "confident",
+)  # all pixels alike with stage 1's probabilities [ours]; the sure ones, one-hot [ref]
+SPECTRAL_PX = ("all", "confident")  # all that the network gives the class [ours]; its confident set alone [ref]
 
 ConfigT = TypeVar("ConfigT", bound="_Config")
 
@@ -129,6 +134,69 @@ class PriorConfig(_Config):
         require(self.n_rounds >= 1, "n_rounds", "1 or more", self.n_rounds)
         require(self.sample_px >= 1000, "sample_px", "1000 or more", self.sample_px)
         require(0.0 < self.exponent <= 1.0, "exponent", "above 0 and at most 1", self.exponent)
+
+
+@dataclass(frozen=True)
+class RefineConfig(_Config):
+    """How stage 2 learns from stage 1's noisy labels; sources in square brackets: ref = as published, ours."""
+
+    epochs: int = 20  # [ref]
+    iterations_per_epoch: int = 20  # training steps [ref]
+    warm_up_epochs: int = 10  # without confident and hard sets [ref]
+    learning_rate: float = 1e-3  # of Adam, at the start [ref]
+    final_learning_rate: float = 1e-4  # at the last step, reached along a cosine [ref]
+    random_px: int = 500  # drawn for each class and step [ref]
+    random_set: str = "even"  # one of RANDOM_SETS
+    confident_share: float = 0.2  # of the component of highest confidence [ref]
+    confident_weight: float = 1.0  # of the loss on the confident set [ref]
+    hard_weight: float = 0.1  # of the loss on the hard set [ref]
+    confidence_components: int = 3  # of the mixture on the network's confidence [ref]
+    spectral_components: int = 5  # of the mixture on the spectra of a class [ref]
+    spectral_dimensions: int = 5  # principal components that it sees [ref]
+    spectral_px: str = "all"  # one of SPECTRAL_PX: pixels of a class that its mixture is fitted on
+    candidate_px: int = 50_000  # pixels that the mixtures are fitted on, drawn by seed [ours]
+    noise: float = 0.1  # standard deviation; of a band's own spread if relative_noise, else of [0, 1] [ref]
+    relative_noise: bool = True  # [ours]
+    low_quantile: float = 0.0001  # of all values, mapped to 0 [ref]
+    high_quantile: float = 0.9999  # mapped to 1 [ref]
+    tile_px: int = 256  # side of training and inference windows; a scene of no more pixels is one window [ours]
+    training_tiles: int = 16  # windows that a larger scene is learnt from [ours]
+    halo_px: int = 32  # least overlap of inference windows [ours]
+    average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
+    fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
+
+    @classmethod
+    def published(cls) -> RefineConfig:
+        """The published constants, without our additions."""
+        return cls(
+            random_set="confident",
+            spectral_px="confident",
+            relative_noise=False,
+            tile_px=512,
+            average_decay=0.0,
+            fuse_stage_one=False,
+        )
+
+    def __post_init__(self) -> None:
+        _require_choice("random_set", self.random_set, RANDOM_SETS)
+        _require_choice("spectral_px", self.spectral_px, SPECTRAL_PX)
+        for name in ("epochs", "iterations_per_epoch", "random_px", "training_tiles", "confidence_components"):
+            require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+        for name in ("spectral_components", "spectral_dimensions"):
+            require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+        require(0 <= self.warm_up_epochs <= self.epochs, "warm_up_epochs", "from 0 to epochs", self.warm_up_epochs)
+        falling = 0.0 < self.final_learning_rate <= self.learning_rate
+        rates = (self.learning_rate, self.final_learning_rate)
+        require(falling, "learning_rate, final_learning_rate", "above 0 and not rising", rates)
+        for name in ("confident_weight", "hard_weight", "noise"):
+            require(getattr(self, name) >= 0.0, name, "0 or more", getattr(self, name))
+        require(0.0 < self.confident_share <= 1.0, "confident_share", "above 0 and at most 1", self.confident_share)
+        require(self.candidate_px >= 1000, "candidate_px", "1000 or more", self.candidate_px)
+        ordered = 0.0 <= self.low_quantile < self.high_quantile <= 1.0
+        require(ordered, "low_quantile, high_quantile", "0 <= low < high <= 1", (self.low_quantile, self.high_quantile))
+        require(self.tile_px >= 32, "tile_px", "32 or more", self.tile_px)
+        require(0 <= self.halo_px <= self.tile_px // 4, "halo_px", "from 0 to a quarter of tile_px", self.halo_px)
+        require(0.0 <= self.average_decay < 1.0, "average_decay", "from 0 to below 1", self.average_decay)
 
 
 @dataclass(frozen=True)

@@ -70,5 +70,21 @@ class RuntimeMissingError(EngineError, RuntimeError):
     kind = "runtime"
 
 
+class RefinementError(EngineError, ArithmeticError):
+    """Training diverged or gave a map of hardly any information; the stage-1 result is the one to use.
+
+    Args:
+        message: What happened.
+        reason: One word for it: "loss", "collapse" or "disagreement".
+        hint: What the user can do next.
+    """
+
+    kind = "refinement"
+
+    def __init__(self, message: str, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+
 class Cancelled(Exception):  # noqa: N818 - a request, not an error
     """The user cancelled. Not an ``EngineError``, so that no error handler swallows it."""

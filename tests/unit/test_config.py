@@ -12,6 +12,7 @@ from special_qgis.engine.config import (
     OutputConfig,
     PriorConfig,
     PriorJobConfig,
+    RefineConfig,
     SceneConfig,
     TrueColourConfig,
 )
@@ -24,6 +25,7 @@ CONFIGS = [
     PriorJobConfig(SCENE, "water; tree", "p.tif"),
     TrueColourConfig(SCENE, "rgb.tif"),
     AssessConfig("map.tif", "reference.tif"),
+    RefineConfig.published(),
 ]
 
 
@@ -51,6 +53,12 @@ def test_config_through_json_is_the_same(config: Any) -> None:
         (lambda: ClassifyConfig(SCENE, "a;b", min_confidence=float("nan")), "min_confidence", "nan"),
         (lambda: PriorJobConfig(SCENE, "a;b", ""), "probabilities", "''"),
         (lambda: TrueColourConfig(SCENE, "a.tif", low_quantile=0.9, high_quantile=0.1), "low_quantile", "0.9"),
+        (lambda: RefineConfig(epochs=0), "epochs", "0"),
+        (lambda: RefineConfig(warm_up_epochs=21), "warm_up_epochs", "21"),
+        (lambda: RefineConfig(final_learning_rate=1.0), "learning_rate", r"\(0.001, 1.0\)"),
+        (lambda: RefineConfig(random_set="odd"), "random_set", "'odd'"),
+        (lambda: RefineConfig(halo_px=100), "halo_px", "100"),
+        (lambda: RefineConfig(average_decay=1.0), "average_decay", "1.0"),
         (lambda: AssessConfig("", "b"), "map", "''"),
         (lambda: AssessConfig("a", "b", confidence_level=1.0), "confidence_level", "1.0"),
     ],
@@ -93,3 +101,15 @@ def test_config_error_is_both_engine_error_and_value_error() -> None:
         SceneConfig("")
     with pytest.raises(ValueError, match="source"):
         SceneConfig("")
+
+
+def test_published_refinement_has_the_published_constants() -> None:
+    config = RefineConfig.published()
+    assert (config.epochs, config.iterations_per_epoch, config.warm_up_epochs) == (20, 20, 10)
+    assert (config.learning_rate, config.final_learning_rate) == (1e-3, 1e-4)
+    assert (config.random_px, config.random_set, config.confident_share) == (500, "confident", 0.2)
+    assert (config.confident_weight, config.hard_weight) == (1.0, 0.1)
+    assert (config.confidence_components, config.spectral_components, config.spectral_dimensions) == (3, 5, 5)
+    assert (config.noise, config.relative_noise, config.tile_px) == (0.1, False, 512)
+    assert (config.low_quantile, config.high_quantile) == (0.0001, 0.9999)
+    assert (config.average_decay, config.fuse_stage_one, config.spectral_px) == (0.0, False, "confident")

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""BothMamba: a block that mixes the spatial and the spectral Mamba by learnt weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from .scan import AUTOMATIC
+from .spa_mamba import SpaMamba
+from .spe_mamba import SpeMamba
+
+__all__ = ["BothMamba"]
+
+
+class BothMamba(nn.Module):
+    """(batch, channels, rows, cols) to the same shape.
+
+    Args:
+        channels: Width of a pixel.
+        tokens: As in ``SpeMamba``.
+        norm_groups: Groups of the normalisations.
+        backend: As in ``layer.Mamba``.
+    """
+
+    def __init__(self, channels: int, tokens: int, norm_groups: int, backend: str = AUTOMATIC) -> None:
+        super().__init__()
+        self.spatial = SpaMamba(channels, norm_groups, backend)
+        self.spectral = SpeMamba(channels, tokens, norm_groups, backend)
+        self.mixture = nn.Parameter(torch.ones(2))  # before the softmax: spatial, spectral
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        spatial, spectral = torch.softmax(self.mixture, 0)
+        out: torch.Tensor = spatial * self.spatial(x) + spectral * self.spectral(x) + x
+        return out

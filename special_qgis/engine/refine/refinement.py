@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Entry points of stage 2: refine a cube in memory, or train on a scene on disk and map it tile by tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Optional, Tuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..config import RefineConfig
+from ..progress import NullProgress, Progress, SubProgress
+from ..windows import Window
+from .fusion import fuse
+from .infer import predict_blended
+from .stage_one import ArrayPixels, Pixels
+from .train import Build, TrainedNetwork, TrainingHistory, train
+
+TRAINED = 0.85  # fraction of a refinement at which training ends
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Result of stage 2 on a cube."""
+
+    probabilities: NDArray[np.float32]  # (classes, rows, cols) float32, sum 1 where valid, 0 elsewhere
+    history: TrainingHistory
+
+
+def refine(
+    cube: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    probabilities: NDArray[np.float32],
+    build: Build,
+    config: Optional[RefineConfig] = None,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Optional[Progress] = None,
+) -> Refinement:
+    """Learn a cube from noisy class probabilities and classify it again.
+
+    Args:
+        cube: (bands, rows, cols) float32, any unit; anything where invalid.
+        valid: (rows, cols) bool.
+        probabilities: (classes, rows, cols) float32, stage 1's, sum 1 where valid; all 0 = no label there.
+        build: Makes the network for a number of bands and classes.
+        config: Constants; None = defaults.
+        seed: Of everything random.
+        device: Of torch, where to compute.
+        progress: Listener; None = nobody listens.
+
+    Raises:
+        InputError: Arrays do not fit, or there is nothing to learn from.
+        RefinementError: The training diverged or gave a degenerate map; use stage 1's result.
+        Cancelled: The user cancelled.
+    """
+    config, listener = config or RefineConfig(), progress or NullProgress()
+    pixels = ArrayPixels(cube, valid, probabilities)
+    trained = train(pixels, build, config, seed, torch.device(device), SubProgress(listener, 0.0, TRAINED))
+    refined = np.zeros(probabilities.shape, np.float32)
+    for window, part in predict_tiles(trained, pixels, config, SubProgress(listener, TRAINED, 1.0)):
+        rows, cols = window.slices()
+        refined[:, rows, cols] = part
+    return Refinement(refined, trained.history)
+
+
+def predict_tiles(
+    trained: TrainedNetwork, pixels: Pixels, config: RefineConfig, progress: Progress
+) -> Iterator[Tuple[Window, NDArray[np.float32]]]:
+    """Map a scene with a trained network.
+
+    Args:
+        trained: The network.
+        pixels: The scene.
+        config: Sizes of windows.
+        progress: Reports the share of windows done; asked for cancel before each.
+
+    Yields:
+        The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities, 0 where invalid.
+    """
+
+    def predict(window: Window) -> NDArray[np.float32]:
+        values, valid = pixels.values(window)
+        return trained.predict(values, valid)
+
+    progress.report(0.0, "Mapping with the trained network")
+    blended = predict_blended(
+        pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
+    )
+    evidence = trained.agreement.evidence()
+    for window, probabilities in blended:
+        stage_one, valid = pixels.stage_one(window)
+        yield window, (fuse(probabilities, stage_one, evidence) if config.fuse_stage_one else probabilities) * valid

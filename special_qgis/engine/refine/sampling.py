@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Random set of a training step: pixels of each class of stage 1, drawn in one of two ways.
+
+"confident", as published: as many of each class, the likelier the surer stage 1 was, with its class as target. That
+cuts off the unsure side of every class, and the border between two classes settles where none was drawn.
+"even", ours: all pixels of a class alike, weighted so that the set stands for the whole tile, with stage 1's
+probabilities as target, so that borders stay where stage 1 is undecided.
+
+A class that wins nowhere in the scene would never be learnt, not even as a second choice: it is drawn from the pixels
+where its probability is highest, with stage 1's own probabilities as target.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .losses import PixelSet
+from .stage_one import StageOneTile
+
+NEAR_HIGHEST = 0.9  # an absent class is drawn where its probability is at least this share of its highest
+
+
+def draw_even_set(tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator) -> PixelSet:
+    """Draw without replacement, all pixels of a class alike; weights make up for how many each class has.
+
+    Args:
+        tile: Stage 1 in the tile.
+        n_px: Most pixels of a class.
+        absent: As of ``draw_confident_set``.
+        rng: Of the draws.
+
+    Returns:
+        The pixels drawn, with stage 1's probabilities as target.
+    """
+    n_classes = tile.probabilities.shape[0]
+    labels = tile.labels.ravel()
+    index: List[NDArray[np.int64]] = []
+    weights: List[NDArray[np.float32]] = []
+    for k in range(n_classes):
+        members = np.flatnonzero(labels == k + 1) if np.isnan(absent[k]) else _near_highest(tile, k, float(absent[k]))
+        if members.size:
+            index.append(rng.choice(members, min(n_px, members.size), replace=False))
+            weights.append(np.full(index[-1].size, members.size / index[-1].size, np.float32))
+    soft = tile.probabilities.reshape(n_classes, -1)
+    return _merge(index, [soft[:, one].T for one in index], weights, n_classes)
+
+
+def draw_confident_set(
+    tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator
+) -> PixelSet:
+    """Draw with replacement, in each class with probability proportional to stage 1's confidence.
+
+    Args:
+        tile: Stage 1 in the tile.
+        n_px: Draws a class.
+        absent: (classes,) float32, highest probability of each class that wins nowhere in the scene; NaN for others.
+        rng: Of the draws.
+
+    Returns:
+        The pixels drawn; one-hot targets, stage 1's probabilities for absent classes.
+    """
+    n_classes = tile.probabilities.shape[0]
+    labels, confidence = tile.labels.ravel(), tile.confidence.ravel()
+    one_hot = np.eye(n_classes, dtype=np.float32)
+    index: List[NDArray[np.int64]] = []
+    targets: List[NDArray[np.float32]] = []
+    weights: List[NDArray[np.float32]] = []
+    for k in range(n_classes):
+        if np.isnan(absent[k]):
+            members = np.flatnonzero(labels == k + 1)
+            soft = np.broadcast_to(one_hot[k], (members.size, n_classes))
+            chances = confidence[members].astype(np.float64)
+        else:
+            members = _near_highest(tile, k, float(absent[k]))
+            soft = tile.probabilities.reshape(n_classes, -1)[:, members].T
+            chances = np.ones(members.size)
+        if members.size:
+            counts = _draw(chances, n_px, rng)
+            drawn = counts > 0
+            index.append(members[drawn])
+            targets.append(soft[drawn])
+            weights.append(counts[drawn])
+    return _merge(index, targets, weights, n_classes)
+
+
+DRAW: Dict[str, Callable[[StageOneTile, int, NDArray[np.float32], np.random.Generator], PixelSet]] = {
+    "even": draw_even_set,
+    "confident": draw_confident_set,
+}
+
+
+def _near_highest(tile: StageOneTile, k: int, highest: float) -> NDArray[np.int64]:
+    least = max(NEAR_HIGHEST * highest, np.finfo(np.float32).tiny)
+    return np.flatnonzero((tile.probabilities[k] >= least).ravel() & tile.valid.ravel())
+
+
+def _draw(chances: NDArray[np.float64], n_px: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """How often each pixel is drawn; uniform where all chances are zero."""
+    total = chances.sum()
+    shares = chances / total if total > 0.0 else np.full(chances.size, 1.0 / chances.size)
+    ends = np.cumsum(shares)
+    drawn = np.searchsorted(ends, rng.random(n_px) * ends[-1], side="right")
+    return np.bincount(np.minimum(drawn, chances.size - 1), minlength=chances.size).astype(np.float32)
+
+
+def _merge(
+    index: List[NDArray[np.int64]],
+    targets: List[NDArray[np.float32]],
+    weights: List[NDArray[np.float32]],
+    n_classes: int,
+) -> PixelSet:
+    """One set; a pixel drawn for two classes gets the weighted mean of its targets."""
+    if not index:
+        return PixelSet(np.zeros(0, np.int64), np.zeros((0, n_classes), np.float32), np.zeros(0, np.float32))
+    pixels, place = np.unique(np.concatenate(index), return_inverse=True)
+    every_weight = np.concatenate(weights)
+    total = np.bincount(place, every_weight, pixels.size).astype(np.float32)
+    merged = np.zeros((pixels.size, n_classes), np.float32)
+    np.add.at(merged, place, np.concatenate(targets) * every_weight[:, None])
+    return PixelSet(pixels, merged / total[:, None], total)

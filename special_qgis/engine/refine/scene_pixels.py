@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A scene on disk and its stage-1 probabilities in a temporary file, as stage 2 sees them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..scene import Scene
+from ..windows import Window
+from .tile_store import TileStore
+
+
+class ScenePixels:
+    """Windows of an open scene; one thread at a time.
+
+    Args:
+        scene: Open scene.
+        store: Stage-1 probabilities of all its tiles.
+
+    Raises:
+        InputError: The two differ in size.
+    """
+
+    def __init__(self, scene: Scene, store: TileStore) -> None:
+        if (scene.rows, scene.cols) != (store.rows, store.cols):
+            raise InputError(
+                f"The scene has {scene.rows} × {scene.cols} pixels, stage 1 has {store.rows} × {store.cols}; "
+                "the same size is needed."
+            )
+        self._scene, self._store = scene, store
+        self.rows, self.cols = scene.rows, scene.cols
+        self.n_bands, self.n_classes = scene.n_bands, store.n_classes
+
+    def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Values, 0 where invalid, and valid pixels of a window."""
+        block = self._scene.read(window)
+        return block.values(), block.valid
+
+    def stage_one(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Probabilities and valid pixels of a window."""
+        return self._store.read(window)
+
+    def sample(self, n_px: int, seed: int) -> NDArray[np.float32]:
+        """Spectra of valid pixels spread over the scene."""
+        return self._scene.sample(n_px, seed).spectra

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Confident and hard sets of an epoch: candidates of all training windows, divided and given soft labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, NamedTuple, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from ..config import RefineConfig
+from ..progress import Progress
+from .losses import PixelSet
+from .mixtures import VARIANCE_FLOOR, Projection, SpectralModel, divide
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pixels of one training window that mixtures see, drawn once from all its valid pixels."""
+
+    index: NDArray[np.int64]  # (n,) int64, row · cols + col in the window, ascending
+    features: NDArray[np.float64]  # (n, dimensions) float64, principal components
+
+
+class SoftSets(NamedTuple):
+    """Sets of one training window."""
+
+    confident: PixelSet
+    hard: PixelSet
+
+
+class Opinion(NamedTuple):
+    """What the network says of a window's candidates."""
+
+    labels: NDArray[np.uint8]  # (n,) uint8, 1…K
+    confidence: NDArray[np.float32]  # (n,) float32, best minus second best
+
+
+def draw_candidates(
+    image: NDArray[np.float32], valid: NDArray[np.bool_], projection: Projection, n_px: int, seed: int
+) -> Candidates:
+    """Draw from all valid pixels of a window, never from labelled ones only.
+
+    Args:
+        image: (bands, rows, cols) float32, scaled.
+        valid: (rows, cols) bool.
+        projection: Principal components of the scene.
+        n_px: Most pixels wanted.
+        seed: Of the draw.
+    """
+    index = np.flatnonzero(valid)
+    if index.size > n_px:
+        index = np.sort(np.random.default_rng((seed, 4)).choice(index, n_px, replace=False))
+    spectra = image.reshape(image.shape[0], -1)[:, index].T
+    return Candidates(index, projection.apply(spectra))
+
+
+def make_soft_sets(
+    candidates: Sequence[Candidates],
+    opinions: Sequence[Opinion],
+    n_classes: int,
+    config: RefineConfig,
+    seed: int,
+    progress: Progress,
+) -> List[SoftSets]:
+    """Divide the candidates of all windows together and label them by spectral models.
+
+    One thread computes: matrices are small, and sums then have the same order on every machine.
+
+    Args:
+        candidates: Of each training window.
+        opinions: The network's, of the same pixels.
+        n_classes: Number of classes K.
+        config: Components and shares.
+        seed: Of everything drawn.
+        progress: Hears of classes left out; asked for cancel.
+
+    Returns:
+        Sets of each window; empty ones where no class has enough pixels.
+    """
+    with threadpool_limits(1):
+        return _make_soft_sets(candidates, opinions, n_classes, config, seed, progress)
+
+
+def _make_soft_sets(
+    candidates: Sequence[Candidates],
+    opinions: Sequence[Opinion],
+    n_classes: int,
+    config: RefineConfig,
+    seed: int,
+    progress: Progress,
+) -> List[SoftSets]:
+    features = np.concatenate([one.features for one in candidates])
+    labels = np.concatenate([one.labels for one in opinions])
+    division = divide(labels, np.concatenate([one.confidence for one in opinions]), config, seed, progress)
+    floor = VARIANCE_FLOOR * float(features.var(axis=0).mean())
+    # confident pixels alone are the cores of the classes; densities fitted on cores misjudge what lies between them
+    used = division.confident if config.spectral_px == "confident" else np.ones(labels.size, bool)
+    model = SpectralModel.fit(features[used], labels[used], n_classes, config, floor, seed, progress)
+    # a class without a spectral model cannot speak for its pixels, and the others must not speak for it
+    spoken_for = np.concatenate([[False], model.known])[labels]
+    sets = []
+    start = 0
+    for one in candidates:
+        here = slice(start, start + one.index.size)
+        confident, hard = (
+            _labelled(one, chosen[here] & spoken_for[here], model) for chosen in (division.confident, division.hard)
+        )
+        sets.append(SoftSets(confident, hard))
+        start += one.index.size
+    return sets
+
+
+def _labelled(candidates: Candidates, chosen: NDArray[np.bool_], model: SpectralModel) -> PixelSet:
+    targets = model.soft_labels(candidates.features[chosen])
+    return PixelSet(candidates.index[chosen], targets, np.ones(len(targets), np.float32))

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Training: the published order of warm-up, mixtures and steps, on windows of a scene and stage 1's noisy labels.
+
+Each step looks at one window. After the warm-up, every epoch first asks the network about the candidates of all
+windows and makes confident and hard sets. The weights of the map are a running mean; no reference picks anything.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..confidence import decide
+from ..config import RefineConfig
+from ..errors import RefinementError
+from ..progress import Progress, SubProgress, check_cancelled
+from ..windows import Window
+from .augment import add_noise, draw_view
+from .ema import WeightAverage
+from .fusion import Agreement
+from .losses import soft_cross_entropy
+from .mixtures import Projection
+from .sampling import DRAW
+from .scaling import Scaling
+from .schedule import cosine_rate
+from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
+from .stage_one import Pixels, StageOneTile
+from .tiles import Census, plan_training, take_census
+
+Build = Callable[[int, int], torch.nn.Module]  # bands, classes → (1, bands, rows, cols) to (1, classes, rows, cols)
+SCALING_SAMPLE_PX = 50_000  # quantiles, spreads and principal components are found on
+CACHE_BYTES = 512 * 2**20  # of training windows kept in memory; the others are read again
+SWALLOWED_SHARE = 0.98  # of the pixels in one class: a degenerate map, unless stage 1 has about as many
+LEAST_AGREEMENT = 0.5  # with stage 1, weighted by its confidence
+
+
+@dataclass
+class TrainingHistory:
+    """How the training went, for the report."""
+
+    losses: List[float] = field(default_factory=list)  # of every step
+    agreements: List[float] = field(default_factory=list)  # with stage 1 at every step, weighted by its confidence
+    confident_px: List[int] = field(default_factory=list)  # of every epoch after the warm-up
+    hard_px: List[int] = field(default_factory=list)
+    final_agreement: float = math.nan  # of the mean weights, over all training windows
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network that maps the scene it was trained on."""
+
+    network: torch.nn.Module  # in evaluation mode, on its device
+    scaling: Scaling
+    n_classes: int
+    agreement: Agreement  # with stage 1 of the scene trained on
+    history: TrainingHistory
+
+    @torch.no_grad()
+    def predict(self, values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Class probabilities of a window.
+
+        Args:
+            values: (bands, rows, cols) float32; anything where invalid.
+            valid: (rows, cols) bool.
+
+        Returns:
+            (classes, rows, cols) float32, sum 1, also where invalid.
+        """
+        device = next(self.network.parameters()).device
+        image = as_input(self.scaling.image(values, valid), device)
+        probabilities: NDArray[np.float32] = torch.softmax(self.network(image)[0].float(), 0).cpu().numpy()
+        return probabilities
+
+
+def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    """(1, bands, rows, cols) tensor of its own: rounding of some kernels depends on how memory is aligned."""
+    return torch.tensor(image, device=device)[None]
+
+
+@dataclass(frozen=True)
+class _TrainingWindow:
+    """A window as steps need it."""
+
+    image: NDArray[np.float32]  # (bands, rows, cols) float32, scaled
+    valid: NDArray[np.bool_]  # (rows, cols)
+    tile: StageOneTile
+
+    @property
+    def n_bytes(self) -> int:
+        """Size in memory, nearly."""
+        return self.image.nbytes + self.tile.probabilities.nbytes
+
+
+class _Windows:
+    """The training windows, as many of them in memory as a fixed budget holds."""
+
+    def __init__(self, pixels: Pixels, windows: List[Window], scaling: Scaling) -> None:
+        self.n = len(windows)
+        self._pixels, self._windows, self._scaling = pixels, windows, scaling
+        self._kept: Dict[int, _TrainingWindow] = {}
+        self._kept_bytes = 0
+
+    def get(self, number: int) -> _TrainingWindow:
+        """A window, read where it is not in memory."""
+        if number in self._kept:
+            return self._kept[number]
+        window = self._windows[number]
+        values, valid = self._pixels.values(window)
+        probabilities, labelled = self._pixels.stage_one(window)
+        made = _TrainingWindow(
+            self._scaling.image(values, valid), valid, StageOneTile.of(probabilities, valid & labelled)
+        )
+        if self._kept_bytes + made.n_bytes <= CACHE_BYTES or not self._kept:
+            self._kept[number] = made
+            self._kept_bytes += made.n_bytes
+        return made
+
+
+def train(
+    pixels: Pixels, build: Build, config: RefineConfig, seed: int, device: torch.device, progress: Progress
+) -> TrainedNetwork:
+    """Learn a scene from its stage-1 probabilities.
+
+    Args:
+        pixels: The scene and its stage 1.
+        build: Makes the network for a number of bands and classes.
+        config: Constants.
+        seed: Of everything random; on a CPU the same seed gives the same weights.
+        device: Where to train.
+        progress: Hears of every step; asked for cancel before each.
+
+    Raises:
+        RefinementError: The training diverged or gave a degenerate map; stage 1's result is the one to use.
+        Cancelled: The user cancelled.
+    """
+    progress.report(0.0, "Looking at the scene for training")
+    spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
+    scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
+    projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
+    census = take_census(pixels, SubProgress(progress, 0.0, 0.05))
+    windows = _Windows(pixels, plan_training(pixels, census, config.tile_px, config.training_tiles, seed), scaling)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        network = build(pixels.n_bands, pixels.n_classes).to(device)
+    trainer = _Trainer(network, windows, census, config, seed, device)
+    trainer.draw_candidates(projection)
+    trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
+    network.load_state_dict(trainer.average.weights())
+    network.eval()
+    agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
+    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history)
+
+
+class _Trainer:
+    """State of a training."""
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        windows: _Windows,
+        census: Census,
+        config: RefineConfig,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.history = TrainingHistory()
+        self.average = WeightAverage(network, config.average_decay)
+        self._network, self._windows, self._config, self._seed = network, windows, config, seed
+        self._absent = census.absent
+        self._counts = census.counts
+        self._optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        self._rng = np.random.default_rng((seed, 5))
+        self._noise = torch.Generator(device).manual_seed(seed)
+        self._device = device
+        self._candidates: List[Candidates] = []
+        self._soft: List[SoftSets] = []
+        self._order: List[int] = []
+
+    def draw_candidates(self, projection: Projection) -> None:
+        """Choose the pixels that mixtures will see."""
+        n_px = max(1, self._config.candidate_px // self._windows.n)
+        for number in range(self._windows.n):
+            window = self._windows.get(number)
+            self._candidates.append(draw_candidates(window.image, window.valid, projection, n_px, self._seed + number))
+
+    def run(self, scaling: Scaling, progress: Progress) -> None:
+        """All epochs."""
+        config = self._config
+        n_steps = config.epochs * config.iterations_per_epoch
+        noise = scaling.spread * config.noise if config.relative_noise else np.full_like(scaling.spread, config.noise)
+        spread = torch.from_numpy(noise.astype(np.float32)).to(self._device)
+        for step in range(n_steps):
+            check_cancelled(progress)
+            epoch, within = divmod(step, config.iterations_per_epoch)
+            if within == 0 and epoch >= config.warm_up_epochs:
+                self._renew_soft_sets(epoch, progress)
+            self._optimiser.param_groups[0]["lr"] = cosine_rate(
+                step, n_steps, config.learning_rate, config.final_learning_rate
+            )
+            loss, agreement = self._step(spread)
+            self.history.losses.append(loss)
+            self.history.agreements.append(agreement)
+            progress.report(
+                (step + 1) / n_steps,
+                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, agreement with stage 1 {agreement:.3f}",
+            )
+
+    def _next(self) -> int:
+        """Number of the next window; every window comes once before any comes again."""
+        if not self._order:
+            self._order = self._rng.permutation(self._windows.n).tolist()
+        return self._order.pop()
+
+    def _step(self, spread: torch.Tensor) -> tuple[float, float]:
+        number = self._next()
+        window = self._windows.get(number)
+        view = draw_view(self._rng)
+        image = as_input(window.image, self._device)
+        self._network.train()
+        logits = view.undo(self._network(view.apply(add_noise(image, spread, self._noise))))[0].float()
+        log_probabilities = torch.log_softmax(logits.flatten(1), 0)
+        draw = DRAW[self._config.random_set]
+        drawn = draw(window.tile, self._config.random_px, self._absent, self._rng)
+        loss = soft_cross_entropy(log_probabilities, drawn)
+        if self._soft:
+            loss = loss + self._config.hard_weight * soft_cross_entropy(log_probabilities, self._soft[number].hard)
+            confident = soft_cross_entropy(log_probabilities, self._soft[number].confident)
+            loss = loss + self._config.confident_weight * confident
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise _diverged(len(self.history.losses))
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        self.average.update()
+        labels = (log_probabilities.detach().argmax(0) + 1).to(torch.uint8).cpu().numpy()
+        return value, _agreement([labels], [window.tile])
+
+    @torch.no_grad()
+    def _probabilities(self, window: _TrainingWindow) -> NDArray[np.float32]:
+        """(classes, rows · cols) float32, the network's."""
+        self._network.eval()
+        logits = self._network(as_input(window.image, self._device))[0].float()
+        probabilities: NDArray[np.float32] = torch.softmax(logits.flatten(1), 0).cpu().numpy()
+        if not np.isfinite(probabilities).all():
+            raise _diverged(len(self.history.losses))
+        return probabilities
+
+    def _renew_soft_sets(self, epoch: int, progress: Progress) -> None:
+        opinions = []
+        for number, candidates in enumerate(self._candidates):
+            check_cancelled(progress)
+            chosen = self._probabilities(self._windows.get(number))[:, candidates.index]
+            labels, confidence = decide(chosen[:, None], np.ones((1, candidates.index.size), bool))
+            opinions.append(Opinion(labels[0], confidence[0]))
+        n_classes, seed = len(self._counts), self._seed + epoch
+        self._soft = make_soft_sets(self._candidates, opinions, n_classes, self._config, seed, progress)
+        self.history.confident_px.append(sum(one.confident.n_px for one in self._soft))
+        self.history.hard_px.append(sum(one.hard.n_px for one in self._soft))
+
+    def check_map(self, progress: Progress) -> Agreement:
+        """Refuse a degenerate result, judged on the training windows with the final weights.
+
+        Returns:
+            How the network agrees with stage 1.
+
+        Raises:
+            RefinementError: Weights are not numbers, one class has swallowed the others, or hardly anything that
+                stage 1 is sure of is kept.
+        """
+        counts, before = np.zeros(len(self._counts) + 1, np.int64), np.zeros(len(self._counts) + 1, np.int64)
+        every_label, tiles = [], []
+        agreement = Agreement(len(self._counts))
+        for number in range(self._windows.n):
+            check_cancelled(progress)
+            window = self._windows.get(number)
+            probabilities = self._probabilities(window)
+            agreement.add(probabilities, window.tile.labels.ravel())
+            labels = (probabilities.argmax(axis=0) + 1).astype(np.uint8)
+            labelled = window.tile.labels.ravel() > 0
+            counts += np.bincount(labels[labelled], minlength=counts.size)
+            before += np.bincount(window.tile.labels.ravel()[labelled], minlength=counts.size)
+            every_label.append(labels)
+            tiles.append(window.tile)
+        self.history.final_agreement = _agreement(every_label, tiles)
+        largest = int(counts.argmax())
+        share, share_before = counts[largest] / max(1, counts.sum()), before[largest] / max(1, before.sum())
+        if share >= SWALLOWED_SHARE and share - share_before > 1.0 - SWALLOWED_SHARE:
+            raise RefinementError(
+                f"Refinement gave class {largest} {share:.0%} of the pixels; stage 1 gives it {share_before:.0%}.",
+                "collapse",
+                "Use the stage-1 result, or check that the class names fit the scene.",
+            )
+        if self.history.final_agreement < LEAST_AGREEMENT:
+            raise RefinementError(
+                f"Refinement keeps {self.history.final_agreement:.0%} of what stage 1 is sure of; "
+                f"{LEAST_AGREEMENT:.0%} or more is accepted.",
+                "disagreement",
+                "Use the stage-1 result, or check that the class names fit the scene.",
+            )
+        return agreement
+
+
+def _agreement(labels: List[NDArray[np.uint8]], tiles: List[StageOneTile]) -> float:
+    """Share of stage 1's labels kept, weighted by its confidence; 1 where it has none."""
+    kept = total = 0.0
+    for one, tile in zip(labels, tiles):
+        confidence = tile.confidence.ravel()
+        kept += float(confidence[one == tile.labels.ravel()].sum(dtype=np.float64))
+        total += float(confidence.sum(dtype=np.float64))
+    return kept / total if total > 0.0 else 1.0
+
+
+def _diverged(step: int) -> RefinementError:
+    return RefinementError(
+        f"Training diverged: at step {step + 1} the loss or a probability is not a number.",
+        "loss",
+        "Use the stage-1 result, or lower the learning rate.",
+    )

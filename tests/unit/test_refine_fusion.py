@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from special_qgis.engine.refine.fusion import Agreement, fuse
+
+
+def one_hot(labels: np.ndarray, n_classes: int, lead: float = 0.9) -> np.ndarray:
+    """(classes, n) probabilities that favour the labels."""
+    return (np.eye(n_classes)[:, labels - 1] * lead + (1.0 - lead) / n_classes).astype(np.float32)
+
+
+def test_stage_one_that_the_network_bears_out_decides_where_the_network_is_undecided() -> None:
+    labels = np.random.default_rng(0).integers(1, 3, 5000).astype(np.uint8)
+    agreement = Agreement(2)
+    agreement.add(one_hot(labels, 2, 0.98), labels)
+    network = np.array([0.55, 0.45], np.float32)[:, None, None]
+    fused = fuse(network, np.array([0.3, 0.7], np.float32)[:, None, None], agreement.evidence())
+    assert fused.argmax() == 1
+
+
+def test_stage_one_that_the_network_contradicts_at_random_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    agreement = Agreement(3)
+    agreement.add(one_hot(rng.integers(1, 4, 200_000), 3), rng.integers(1, 4, 200_000).astype(np.uint8))
+    np.testing.assert_allclose(agreement.evidence(), 1.0, atol=0.03)
+    network = np.array([0.5, 0.3, 0.2], np.float32)[:, None, None]
+    np.testing.assert_allclose(fuse(network, network[::-1].copy(), agreement.evidence()), network, atol=0.01)
+
+
+def test_evidence_is_the_joint_share_over_the_product_of_the_shares() -> None:
+    agreement = Agreement(2)
+    labels = np.repeat(np.array([1, 2], np.uint8), [700, 300])
+    network = np.concatenate([one_hot(np.repeat([1, 2], [600, 100]), 2, 1.0), one_hot(np.full(300, 2), 2, 1.0)], axis=1)
+    agreement.add(network, labels)
+    assert agreement.evidence()[0, 0] == pytest.approx(0.6 / (0.6 * 0.7), rel=0.01)
+    assert agreement.evidence()[1, 0] == pytest.approx(0.1 / (0.4 * 0.7), rel=0.03)
+
+
+def test_fusion_where_stage_one_is_silent_gives_the_network() -> None:
+    rng = np.random.default_rng(0)
+    network = rng.dirichlet(np.ones(3), (4, 5)).astype(np.float32).transpose(2, 0, 1)
+    stage_one = network[::-1].copy()
+    stage_one[:, 1:3] = 0.0
+    agreement = Agreement(3)
+    agreement.add(network.reshape(3, -1), (stage_one.argmax(axis=0).ravel() + 1).astype(np.uint8))
+    fused = fuse(network, stage_one, agreement.evidence())
+    np.testing.assert_allclose(fused[:, 1:3], network[:, 1:3], rtol=1e-5)
+    np.testing.assert_allclose(fused.sum(axis=0), 1.0, rtol=1e-5)
+
+
+def test_fusion_of_certain_contradictions_is_finite() -> None:
+    network = np.array([1.0, 0.0], np.float32)[:, None, None]
+    agreement = Agreement(2)
+    labels = np.repeat(np.array([1, 2], np.uint8), 1_000_000)
+    agreement.add(one_hot(labels, 2, 1.0), labels)
+    assert np.isfinite(fuse(network, network[::-1].copy(), agreement.evidence())).all()
+
+
+def test_pixels_without_stage_one_label_do_not_count() -> None:
+    first, second = Agreement(2), Agreement(2)
+    labels = np.array([1, 2, 0], np.uint8)
+    network = one_hot(np.array([1, 2, 2]), 2)
+    first.add(network, labels)
+    second.add(network[:, :2], labels[:2])
+    np.testing.assert_array_equal(first.evidence(), second.evidence())
