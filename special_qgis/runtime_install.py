@@ -121,6 +121,7 @@ def install_runtime(options: RuntimeOptions, feedback: Progress) -> Interpreter:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         _finish(target, facts, SubProgress(feedback, 0.95, 1.0))
+        _remove_left_over(target.parent)  # again: what a killed installation had started may have gone on for a while
     feedback.report(1.0, "The runtime is ready")
     return _interpreter_of(target)
 

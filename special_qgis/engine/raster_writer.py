@@ -207,16 +207,18 @@ class RasterWriter:
 
 def write_error(target: Path, what: str, reason: str) -> RasterWriteError:
     """The error for an output that failed, with the free space of its folder, the most frequent cause."""
+    is_full = _FULL in reason
     try:
         free_bytes = shutil.disk_usage(target.parent).free
+        is_full = is_full or free_bytes < _FULL_BELOW_BYTES  # GDAL 3.10 tells only what failed, not why
         free = f"{_in_units(free_bytes)} are free in {target.parent}"
-        if free_bytes < _FULL_BELOW_BYTES and _FULL not in reason:  # GDAL 3.10 tells only what failed, not why
-            reason = f"{_FULL} ({reason.strip().rstrip('.')})"
     except OSError:
         free = f"the folder {target.parent} cannot be examined"
+    cause = reason.strip().split("\n")[0].rstrip(".")  # GDAL 3.10 adds a line for every earlier failure
+    if is_full and _FULL not in cause:
+        cause = f"{_FULL} ({cause})"
     return RasterWriteError(
-        f"The output {target} cannot be {what}: {reason.strip().rstrip('.')}. "
-        f"A writable place with enough free space is needed; {free}.",
+        f"The output {target} cannot be {what}: {cause}. A writable place with enough free space is needed; {free}.",
         "Free space there or choose another folder. Nothing was written.",
     )
 
