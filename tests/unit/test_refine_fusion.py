@@ -4,6 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+
 from special_qgis.engine.refine.fusion import Agreement, fuse
 
 

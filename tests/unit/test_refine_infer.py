@@ -4,6 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+
 from special_qgis.engine.errors import Cancelled
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.infer import plan_offsets, predict_blended, ramp

@@ -6,6 +6,8 @@ import time
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+
 from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import Cancelled
 from special_qgis.engine.progress import NullProgress

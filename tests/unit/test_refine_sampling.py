@@ -4,6 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+
 from special_qgis.engine.refine.sampling import draw_confident_set, draw_even_set
 from special_qgis.engine.refine.stage_one import StageOneTile
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
 import torch
 
 from special_qgis.engine.config import RefineConfig, SceneConfig

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
 import torch
 
 from special_qgis.engine.refine.ema import WeightAverage

@@ -7,6 +7,8 @@ from typing import Iterator, List
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
 import torch
 from torch import nn
 
