@@ -126,9 +126,9 @@ class PriorConfig(_Config):
     """How class names become spectral evidence."""
 
     adapt: bool = True  # adapt to the scene by expectation-maximisation
-    n_rounds: int = 8  # EM rounds; spectral_prior.md, step 6
+    n_rounds: int = 8  # EM rounds; docs/method.md, section 4
     sample_px: int = 200_000  # pixels that scene statistics and the EM are estimated from
-    exponent: float = 0.5  # output is P ** exponent, renormalised; spectral_prior.md, step 7
+    exponent: float = 0.5  # output is P ** exponent, renormalised; docs/method.md, section 4
 
     def __post_init__(self) -> None:
         require(self.n_rounds >= 1, "n_rounds", "1 or more", self.n_rounds)

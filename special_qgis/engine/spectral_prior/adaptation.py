@@ -3,7 +3,7 @@
 
 Takes the rules' probabilities on a sample and a few features a pixel, gives class means and one shared covariance
 that sharpen those probabilities. Only classes that the rules find with some certainty adapt; without that gate,
-classes that are absent from the scene would be invented. Step 6 of the method.
+classes that are absent from the scene would be invented.
 
 Features are principal components of the mean-removed log spectrum at the anchor wavelengths, and log brightness. As
 they are linear in the logarithms, whitening by the shared covariance folds into one matrix.

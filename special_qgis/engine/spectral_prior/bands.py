@@ -29,7 +29,7 @@ RADIANCE_DROPPED_NM = ((755.0, 772.0), (895.0, 985.0), (1095.0, 1165.0))  # O2-A
 BRIGHTNESS_NM = (450.0, 900.0)
 BRIGHTNESS_STEP_NM = 15.0
 
-# Half widths of the index bands; spectral_prior.md, step 3. Broad features get a wider band.
+# Half widths of the index bands; docs/method.md, section 3. Broad features get a wider band.
 INDEX_HALF_WIDTH_NM: Mapping[int, float] = {
     480: 15.0, 555: 15.0, 600: 15.0, 668: 15.0, 715: 15.0, 850: 25.0,
     1650: 25.0, 2030: 15.0, 2100: 15.0, 2200: 25.0, 2210: 15.0,

@@ -19,7 +19,7 @@ from .bands import BandPlan, FloatArray, mean_of_bands
 
 FLOOR = np.float32(0.012)  # of every normalised difference, in units of bright pixels = 0.55
 
-# name -> wavelengths of (a - b) / (|a| + |b| + floor); spectral_prior.md, step 3
+# name -> wavelengths of (a - b) / (|a| + |b| + floor); docs/method.md, section 3
 NORMALISED_DIFFERENCES: Mapping[str, Tuple[int, int]] = {
     "ndvi": (850, 668),
     "ndwi": (555, 850),

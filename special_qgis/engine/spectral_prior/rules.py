@@ -53,7 +53,7 @@ _VEGETATION = (
     above("re", 0.10, 0.03),
 )
 
-# spectral_prior.md, step 4; groups of green vegetation and shadow get a term of their own in ``_SPECIAL``
+# docs/method.md, section 3; groups of green vegetation and shadow get a term of their own in ``_SPECIAL``
 RULES: Mapping[str, Tuple[Threshold, ...]] = {
     "water": (
         above("ndwi", 0.0, 0.07),
@@ -318,7 +318,7 @@ def otsu(x: FloatArray, n_bins: int = 256) -> float:
 
 
 def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mapping[str, float]]) -> FloatArray:
-    """Sum over a class's groups of ``sqrt(weight) * exp(evidence)``; step 5.
+    """Sum over a class's groups of ``sqrt(weight) * exp(evidence)``.
 
     Evidence is clipped, so the exponential does not underflow.
 
