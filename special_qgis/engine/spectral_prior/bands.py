@@ -36,7 +36,7 @@ INDEX_HALF_WIDTH_NM: Mapping[int, float] = {
 }  # fmt: skip
 _MULTISPECTRAL_REACH_NM: Mapping[int, float] = {850: 45.0, 1650: 60.0, 2200: 60.0}  # one broad band stands in
 
-# About 29 wavelengths that catch the shape of a spectrum, dense where materials differ; step 6.
+# Wavelengths that catch the shape of a spectrum, dense where materials differ.
 ANCHORS_NM = (
     445, 480, 510, 535, 555, 580, 605, 630, 650, 670, 690, 705, 720, 740, 780, 820, 865,
     1000, 1040, 1080, 1200, 1270, 1310, 1530, 1600, 1650, 1720, 2050, 2100, 2160, 2205, 2260, 2330,
