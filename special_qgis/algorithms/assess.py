@@ -30,6 +30,7 @@ class Assess(SpecialAlgorithm):
     """Compares a map with a reference."""
 
     ICON = "accuracy.svg"
+    GROUP = "accuracy"
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,14 +44,6 @@ class Assess(SpecialAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Assess accuracy of a class map")
-
-    def group(self) -> str:
-        """Group in the toolbox."""
-        return self.tr("Accuracy")
-
-    def groupId(self) -> str:
-        """Permanent id of the group."""
-        return "accuracy"
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""

@@ -32,6 +32,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
     """Base of the plugin's algorithms."""
 
     ICON = "icon.svg"
+    GROUP = ""  # permanent id of the group, a key of ``group_titles``
     RUNS_ENGINE = True  # False where the algorithm is of use without an interpreter for the engine
 
     def tr(self, text: str) -> str:
@@ -41,6 +42,14 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
     def createInstance(self) -> SpecialAlgorithm:
         """A fresh copy; QGIS runs copies."""
         return type(self)()
+
+    def groupId(self) -> str:
+        """Permanent id of the group."""
+        return self.GROUP
+
+    def group(self) -> str:
+        """Group in the toolbox."""
+        return group_titles()[self.GROUP]
 
     def icon(self) -> QIcon:
         """Icon in the toolbox."""
@@ -105,3 +114,14 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(f"{error.message} {error.hint}".strip()) from error
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error
+
+
+def group_titles() -> Dict[str, str]:
+    """Titles of the groups in the toolbox, by id."""
+    translate = QCoreApplication.translate
+    return {
+        "landcover": translate("SpecialAlgorithm", "Land cover"),
+        "scene": translate("SpecialAlgorithm", "Scene"),
+        "accuracy": translate("SpecialAlgorithm", "Accuracy"),
+        "setup": translate("SpecialAlgorithm", "Setup"),
+    }

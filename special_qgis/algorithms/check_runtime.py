@@ -30,6 +30,7 @@ class CheckRuntime(SpecialAlgorithm):
     """Reports interpreters, packages and graphics card."""
 
     ICON = "setup.svg"
+    GROUP = "setup"
     RUNS_ENGINE = False
 
     def name(self) -> str:
@@ -39,14 +40,6 @@ class CheckRuntime(SpecialAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Check runtime")
-
-    def group(self) -> str:
-        """Group in the toolbox."""
-        return self.tr("Setup")
-
-    def groupId(self) -> str:
-        """Permanent id of the group."""
-        return "setup"
 
     def flags(self) -> Any:
         """Of no use in batch."""

@@ -44,6 +44,7 @@ class Classify(SceneAlgorithm):
     """Maps land cover from class names alone."""
 
     ICON = "classify.svg"
+    GROUP = "landcover"
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,14 +57,6 @@ class Classify(SceneAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Classify hyperspectral scene")
-
-    def group(self) -> str:
-        """Group in the toolbox."""
-        return self.tr("Land cover")
-
-    def groupId(self) -> str:
-        """Permanent id of the group."""
-        return "landcover"
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""

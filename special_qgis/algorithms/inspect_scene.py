@@ -25,6 +25,7 @@ class InspectScene(SceneAlgorithm):
     """Describes a scene without changing or mapping anything."""
 
     ICON = "scene.svg"
+    GROUP = "scene"
 
     def name(self) -> str:
         """Permanent id."""
@@ -33,14 +34,6 @@ class InspectScene(SceneAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Inspect hyperspectral scene")
-
-    def group(self) -> str:
-        """Group in the toolbox."""
-        return self.tr("Scene")
-
-    def groupId(self) -> str:
-        """Permanent id of the group."""
-        return "scene"
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""

@@ -29,6 +29,7 @@ class InstallRuntime(SpecialAlgorithm):
     """Makes the private runtime."""
 
     ICON = "setup.svg"
+    GROUP = "setup"
     RUNS_ENGINE = False
 
     def __init__(self) -> None:
@@ -42,14 +43,6 @@ class InstallRuntime(SpecialAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Install runtime")
-
-    def group(self) -> str:
-        """Group in the toolbox."""
-        return self.tr("Setup")
-
-    def groupId(self) -> str:
-        """Permanent id of the group."""
-        return "setup"
 
     def flags(self) -> Any:
         """Of no use in batch."""

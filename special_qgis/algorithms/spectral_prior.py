@@ -37,6 +37,7 @@ class SpectralPriorAlgorithm(SceneAlgorithm):
     """Turns class names into probabilities, one band a class."""
 
     ICON = "classify.svg"
+    GROUP = "landcover"
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,14 +50,6 @@ class SpectralPriorAlgorithm(SceneAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Class probabilities from spectra and names")
-
-    def group(self) -> str:
-        """Group in the toolbox."""
-        return self.tr("Land cover")
-
-    def groupId(self) -> str:
-        """Permanent id of the group."""
-        return "landcover"
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""

@@ -34,6 +34,7 @@ class TrueColour(SceneAlgorithm):
     """Renders a scene as the eye would see it."""
 
     ICON = "scene.svg"
+    GROUP = "scene"
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +47,6 @@ class TrueColour(SceneAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("True-colour image")
-
-    def group(self) -> str:
-        """Group in the toolbox."""
-        return self.tr("Scene")
-
-    def groupId(self) -> str:
-        """Permanent id of the group."""
-        return "scene"
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""
