@@ -81,36 +81,25 @@ def make_soft_sets(
         Sets of each window; empty ones where no class has enough pixels.
     """
     with threadpool_limits(1):
-        return _make_soft_sets(candidates, opinions, n_classes, config, seed, progress)
-
-
-def _make_soft_sets(
-    candidates: Sequence[Candidates],
-    opinions: Sequence[Opinion],
-    n_classes: int,
-    config: RefineConfig,
-    seed: int,
-    progress: Progress,
-) -> List[SoftSets]:
-    features = np.concatenate([one.features for one in candidates])
-    labels = np.concatenate([one.labels for one in opinions])
-    division = divide(labels, np.concatenate([one.confidence for one in opinions]), config, seed, progress)
-    floor = VARIANCE_FLOOR * float(features.var(axis=0).mean())
-    # confident pixels alone are the cores of the classes; densities fitted on cores misjudge what lies between them
-    used = division.confident if config.spectral_px == "confident" else np.ones(labels.size, bool)
-    model = SpectralModel.fit(features[used], labels[used], n_classes, config, floor, seed, progress)
-    # a class without a spectral model cannot speak for its pixels, and the others must not speak for it
-    spoken_for = np.concatenate([[False], model.known])[labels]
-    sets = []
-    start = 0
-    for one in candidates:
-        here = slice(start, start + one.index.size)
-        confident, hard = (
-            _labelled(one, chosen[here] & spoken_for[here], model) for chosen in (division.confident, division.hard)
-        )
-        sets.append(SoftSets(confident, hard))
-        start += one.index.size
-    return sets
+        features = np.concatenate([one.features for one in candidates])
+        labels = np.concatenate([one.labels for one in opinions])
+        division = divide(labels, np.concatenate([one.confidence for one in opinions]), config, seed, progress)
+        floor = VARIANCE_FLOOR * float(features.var(axis=0).mean())
+        # confident pixels alone are the cores of the classes; densities fitted on cores misjudge what lies between them
+        used = division.confident if config.spectral_px == "confident" else np.ones(labels.size, bool)
+        model = SpectralModel.fit(features[used], labels[used], n_classes, config, floor, seed, progress)
+        # a class without a spectral model cannot speak for its pixels, and the others must not speak for it
+        spoken_for = np.concatenate([[False], model.known])[labels]
+        sets = []
+        start = 0
+        for one in candidates:
+            here = slice(start, start + one.index.size)
+            confident, hard = (
+                _labelled(one, chosen[here] & spoken_for[here], model) for chosen in (division.confident, division.hard)
+            )
+            sets.append(SoftSets(confident, hard))
+            start += one.index.size
+        return sets
 
 
 def _labelled(candidates: Candidates, chosen: NDArray[np.bool_], model: SpectralModel) -> PixelSet:
