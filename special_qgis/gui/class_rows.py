@@ -103,7 +103,7 @@ def _row_findings(classes: Sequence[LandCoverClass], interpretation: Interpretat
     names: Dict[int, str] = {one.id: one.name for one in classes}
     found = []
     for one, meaning in zip(classes, interpretation.classes):
-        text = meaning.text.partition(" → ")[2] or meaning.text
+        text = meaning.materials
         finding = RowFinding(one.colour, text, not meaning.known)
         inseparable = _others_of(one.id, interpretation.inseparable, names)
         similar = _others_of(one.id, interpretation.similar, names)

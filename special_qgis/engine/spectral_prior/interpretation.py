@@ -25,10 +25,16 @@ class ClassInterpretation:
     """What one class stands for."""
 
     class_id: int
+    name: str
     known: bool
     groups: Mapping[str, float]  # material group -> weight, sum 1, heaviest first; empty where not known
-    text: str  # "roof → clay tile or brick, bitumen, …"
+    materials: str  # the groups in words: "clay tile or brick, bitumen, …"
     is_small_object: bool = False  # covers little of any scene, such as cars
+
+    @property
+    def text(self) -> str:
+        """Name and materials: "roof → clay tile or brick, bitumen, …"."""
+        return f"{self.name} → {self.materials}"
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,10 @@ def interpret(classes: Sequence[LandCoverClass], lexicon: Optional[Lexicon] = No
     interpreted = tuple(
         ClassInterpretation(
             one.id,
+            one.name,
             bool(weights[one.id]),
             weights[one.id],
-            _sentence(one, weights[one.id], lexicon),
+            _in_words(weights[one.id], lexicon),
             lexicon.is_small_object(one.name),
         )
         for one in classes
@@ -123,11 +130,11 @@ def overlap(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     return sum(min(weight, other.get(group, 0.0)) for group, weight in one.items())
 
 
-def _sentence(one: LandCoverClass, groups: GroupWeights, lexicon: Lexicon) -> str:
+def _in_words(groups: GroupWeights, lexicon: Lexicon) -> str:
     if not groups:
-        return f"{one.name} → not known to the spectral prior"
+        return "not known to the spectral prior"
     shown = ", ".join(lexicon.groups[group] for group in list(groups)[:_SHOWN_GROUPS])
-    return f"{one.name} → {shown}" + (", …" if len(groups) > _SHOWN_GROUPS else "")
+    return shown + (", …" if len(groups) > _SHOWN_GROUPS else "")
 
 
 def _unknown_warnings(
