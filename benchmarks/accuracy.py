@@ -81,9 +81,7 @@ Result = Tuple[np.ndarray, np.ndarray, np.ndarray]  # labels, confidence, pixels
 def run_prior(scene: LabelledScene, seed: int, adapt: bool) -> Result:
     """The spectral prior, fitted on a sample drawn with the seed."""
     config = PriorConfig(adapt=adapt)
-    prior = SpectralPrior.fit(
-        scene.samples[seed], scene.axis, scene.classes, config, scene.quantity, seed, NullProgress()
-    )
+    prior = SpectralPrior.fit(scene.samples[seed], scene.axis, scene.classes, config, scene.quantity, NullProgress())
     labels, confidence = decide(prior.predict(scene.values[prior.band_indices], scene.valid), scene.valid)
     return labels, confidence, scene.counted
 

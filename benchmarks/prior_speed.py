@@ -96,7 +96,7 @@ def fit(cube: np.ndarray, nm: np.ndarray, names: str, adapt: bool) -> SpectralPr
     """The prior, fitted on every pixel of the tile."""
     sample = sample_of(np.ascontiguousarray(cube.reshape(len(nm), -1).T))
     config = PriorConfig(adapt=adapt)
-    return SpectralPrior.fit(sample, axis_of(nm), parse_classes(names), config, "reflectance", 0, NullProgress())
+    return SpectralPrior.fit(sample, axis_of(nm), parse_classes(names), config, "reflectance", NullProgress())
 
 
 def check_agreement(prior: SpectralPrior, cube: np.ndarray, nm: np.ndarray) -> None:

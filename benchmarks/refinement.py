@@ -41,7 +41,7 @@ CONFIGS: Dict[str, RefineConfig] = {"default": RefineConfig(), "paper": RefineCo
 def prior_probabilities(scene: LabelledScene, seed: int) -> np.ndarray:
     """(classes, rows, cols) probabilities of the spectral prior."""
     prior = SpectralPrior.fit(
-        scene.samples[seed], scene.axis, scene.classes, PriorConfig(), scene.quantity, seed, NullProgress()
+        scene.samples[seed], scene.axis, scene.classes, PriorConfig(), scene.quantity, NullProgress()
     )
     return prior.predict(scene.values[prior.band_indices], scene.valid)
 

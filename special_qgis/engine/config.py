@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 
 from .errors import ConfigError
 
@@ -16,7 +16,6 @@ SOURCES = ("automatic", "spectral")  # where the class evidence comes from
 PRESETS = ("default", "fast")  # default = spectral prior adapted to the scene, fast = rules alone
 DEVICES = ("automatic", "cpu")  # where heavy stages run
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
-RGB_STRETCHES = ("quantile", "none")  # how true colour is scaled to 0..255
 RANDOM_SETS = (
     "even",
     "confident",
@@ -119,6 +118,11 @@ class SceneConfig(_Config):
         if self.extent is not None:
             ordered = len(self.extent) == 4 and self.extent[0] < self.extent[2] and self.extent[1] < self.extent[3]
             require(ordered, "extent", "xmin, ymin, xmax, ymax with xmin < xmax and ymin < ymax", self.extent)
+
+    @property
+    def files(self) -> List[str]:
+        """Sources that are read, which no output may replace."""
+        return [path for path in (self.source, self.mask, self.aoi) if path]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .progress import NullProgress, Progress, RecordingProgress, SubProgress
 from .provenance import describe_run
 from .run_summary import RunFacts, Stopwatch, classify_result, reserve_run_report, summarise, write_run_report
 from .scene import Block, Sample, Scene, open_scene
-from .spectral_prior import Interpretation, SpectralPrior, interpret
+from .spectral_prior import SpectralPrior, interpret
 from .style import confidence_qml
 from .tally import MapTally
 from .true_colour import TrueColourThumbnail
@@ -70,7 +70,7 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
     listener = RecordingProgress(progress or NullProgress())
     watch = Stopwatch()
     classes = parse_classes(config.classes)
-    interpretation = _interpret(classes, listener)
+    _check_names(classes, listener)
     _check_outputs(config.outputs)
     with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
@@ -86,7 +86,7 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
                 tally.add(tile.window, tile.labels, tile.confidence, tile.valid)
                 _write_tile(writers, tile)
             watch.lap("Mapping")
-            facts = RunFacts(config, classes, interpretation, prior, scene, sample, tally, picture, listener, watch)
+            facts = RunFacts(config, classes, prior, scene, sample, tally, picture, listener, watch)
             _finish_map(writers, facts)
             summary = summarise(facts)
             if config.outputs.report:
@@ -113,7 +113,7 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
     """
     listener = RecordingProgress(progress or NullProgress())
     classes = parse_classes(config.classes)
-    interpretation = _interpret(classes, listener)
+    _check_names(classes, listener)
     with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
             writer = _probability_writer(outputs, config.probabilities, scene, classes)
@@ -125,10 +125,10 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
     listener.report(1.0, "Done")
     return {
         "probabilities": config.probabilities,
-        "classes": {c.name: i.text for c, i in zip(classes, interpretation.classes)},
+        "classes": {one.name: one.text for one in prior.interpretation.classes},
         "class_count": len(classes),
         "warnings": listener.warnings,
-        "status": _status(listener),
+        "status": listener.status,
     }
 
 
@@ -139,12 +139,12 @@ def inspect_scene(config: SceneConfig, progress: Progress | None = None) -> Dict
         EngineError: The scene cannot be read.
         Cancelled: The user cancelled.
     """
-    listener = RecordingProgress(progress or NullProgress())
-    with open_scene(config, SubProgress(listener, 0.0, 0.5)) as scene:
+    with open_scene(config, SubProgress(progress or NullProgress(), 0.0, 0.5)) as scene:
         return scene.summary()
 
 
-def _interpret(classes: Sequence[LandCoverClass], progress: Progress) -> Interpretation:
+def _check_names(classes: Sequence[LandCoverClass], progress: Progress) -> None:
+    """Tell doubts about the names, and refuse names that say nothing, before the scene is opened."""
     interpretation = interpret(classes)
     if interpretation.n_known == 0:
         raise ClassListError(
@@ -154,7 +154,6 @@ def _interpret(classes: Sequence[LandCoverClass], progress: Progress) -> Interpr
         )
     for warning in interpretation.warnings:
         progress.warn(warning)
-    return interpretation
 
 
 def _preset(prior: PriorConfig, preset: str) -> PriorConfig:
@@ -168,7 +167,7 @@ def _check_outputs(outputs: OutputConfig) -> None:
 
 def _input_paths(scene: SceneConfig, classes: str) -> list[str]:
     class_file = class_file_of(classes)
-    return [str(path) for path in (scene.source, scene.mask, scene.aoi, class_file) if path]
+    return [*scene.files, *([str(class_file)] if class_file else [])]
 
 
 def _fit_prior(
@@ -180,7 +179,7 @@ def _fit_prior(
     part.report(0.0, "Sampling the scene")
     sample = scene.sample(prior.sample_px, seed)
     part.report(0.5, "Fitting the spectral prior")
-    fitted = SpectralPrior.fit(sample, scene.axis, classes, prior, scene.quantity, seed, SubProgress(part, 0.5, 1.0))
+    fitted = SpectralPrior.fit(sample, scene.axis, classes, prior, scene.quantity, SubProgress(part, 0.5, 1.0))
     for warning in fitted.warnings:
         progress.warn(warning)
     return fitted, sample
@@ -248,12 +247,7 @@ def _with_nodata(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArr
 
 
 def _finish_map(writers: _Writers, facts: RunFacts) -> None:
-    provenance = describe_run(facts.config.to_json(), facts.prior.to_json())
     write_class_table(writers.map, facts.classes, facts.tally.counts, facts.scene.grid.pixel_area_m2)
     for writer in writers:
         if writer is not None:
-            writer.set_metadata(provenance)
-
-
-def _status(listener: RecordingProgress) -> str:
-    return "ok with warnings" if listener.warnings else "ok"
+            writer.set_metadata(facts.provenance)

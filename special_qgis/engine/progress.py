@@ -82,6 +82,11 @@ class RecordingProgress:
         self._parent = parent
         self.warnings: list[str] = []
 
+    @property
+    def status(self) -> str:
+        """The run's status as results and reports tell it: "ok" or "ok with warnings"."""
+        return "ok with warnings" if self.warnings else "ok"
+
     def report(self, fraction: float, message: str = "") -> None:
         """Pass on to the parent."""
         self._parent.report(fraction, message)

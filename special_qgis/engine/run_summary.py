@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
@@ -22,7 +23,7 @@ from .progress import RecordingProgress
 from .provenance import describe_run
 from .report import render_html, render_json
 from .scene import Sample, Scene
-from .spectral_prior import Interpretation, SpectralPrior
+from .spectral_prior import SpectralPrior
 from .summary import ClassSummary, Histogram, MeanSpectrum, RunSummary
 from .tally import N_CONFIDENCE_BINS, MapTally, class_spectra
 from .true_colour import TrueColourThumbnail
@@ -52,7 +53,6 @@ class RunFacts:
 
     config: ClassifyConfig
     classes: Tuple[LandCoverClass, ...]
-    interpretation: Interpretation
     prior: SpectralPrior
     scene: Scene
     sample: Sample
@@ -60,6 +60,11 @@ class RunFacts:
     picture: Optional[TrueColourThumbnail]  # None = the scene has no visible bands
     listener: RecordingProgress
     watch: Stopwatch
+
+    @cached_property
+    def provenance(self) -> Dict[str, Any]:
+        """Where the results come from, the same in the rasters and in the report."""
+        return describe_run(self.config.to_json(), self.prior.to_json())
 
 
 def summarise(facts: RunFacts) -> RunSummary:
@@ -72,7 +77,7 @@ def summarise(facts: RunFacts) -> RunSummary:
         title=f"Land cover of {Path(facts.config.scene.source).name}",
         classes=tuple(_class_summary(facts, c) for c in facts.classes),
         scene=facts.scene.summary(),
-        status="ok with warnings" if facts.listener.warnings else "ok",
+        status=facts.listener.status,
         warnings=tuple(facts.listener.warnings),
         classified_px=tally.n_classified,
         unclassified_px=tally.n_valid - tally.n_classified,
@@ -81,7 +86,7 @@ def summarise(facts: RunFacts) -> RunSummary:
         pixel_size=grid.pixel_size,
         pixel_units=grid.units,
         mean_confidence=tally.mean_confidence if tally.n_classified else None,
-        inseparable=facts.interpretation.inseparable,
+        inseparable=facts.prior.interpretation.inseparable,
         confidence=_histogram(tally.histogram.sum(axis=0)),
         class_confidence={c.id: _histogram(tally.histogram[c.id - 1]) for c in facts.classes},
         spectra=spectra,
@@ -92,7 +97,7 @@ def summarise(facts: RunFacts) -> RunSummary:
         parameters=facts.config.to_json(),
         provenance={
             "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            **describe_run(facts.config.to_json(), facts.prior.to_json()),
+            **facts.provenance,
         },
     )
 
@@ -167,7 +172,7 @@ def _class_summary(facts: RunFacts, land_cover: LandCoverClass) -> ClassSummary:
     count = int(facts.tally.counts[index])
     pixel_area_m2 = facts.scene.grid.pixel_area_m2
     confidence = float(facts.tally.class_confidence()[index])
-    interpreted = facts.interpretation.classes[index]
+    interpreted = facts.prior.interpretation.classes[index]
     return ClassSummary(
         id=land_cover.id,
         name=land_cover.name,
@@ -178,7 +183,7 @@ def _class_summary(facts: RunFacts, land_cover: LandCoverClass) -> ClassSummary:
         mean_confidence=None if np.isnan(confidence) else confidence,
         aliases=land_cover.aliases,
         is_known=interpreted.known,
-        interpretation=interpreted.text.partition(" → ")[2],
+        interpretation=interpreted.materials,
     )
 
 
@@ -192,5 +197,5 @@ def _mean_spectra(facts: RunFacts) -> Tuple[MeanSpectrum, ...]:
     values = np.ascontiguousarray(facts.sample.spectra.T[list(facts.prior.band_indices)])[:, np.newaxis, :]
     valid = np.ones(values.shape[1:], dtype=bool)
     probabilities = facts.prior.predict(values, valid)
-    labels, _ = decide(probabilities, valid, facts.config.min_confidence, facts.interpretation.precedence)
+    labels, _ = decide(probabilities, valid, facts.config.min_confidence, facts.prior.interpretation.precedence)
     return class_spectra(facts.sample.spectra, labels[0], facts.scene.axis.centres_nm, len(facts.classes))

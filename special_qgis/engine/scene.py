@@ -27,7 +27,7 @@ from .sampling import draw_sample
 from .spectra import SpectralAxis, axis_to_json, format_band_numbers, parse_band_list
 from .survey import Survey, survey
 from .wavelengths import BandSpectra, describe_quantity, read_bad_bands, read_band_spectra
-from .windows import Window, plan_reads, plan_tiles, tiles_of
+from .windows import Window, plan_reads, plan_tiles
 
 __all__ = ["Block", "Sample", "Scene", "open_scene"]
 
@@ -109,7 +109,7 @@ class Scene:
         done_px = 0
         try:
             for window, block in prefetch(reader, self.plan_reads(), progress):
-                for tile in tiles_of(window):
+                for tile in plan_tiles(window):
                     check_cancelled(progress)
                     yield tile, block.part(tile, window)
                     done_px += tile.n_px

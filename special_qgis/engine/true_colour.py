@@ -22,8 +22,8 @@ from .scene import Block, Scene, open_scene
 from .spectra import SpectralAxis, interpolation_weights
 from .windows import Window
 
-RGB_NM = (655.0, 553.0, 451.0)  # the paper's wavelengths
-QUANTILES = (0.001, 0.999)
+RGB_NM = (TrueColourConfig.red_nm, TrueColourConfig.green_nm, TrueColourConfig.blue_nm)  # the defaults
+QUANTILES = (TrueColourConfig.low_quantile, TrueColourConfig.high_quantile)
 SAMPLE_PX = 50_000  # for the quantiles: the 0.999 quantile of 150 000 values is good to a few per cent of its rank
 
 _BAND_NAMES = ("red", "green", "blue", "alpha")
@@ -115,8 +115,7 @@ def true_colour(config: TrueColourConfig, progress: Optional[Progress] = None) -
         Cancelled: The user cancelled; nothing has been written.
     """
     listener = RecordingProgress(progress or NullProgress())
-    inputs = [path for path in (config.scene.source, config.scene.mask, config.scene.aoi) if path]
-    with OutputSet(inputs) as outputs:
+    with OutputSet(config.scene.files) as outputs:
         with open_scene(config.scene, listener) as scene:
             low, high = render(scene, config, outputs, listener)
         outputs.commit()
@@ -125,7 +124,7 @@ def true_colour(config: TrueColourConfig, progress: Optional[Progress] = None) -
         "output": config.output,
         "rgb_nm": [config.red_nm, config.green_nm, config.blue_nm],
         "stretch": [low, high],
-        "status": "ok with warnings" if listener.warnings else "ok",
+        "status": listener.status,
         "warnings": listener.warnings,
     }
 

@@ -8,7 +8,7 @@ budget decides only how many tiles are read from the file at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator, List
+from typing import List
 
 TILE_PX = 256  # side of a compute tile; also the block size of the rasters written
 
@@ -77,8 +77,3 @@ def plan_reads(
         for row in range(area.row_off, area.row_off + area.rows, height_px)
         for col in range(area.col_off, area.col_off + area.cols, width_px)
     ]
-
-
-def tiles_of(read: Window, tile_px: int = TILE_PX) -> Iterator[Window]:
-    """Tiles of the fixed grid inside a read window made by ``plan_reads``."""
-    yield from plan_tiles(read, tile_px)

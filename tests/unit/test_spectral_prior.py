@@ -34,7 +34,7 @@ def fit(
 ) -> SpectralPrior:
     classes = parse_classes(names)
     return SpectralPrior.fit(
-        sample_of(spectra), axis_of(nm), classes, PriorConfig(adapt=adapt), quantity, 0, NullProgress()
+        sample_of(spectra), axis_of(nm), classes, PriorConfig(adapt=adapt), quantity, NullProgress()
     )
 
 
@@ -239,7 +239,7 @@ def _overall_accuracy(folder, name: str, adapt: bool) -> Tuple[float, float]:
     with open_scene(SceneConfig(str(path))) as real:
         config = PriorConfig(adapt=adapt)
         sample = real.sample(config.sample_px, 0)
-        prior = SpectralPrior.fit(sample, real.axis, classes, config, real.quantity, 0, NullProgress())
+        prior = SpectralPrior.fit(sample, real.axis, classes, config, real.quantity, NullProgress())
         block = real.read(real.area)
         probabilities = prior.predict(block.values(prior.band_indices), block.valid)
         labels, _ = decide(probabilities, block.valid)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from special_qgis.engine.windows import Window, plan_reads, plan_tiles, tiles_of
+from special_qgis.engine.windows import Window, plan_reads, plan_tiles
 
 AREAS = st.builds(Window, st.integers(0, 50), st.integers(0, 50), st.integers(1, 70), st.integers(1, 70))
 
@@ -33,7 +33,7 @@ def test_tiles_cover_every_pixel_once(area, tile_px):
 def test_reads_cut_into_tiles_are_the_tiles_of_the_area(area, tile_px, bytes_per_px, budget, block_rows):
     reads = plan_reads(area, bytes_per_px, budget, tile_px, block_rows)
     assert (cover(area, reads) == 1).all()
-    pieces = [tile for read in reads for tile in tiles_of(read, tile_px)]
+    pieces = [tile for read in reads for tile in plan_tiles(read, tile_px)]
     assert sorted(pieces, key=str) == sorted(plan_tiles(area, tile_px), key=str)
 
 

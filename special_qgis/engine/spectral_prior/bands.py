@@ -53,11 +53,6 @@ class BandPlan:
     brightness: IndexArray  # positions in ``needed``
     anchors: Tuple[IndexArray, ...]  # one array of positions in ``needed`` an anchor
 
-    @property
-    def has_swir(self) -> bool:
-        """Whether the scene reaches the short-wave infrared."""
-        return 1650 in self.index_bands
-
 
 def usable_bands(axis: SpectralAxis, drop_absorption: bool = False) -> IndexArray:
     """Bands of 400-2440 nm outside the water-vapour windows.

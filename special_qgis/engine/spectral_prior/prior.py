@@ -81,7 +81,6 @@ class SpectralPrior:
         classes: Sequence[LandCoverClass],
         config: PriorConfig,
         quantity: str,
-        seed: int,
         progress: Progress,
     ) -> SpectralPrior:
         """Estimate what the prior needs to know about a scene.
@@ -94,7 +93,6 @@ class SpectralPrior:
             classes: Classes as typed.
             config: Options.
             quantity: "reflectance", "radiance" or "unknown", as the user or the file says.
-            seed: Kept for provenance.
             progress: Told how far the fit is.
 
         Raises:
