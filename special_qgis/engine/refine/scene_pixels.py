@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..scene import Scene
 from ..windows import Window
-from .tile_store import TileStore
+from ..tile_store import TileStore
 
 
 class ScenePixels:

@@ -14,8 +14,8 @@ from typing import Optional, Type
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, RasterWriteError
-from ..windows import TILE_PX, Window
+from .errors import InputError, RasterWriteError
+from .windows import TILE_PX, Window
 
 
 class TileStore:
