@@ -20,6 +20,7 @@ RANDOM_SETS = (
     "even",
     "confident",
 )  # all pixels alike with stage 1's probabilities [ours]; the sure ones, one-hot [ref]
+UNEVEN_SIDES = ("pad", "resize")  # repeat the edge [ours]; resize the image to multiples of four and back [ref]
 SPECTRAL_PX = ("all", "confident")  # all that the network gives the class [ours]; its confident set alone [ref]
 
 ConfigT = TypeVar("ConfigT", bound="_Config")
@@ -168,6 +169,7 @@ class RefineConfig(_Config):
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
     fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
+    uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod
     def published(cls) -> RefineConfig:
@@ -179,11 +181,13 @@ class RefineConfig(_Config):
             tile_px=512,
             average_decay=0.0,
             fuse_stage_one=False,
+            uneven_sides="resize",
         )
 
     def __post_init__(self) -> None:
         _require_choice("random_set", self.random_set, RANDOM_SETS)
         _require_choice("spectral_px", self.spectral_px, SPECTRAL_PX)
+        _require_choice("uneven_sides", self.uneven_sides, UNEVEN_SIDES)
         for name in ("epochs", "iterations_per_epoch", "random_px", "training_tiles", "confidence_components"):
             require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
         for name in ("spectral_components", "spectral_dimensions"):
