@@ -21,6 +21,7 @@ from ..errors import RefinementError
 from ..progress import Progress, SubProgress, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
+from .first_pass import make_first_pass
 from .fusion import Agreement
 from .losses import soft_cross_entropy
 from .mixtures import Projection
@@ -103,6 +104,7 @@ def train(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(pixels.n_bands, pixels.n_classes).to(device)
+    make_first_pass(network, pixels.n_bands, True, SubProgress(progress, 0.05, 0.05))
     trainer = _Trainer(network, windows, census, config, seed, device)
     trainer.draw_candidates(projection)
     trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
