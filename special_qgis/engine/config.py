@@ -169,6 +169,7 @@ class RefineConfig(_Config):
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
     fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
+    error_rounds: int = 2  # of undoing, before that, the errors that the network learnt from stage 1; 0 = none [ours]
     uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod
@@ -181,6 +182,7 @@ class RefineConfig(_Config):
             tile_px=512,
             average_decay=0.0,
             fuse_stage_one=False,
+            error_rounds=0,
             uneven_sides="resize",
         )
 
@@ -204,6 +206,7 @@ class RefineConfig(_Config):
         require(ordered, "low_quantile, high_quantile", "0 <= low < high <= 1", (self.low_quantile, self.high_quantile))
         require(self.tile_px >= 32, "tile_px", "32 or more", self.tile_px)
         require(0 <= self.halo_px <= self.tile_px // 4, "halo_px", "from 0 to a quarter of tile_px", self.halo_px)
+        require(0 <= self.error_rounds <= 100, "error_rounds", "from 0 to 100", self.error_rounds)
         require(0.0 <= self.average_decay < 1.0, "average_decay", "from 0 to below 1", self.average_decay)
 
 

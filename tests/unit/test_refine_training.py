@@ -240,7 +240,7 @@ def test_training_windows_of_a_large_scene_meet_every_class_inside_the_scene() -
     labels[250:256, 390:396] = 2  # 36 of 120 000 pixels
     stage = probabilities_of_labels(labels, rng.uniform(0.5, 0.9, labels.shape).astype(np.float32), 3)
     pixels = ArrayPixels(np.zeros((2, 300, 400), np.float32), np.ones(labels.shape, bool), stage)
-    census = take_census(pixels, NullProgress())
+    census = take_census(pixels, 64, NullProgress())
     assert census.counts.tolist() == [120_000 - 36, 36, 0]
     windows = plan_training(pixels, census, 64, 9, 0)
     assert windows == plan_training(pixels, census, 64, 9, 0)

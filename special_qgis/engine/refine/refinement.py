@@ -14,7 +14,7 @@ from ..config import RefineConfig
 from ..progress import NullProgress, Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
-from .fusion import fuse
+from .fusion import fuse, undo_errors
 from .infer import predict_blended
 from .stage_one import ArrayPixels, Pixels
 from .train import Build, TrainedNetwork, TrainingHistory, train
@@ -91,7 +91,9 @@ def predict_tiles(
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
-    evidence = trained.agreement.evidence()
+    told, evidence = trained.agreement.told(), trained.agreement.evidence()
     for window, probabilities in blended:
         stage_one, valid = pixels.stage_one(window)
-        yield window, (fuse(probabilities, stage_one, evidence) if config.fuse_stage_one else probabilities) * valid
+        if config.fuse_stage_one:
+            probabilities = fuse(undo_errors(probabilities, told, config.error_rounds), stage_one, evidence)
+        yield window, probabilities * valid

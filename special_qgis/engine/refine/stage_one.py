@@ -62,7 +62,7 @@ class ArrayPixels:
         probabilities: (classes, rows, cols) float32, stage 1's; sum 1 where valid, all 0 = no label there.
 
     Raises:
-        InputError: Shapes do not fit, no pixel is valid, or a probability is not a number.
+        InputError: Shapes do not fit, no pixel is valid, or a value or probability is not a number.
     """
 
     def __init__(self, cube: NDArray[np.float32], valid: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> None:
@@ -75,6 +75,12 @@ class ArrayPixels:
             raise InputError("There is no valid pixel to learn from.", "Check the nodata value and the mask.")
         if not np.isfinite(probabilities[:, valid]).all() or (probabilities[:, valid] < 0.0).any():
             raise InputError("A stage-1 probability is negative or not a number; 0 to 1 is accepted.")
+        spoiled = sum(int(np.count_nonzero(~np.isfinite(band[valid]))) for band in cube)
+        if spoiled:
+            raise InputError(
+                f"{spoiled} values of valid pixels are infinite or not numbers; numbers are accepted.",
+                "Mark these pixels as invalid.",
+            )
         self._cube, self._valid, self._probabilities = cube, valid, probabilities
         self.n_bands, self.rows, self.cols = cube.shape
         self.n_classes = probabilities.shape[0]

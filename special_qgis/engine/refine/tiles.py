@@ -13,11 +13,13 @@ from typing import List
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..progress import Progress, check_cancelled
 from ..windows import Window, plan_tiles
 from .stage_one import Pixels, StageOneTile
 
-CELL_PX = 64  # divides the side of a compute tile
+CELLS_PER_SIDE = 4  # of a window: a window around the middle of a cell holds all of it
+LARGEST_CELL_PX = 64  # divides the side of a compute tile
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,19 @@ class Census:
         return np.where(self.counts > 0, np.float32(np.nan), self.highest.max(axis=0))
 
 
-def take_census(pixels: Pixels, progress: Progress) -> Census:
+def take_census(pixels: Pixels, tile_px: int, progress: Progress) -> Census:
     """Count stage 1 cell by cell.
 
     Args:
         pixels: The scene.
+        tile_px: Side of the windows to be planned, which cells must fit into.
         progress: Reports the share of the scene counted; asked for cancel at every tile.
+
+    Raises:
+        InputError: Stage 1 gives no class anywhere.
     """
     area = Window(0, 0, pixels.rows, pixels.cols)
+    cell_px = min(LARGEST_CELL_PX, tile_px // CELLS_PER_SIDE)
     cells: List[Window] = []
     mass: List[NDArray[np.float64]] = []
     highest: List[NDArray[np.float32]] = []
@@ -54,7 +61,7 @@ def take_census(pixels: Pixels, progress: Progress) -> Census:
         tile = StageOneTile.of(*pixels.stage_one(window))
         counts += np.bincount(tile.labels.ravel(), minlength=pixels.n_classes + 1)
         n_valid += int(np.count_nonzero(tile.valid))
-        for cell in plan_tiles(window, CELL_PX):
+        for cell in plan_tiles(window, cell_px):
             rows, cols = cell.slices(window)
             labels, confidence = tile.labels[rows, cols].ravel(), tile.confidence[rows, cols].ravel()
             cells.append(cell)
@@ -62,6 +69,11 @@ def take_census(pixels: Pixels, progress: Progress) -> Census:
             highest.append(tile.probabilities[:, rows, cols].max(axis=(1, 2)))
         done_px += window.n_px
         progress.report(done_px / area.n_px)
+    if not max(values.max() for values in highest) > 0.0:
+        raise InputError(
+            "Stage 1 labels none of the valid pixels; there is nothing to learn from.",
+            "Check that the labels lie on the scene and that their class numbers are those of the class list.",
+        )
     return Census(cells, np.array(mass), counts[1:], np.array(highest), n_valid)
 
 

@@ -91,6 +91,7 @@ def train(
         progress: Hears of every step; asked for cancel before each.
 
     Raises:
+        InputError: Stage 1 labels no valid pixel, or all spectra are alike.
         RefinementError: The training diverged or gave a degenerate map; stage 1's result is the one to use.
         Cancelled: The user cancelled.
     """
@@ -98,7 +99,7 @@ def train(
     spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
     projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
-    census = take_census(pixels, SubProgress(progress, 0.0, 0.05))
+    census = take_census(pixels, config.tile_px, SubProgress(progress, 0.0, 0.05))
     plan = plan_training(pixels, census, config.tile_px, config.training_tiles, seed)
     windows = TrainingWindows(pixels, plan, scaling, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
