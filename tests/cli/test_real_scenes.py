@@ -47,7 +47,7 @@ def test_classify_real_scene_with_the_network_reaches_its_accuracy(
 def classify_and_assess(
     qgis_process: QgisProcess, scenes_dir: Path, tmp_path: Path, name: str, least_accuracy: Optional[float]
 ) -> Dict[str, Any]:
-    """Classify a copy of a scene, see that it is not touched, and compare the map with the reference if there is one."""
+    """Classify a copy of a scene, see that it is not touched, and score the map where there is a reference."""
     folder = tmp_path / "scene"  # a copy: QGIS keeps statistics beside rasters that it opens
     shutil.copytree((scenes_dir / name).parent, folder)
     scene = folder / Path(name).name
