@@ -13,8 +13,10 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 from .errors import ConfigError
 
 SOURCES = ("automatic", "spectral")  # where the class evidence comes from
-PRESETS = ("default", "fast")  # default = spectral prior adapted to the scene, fast = rules alone
-DEVICES = ("automatic", "cpu")  # where heavy stages run
+PRESETS = ("default", "fast", "paper")  # fast = rules alone, no network; paper = the published constants
+PRIOR_PRESETS = ("default", "fast")  # of the spectral prior by itself
+LEARNING_PRESETS = ("default", "paper")  # of the network stage by itself
+DEVICES = ("automatic", "cpu", "cuda")  # where heavy stages run
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
 RANDOM_SETS = (
     "even",
@@ -218,6 +220,8 @@ class OutputConfig(_Config):
     confidence: str = ""  # best minus second-best probability, float32 GeoTIFF
     probabilities: str = ""  # one band a class, float32 GeoTIFF
     report: str = ""  # HTML; the same content goes beside it as .json
+    pseudo_labels: str = ""  # class raster of the first stage, what the network learnt from, GeoTIFF
+    classifier: str = ""  # trained network for other scenes of the sensor, .safetensors
 
 
 @dataclass(frozen=True)
@@ -232,14 +236,99 @@ class ClassifyConfig(_Config):
     device: str = "automatic"  # one of DEVICES
     seed: int = 0  # of everything drawn at random
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
+    refine: bool = True  # learn the scene with the network; never with the preset fast
     prior: PriorConfig = field(default_factory=PriorConfig)
+    network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
     def __post_init__(self) -> None:
         _require_choice("source", self.source, SOURCES)
         _require_choice("preset", self.preset, PRESETS)
-        _require_choice("device", self.device, DEVICES)
-        require(0 <= self.seed < 2**31, "seed", "a whole number from 0 to 2147483647", self.seed)
-        require(0.0 <= self.min_confidence < 1.0, "min_confidence", "from 0 to below 1", self.min_confidence)
+        _require_run_options(self.device, self.seed, self.min_confidence)
+        if self.outputs.classifier:
+            require(
+                self.wants_network,
+                "outputs.classifier",
+                "empty where the network stage is switched off",
+                self.outputs.classifier,
+                "Switch the network stage on, or leave the classifier out.",
+            )
+
+    @property
+    def wants_network(self) -> bool:
+        """Whether the second stage is to run."""
+        return self.refine and self.preset != "fast"
+
+    @property
+    def used_prior(self) -> PriorConfig:
+        """Options of the spectral prior with the preset taken in."""
+        return used_prior(self.prior, self.preset)
+
+    @property
+    def used_network(self) -> RefineConfig:
+        """Options of the network stage with the preset taken in."""
+        return used_network(self.network, self.preset)
+
+
+def _require_run_options(device: str, seed: int, min_confidence: float) -> None:
+    _require_choice("device", device, DEVICES)
+    require(0 <= seed < 2**31, "seed", "a whole number from 0 to 2147483647", seed)
+    require(0.0 <= min_confidence < 1.0, "min_confidence", "from 0 to below 1", min_confidence)
+
+
+def used_prior(prior: PriorConfig, preset: str) -> PriorConfig:
+    """Options of the spectral prior with a preset taken in."""
+    return dataclasses.replace(prior, adapt=False) if preset == "fast" else prior
+
+
+def used_network(network: RefineConfig, preset: str) -> RefineConfig:
+    """Options of the network stage with a preset taken in."""
+    return RefineConfig.published() if preset == "paper" else network
+
+
+@dataclass(frozen=True)
+class RefineJobConfig(_Config):
+    """The network stage by itself: a scene and any class raster, such as an old map, to a refined map."""
+
+    scene: SceneConfig
+    labels: str  # class raster on any grid; 0 = says nothing
+    label_confidence: str = ""  # raster of how sure each label is, 0 to 1, on any grid; "" = all alike
+    classes: str = ""  # names and colours in the order of the ids; "" = those of the class raster
+    outputs: OutputConfig = field(default_factory=OutputConfig)
+    preset: str = "default"  # one of LEARNING_PRESETS
+    device: str = "automatic"  # one of DEVICES
+    seed: int = 0  # of everything drawn at random
+    min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
+    assumed_confidence: float = 0.9  # of labels whose confidence is not given
+    network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
+
+    def __post_init__(self) -> None:
+        require(bool(self.labels.strip()), "labels", "the path of a class raster", self.labels)
+        _require_choice("preset", self.preset, LEARNING_PRESETS)
+        _require_run_options(self.device, self.seed, self.min_confidence)
+        accepted = 0.0 < self.assumed_confidence <= 1.0
+        require(accepted, "assumed_confidence", "above 0 and at most 1", self.assumed_confidence)
+
+    @property
+    def used_network(self) -> RefineConfig:
+        """Options of the network stage with the preset taken in."""
+        return used_network(self.network, self.preset)
+
+
+@dataclass(frozen=True)
+class ApplyConfig(_Config):
+    """A saved classifier on another scene of the same sensor."""
+
+    scene: SceneConfig
+    classifier: str  # file that classify or refine has written
+    outputs: OutputConfig = field(default_factory=OutputConfig)
+    device: str = "automatic"  # one of DEVICES
+    min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
+    sample_px: int = 50_000  # pixels that the report's spectra and the check of units are taken from
+
+    def __post_init__(self) -> None:
+        require(bool(self.classifier.strip()), "classifier", "the path of a classifier file", self.classifier)
+        _require_run_options(self.device, 0, self.min_confidence)
+        require(self.sample_px >= 1000, "sample_px", "1000 or more", self.sample_px)
 
 
 @dataclass(frozen=True)
@@ -249,12 +338,12 @@ class PriorJobConfig(_Config):
     scene: SceneConfig
     classes: str  # class list as typed, or the path of a class file
     probabilities: str  # GeoTIFF to write, one band a class
-    preset: str = "default"  # one of PRESETS
+    preset: str = "default"  # one of PRIOR_PRESETS
     seed: int = 0  # of the pixel sample
     prior: PriorConfig = field(default_factory=PriorConfig)
 
     def __post_init__(self) -> None:
-        _require_choice("preset", self.preset, PRESETS)
+        _require_choice("preset", self.preset, PRIOR_PRESETS)
         require(bool(self.probabilities.strip()), "probabilities", "the path of a GeoTIFF", self.probabilities)
 
 
@@ -306,6 +395,12 @@ _NESTED: Dict[Tuple[str, str], Type[_Config]] = {
     ("ClassifyConfig", "scene"): SceneConfig,
     ("ClassifyConfig", "outputs"): OutputConfig,
     ("ClassifyConfig", "prior"): PriorConfig,
+    ("ClassifyConfig", "network"): RefineConfig,
+    ("RefineJobConfig", "scene"): SceneConfig,
+    ("RefineJobConfig", "outputs"): OutputConfig,
+    ("RefineJobConfig", "network"): RefineConfig,
+    ("ApplyConfig", "scene"): SceneConfig,
+    ("ApplyConfig", "outputs"): OutputConfig,
     ("PriorJobConfig", "scene"): SceneConfig,
     ("PriorJobConfig", "prior"): PriorConfig,
     ("TrueColourConfig", "scene"): SceneConfig,

@@ -60,9 +60,7 @@ class Agreement:
         return evidence
 
 
-def undo_errors(
-    network: NDArray[np.float32], told: NDArray[np.float64], n_rounds: int
-) -> NDArray[np.float32]:
+def undo_errors(network: NDArray[np.float32], told: NDArray[np.float64], n_rounds: int) -> NDArray[np.float32]:
     """Classes that, with stage 1's errors, give what the network says.
 
     Args:

@@ -22,6 +22,7 @@ from ..progress import Progress, SubProgress, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
 from .first_pass import make_first_pass
+from .fixed_norms import NormStatistics, recorded_norms
 from .fusion import Agreement
 from .losses import soft_cross_entropy
 from .mixtures import Projection
@@ -59,8 +60,8 @@ class TrainedNetwork:
     n_classes: int
     agreement: Agreement  # with stage 1 of the scene trained on
     history: TrainingHistory
+    norms: NormStatistics  # what its normalisations saw in the training windows
 
-    @torch.no_grad()
     def predict(self, values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Class probabilities of a window.
 
@@ -71,10 +72,17 @@ class TrainedNetwork:
         Returns:
             (classes, rows, cols) float32, sum 1, also where invalid.
         """
-        device = next(self.network.parameters()).device
-        image = as_input(self.scaling.image(values, valid), device)
-        probabilities: NDArray[np.float32] = torch.softmax(self.network(image)[0].float(), 0).cpu().numpy()
-        return probabilities
+        return class_probabilities(self.network, self.scaling, values, valid)
+
+
+@torch.no_grad()
+def class_probabilities(
+    network: torch.nn.Module, scaling: Scaling, values: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Class probabilities of a window by a network; arguments and result as ``TrainedNetwork.predict``."""
+    image = as_input(scaling.image(values, valid), next(network.parameters()).device)
+    probabilities: NDArray[np.float32] = torch.softmax(network(image)[0].float(), 0).cpu().numpy()
+    return probabilities
 
 
 def train(
@@ -111,8 +119,9 @@ def train(
     trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
     network.load_state_dict(trainer.average.weights())
     network.eval()
-    agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
-    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history)
+    with recorded_norms(network) as norms:
+        agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
+    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history, norms)
 
 
 class _Trainer:
