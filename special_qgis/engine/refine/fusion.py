@@ -31,15 +31,14 @@ class Agreement:
     def __init__(self, n_classes: int) -> None:
         self._table = np.ones((n_classes, n_classes))  # one pixel each before any is seen; (network, stage 1)
 
-    def add(self, network: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
+    def add(self, network: NDArray[np.float32], stage_one: NDArray[np.float32]) -> None:
         """Take in pixels.
 
         Args:
             network: (classes, n) float32, the network's probabilities.
-            labels: (n,) uint8, stage 1's classes, 1…K; 0 = none, which is left out.
+            stage_one: (classes, n) float32, stage 1's, as the network has learnt them; all 0 = none, which is left out.
         """
-        for k in range(len(self._table)):
-            self._table[:, k] += network[:, labels == k + 1].sum(axis=1, dtype=np.float64)
+        self._table += network.astype(np.float64) @ stage_one.astype(np.float64).T
 
     def told(self) -> NDArray[np.float64]:
         """How often stage 1 says the column's class where the network sees the row's.
@@ -88,7 +87,7 @@ def fuse(
 
     Args:
         network: (classes, rows, cols) float32, sum 1.
-        stage_one: (classes, rows, cols) float32, sum 1; all 0 where it says nothing.
+        stage_one: (classes, rows, cols) float32, as given to ``Agreement.add``; all 0 where it says nothing.
         evidence: (classes, classes) float64, from ``Agreement.evidence``.
 
     Returns:

@@ -105,6 +105,22 @@ class ArrayPixels:
         return np.ascontiguousarray(self._cube[:, rows, cols].T)
 
 
+def sharpen(probabilities: NDArray[np.float32], power: float) -> NDArray[np.float32]:
+    """Raise probabilities to a power and scale them to sum 1; ranks and equals stay.
+
+    Args:
+        probabilities: (classes, …) float32, sum 1, or all 0 = no label.
+        power: Above 1 sharpens.
+
+    Returns:
+        As ``probabilities``; 0 where all are 0.
+    """
+    raised = probabilities**power
+    total = raised.sum(axis=0)
+    sharpened: NDArray[np.float32] = raised / np.where(total > 0.0, total, np.float32(1.0))
+    return sharpened
+
+
 def probabilities_of_labels(
     labels: NDArray[np.uint8], confidence: NDArray[np.float32], n_classes: int
 ) -> NDArray[np.float32]:
