@@ -149,13 +149,13 @@ def render(measured: Dict[str, Dict[str, float]], on_disk: Dict[str, Dict[str, f
     lines = [
         "# Speed and memory of the refinement",
         "",
-        f"Default refinement, {steps} steps, {N_BANDS} bands, {N_CLASSES} classes, {threads} threads; seconds are wall "
-        f"time. {describe_machine()}",
+        f"Default refinement, {steps} steps, {N_BANDS} bands, {N_CLASSES} classes, {threads} threads; seconds are "
+        f"wall time. {describe_machine()}",
         "A step sees the whole scene up to "
         f"{config.tile_px}², above that an image of {config.tile_px}² put together from patches.",
         "",
-        "| scene | training, s | a step, ms | a step, µs a pixel | mapping, s | mapping, µs a pixel | whole, s | goal, s "
-        "| memory beyond the scene, MiB |",
+        "| scene | training, s | a step, ms | a step, µs a pixel | mapping, s | mapping, µs a pixel | whole, s "
+        "| goal, s | memory beyond the scene, MiB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, one in measured.items():

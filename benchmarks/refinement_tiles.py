@@ -28,7 +28,6 @@ from resources.demo.demo_scene.scene import make_scene
 from special_qgis.engine.confidence import decide
 from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import RefinementError
-from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.infer import plan_offsets
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import refine
@@ -87,8 +86,8 @@ def render(runs: Sequence[Dict[str, Any]], scene: LabelledScene) -> str:
     lines = [
         "# Learning a scene from windows",
         "",
-        f"Demo scene of {scene.valid.shape[0]} × {scene.valid.shape[1]} pixels, stage 1 = spectral prior, mean over seeds "
-        f"{', '.join(map(str, seeds))}. {describe_machine()}",
+        f"Demo scene of {scene.valid.shape[0]} × {scene.valid.shape[1]} pixels, stage 1 = spectral prior, mean over "
+        f"seeds {', '.join(map(str, seeds))}. {describe_machine()}",
         "Seam: rate of label changes across borders of inference windows over the rate elsewhere. Recall by class.",
         "",
         f"| windows of | OA | lowest to highest | AA | seam | processor s | {names} |",

@@ -3,9 +3,9 @@
 
 "confident", as published: as many of each class, the likelier the surer stage 1 was, with its class as target. That
 cuts off the unsure side of every class, and the border between two classes settles where none was drawn.
-"even", ours: all pixels of a class alike, with stage 1's probabilities as target, so that borders stay where stage 1 is
-undecided. Probabilities are raised to a power first: a class that leads by little would else be lost to the second best.
-Classes are weighted between their shares of the tile and all alike, so that a small class is learnt too.
+"even", ours: all pixels of a class alike, with stage 1's probabilities as target, so that borders stay where stage 1
+is undecided. Probabilities are raised to a power first: a class that leads by little would else be lost to the second
+best. Classes are weighted between their shares of the tile and all alike, so that a small class is learnt too.
 
 A class that wins nowhere in the scene would never be learnt, not even as a second choice: it is drawn from the pixels
 where its probability is highest, with stage 1's own probabilities as target.
@@ -41,8 +41,8 @@ def draw_even_set(
         absent: As of ``draw_confident_set``.
         rng: Of the draws.
         target_power: Of stage 1's probabilities, which are then scaled to sum 1.
-        class_balance: 0 = a class weighs as many pixels as the tile has of it, 1 = all classes weigh alike; between them
-            the weights' logarithms are interpolated.
+        class_balance: 0 = a class weighs as many pixels as the tile has of it, 1 = all classes weigh alike; between
+            them the weights' logarithms are interpolated.
 
     Returns:
         The pixels drawn, with stage 1's probabilities, raised to the power, as target.
