@@ -98,11 +98,11 @@ def plan_images(pixels: Pixels, census: Census, config: RefineConfig, seed: int)
     """
     if pixels.rows * pixels.cols <= config.tile_px * config.tile_px:
         return [[Window(0, 0, pixels.rows, pixels.cols)]]
-    n_patches = config.patches_per_side**2
+    per_image = config.patches_per_side**2
     budget = CACHE_BYTES // image_bytes(pixels.n_bands, pixels.n_classes, config.tile_px**2)
     n_images = max(1, min(config.training_tiles, budget))
-    patches = plan_patches(pixels, census, patch_px(config), n_images * n_patches, seed)
-    return [patches[i * n_patches : (i + 1) * n_patches] for i in range(n_images)]
+    patches = plan_patches(pixels, census, patch_px(config), n_images * per_image, seed)
+    return [[patches[i * per_image + k] for k in range(per_image)] for i in range(n_images)]
 
 
 def plan_patches(pixels: Pixels, census: Census, side_px: int, n_patches: int, seed: int) -> List[Window]:

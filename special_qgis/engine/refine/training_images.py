@@ -96,8 +96,8 @@ class TrainingImages:
 
 def _joined(parts: List[Any]) -> Any:
     """One array (…, rows, cols) of a square number of equal ones, laid out row by row."""
-    per_side = round(len(parts) ** 0.5)
-    if per_side == 1:
+    n = round(len(parts) ** 0.5)
+    if n == 1:
         return parts[0]
-    strips = [np.concatenate(parts[i * per_side : (i + 1) * per_side], axis=-1) for i in range(per_side)]
+    strips = [np.concatenate([parts[row * n + col] for col in range(n)], axis=-1) for row in range(n)]
     return np.concatenate(strips, axis=-2)
