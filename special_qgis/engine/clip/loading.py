@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Loads a CLIP checkpoint into an unmodified open_clip model: from a file, never from the network.
+
+Takes a path, gives the model with its tokenizer and what stage 1 must know of it. The architecture comes from, in this
+order: the safetensors metadata ``open_clip_config``, ``open_clip_config.json`` beside the file, the card of the import,
+the name that the user gives, the shapes of the weights. Whatever it says has to fit the weights.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+import torch
+
+from ..errors import ConfigError, ModelError
+from ..models.architecture import CONFIG_KEY, check_config, difference, infer, name_of, normal_names
+from ..models.card import ModelCard, card_of
+from ..models.hashing import check_hash, sha256_of
+from ..models.inspection import TORCH, find_config, find_format
+from ..models.registry import entry_named, entry_of_hash
+from ..models.torch_archive import read_archive
+from ..progress import NullProgress, Progress, SubProgress, check_cancelled
+from .tensor_files import Tensors, read_tensors, shapes_of
+
+for _variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):  # read when open_clip imports Hugging Face's packages
+    os.environ[_variable] = "1"
+
+import open_clip  # noqa: E402
+from open_clip.model import convert_weights_to_lp  # noqa: E402
+from open_clip.tokenizer import SimpleTokenizer  # noqa: E402
+from open_clip.transformer import LayerScale  # noqa: E402
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)  # of the image tower
+
+_TOKENIZER_OPTIONS = ("clean", "reduction_mask")  # of open_clip's own tokenizer
+_NAMED_DIFFERENCES = 3  # in a message
+_INFERRED = "the weights"
+
+Config = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LoadedClip:
+    """A CLIP model, ready to score."""
+
+    model: Any  # open_clip.CLIP in evaluation mode; image tower in ``dtype``, text tower in float32
+    tokenizer: SimpleTokenizer  # texts -> (texts, context_length) int64
+    sha256: str  # of the file
+    name: str  # of the model, or of its file
+    architecture: str  # open_clip's name where there is one
+    image_mean: Tuple[float, float, float]  # of RGB in [0, 1], to be subtracted
+    image_std: Tuple[float, float, float]  # to be divided by
+    image_px: Tuple[int, int]  # rows and columns that it was trained on
+    patch_px: Tuple[int, int]  # rows and columns of a patch
+    embed_dim: int  # length of embeddings
+    context_length: int  # tokens of a text
+    device: torch.device
+    dtype: torch.dtype  # of the image tower
+    known_words: Optional[Tuple[str, ...]] = None  # words that it was trained on; None = no such limit
+
+
+def load_clip(
+    path: Path,
+    architecture: Optional[str] = None,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    progress: Progress = NullProgress(),  # noqa: B008 - has no state
+) -> LoadedClip:
+    """Load a checkpoint.
+
+    The image tower gets the type asked for (norms stay in float32, as open_clip does it); the text tower stays in
+    float32, because it runs once per name and its embeddings should not depend on the device.
+
+    Args:
+        path: A checkpoint: safetensors, file of ``torch.save``, or OpenAI's archive.
+        architecture: open_clip's name of it; None = told from the file.
+        device: As PyTorch names it.
+        dtype: float32, bfloat16 or float16.
+        progress: Listener; told what had to be assumed, as a warning.
+
+    Raises:
+        ModelError: Not there, wrong hash, no checkpoint, damaged, unsafe, or of an architecture that cannot be used.
+        Cancelled: The listener asked to stop.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype must be float32, bfloat16 or float16; got {dtype}.")
+    if not path.is_file():
+        raise ModelError(f"There is no checkpoint {path}.", "Run ‘Install model’ to bring one.")
+    card = card_of(path)
+    sha256 = sha256_of(path, SubProgress(progress, 0.0, 0.3))
+    check_hash(str(path), card.sha256 if card else "", sha256)
+    tensors, metadata = read_tensors(path, SubProgress(progress, 0.3, 0.6))
+    tensors = {normal: tensors[name] for name, normal in normal_names(tensors).items()}
+    try:
+        config, found = _find_config(path, tensors, metadata, card, architecture)
+        if "quick_gelu" not in config:
+            config["quick_gelu"] = _activation(path, sha256, card, found, progress)
+        model = _build(config, tensors, dtype)
+    except ModelError as error:
+        raise error if str(path) in error.message else ModelError(f"{path}: {error.message}", error.hint) from error
+    check_cancelled(progress)
+    if dtype != torch.float32:
+        _lower_precision(model.visual, dtype)
+    model.to(device)
+    progress.report(1.0, "The model is loaded")
+    return _describe(model, config, card.name if card else path.stem, sha256, torch.device(device), dtype)
+
+
+def _find_config(
+    path: Path, tensors: Tensors, metadata: Mapping[str, str], card: Optional[ModelCard], architecture: Optional[str]
+) -> Tuple[Config, str]:
+    """The configuration to build, which fits the weights, and the words for where it comes from."""
+    config, origin = _config_beside(path, metadata, card)
+    named = _named_config(architecture) if architecture else None
+    if config is None and named is not None:
+        config, origin = named, f"The architecture {architecture}"
+    inferred = infer(shapes_of(tensors)).config
+    if config is None:
+        return dict(inferred), _INFERRED
+    check_config(config, origin)
+    _require_fit(config, inferred, origin)
+    if named is not None:
+        _require_fit(named, inferred, f"The architecture {architecture}")
+    parts = {part: {**inferred[part], **config[part]} for part in ("vision_cfg", "text_cfg")}
+    return {**config, **parts}, origin
+
+
+def _config_beside(
+    path: Path, metadata: Mapping[str, str], card: Optional[ModelCard]
+) -> Tuple[Optional[Mapping[str, Any]], str]:
+    """The configuration that comes with a file. In the folder of models only its card speaks for it, if it has one."""
+    if CONFIG_KEY in metadata or card is None:
+        return find_config(path, metadata), "The configuration that comes with the file"
+    return card.config, "The card of the model"
+
+
+def _require_fit(config: Mapping[str, Any], inferred: Mapping[str, Any], origin: str) -> None:
+    found = difference(config, inferred)
+    if found:
+        raise ModelError(
+            f"{origin} does not fit the weights, which are of {name_of(inferred)}: the {found}.",
+            "Name another architecture, or none.",
+        )
+
+
+def _named_config(architecture: str) -> Config:
+    """open_clip's own configuration of an architecture."""
+    wanted = architecture.strip().replace("/", "-")
+    names = {name.lower(): name for name in open_clip.list_models()}
+    found = open_clip.get_model_config(names.get(wanted.lower(), "")) if wanted.lower() in names else None
+    if found is None:
+        usual = ", ".join(name for name in ("ViT-B-16", "ViT-B-32", "ViT-L-14", "ViT-H-14") if name.lower() in names)
+        raise ModelError(f"open_clip knows no architecture {architecture!r}; it knows {usual} and others.")
+    check_config(found, f"The architecture {architecture}")
+    return dict(found)
+
+
+def _activation(path: Path, sha256: str, card: Optional[ModelCard], origin: str, progress: Progress) -> bool:
+    """Whether QuickGELU is meant where the configuration does not say: the weights look the same for both."""
+    entry = entry_of_hash(sha256) or (entry_named(card.name) if card else None)
+    if entry is not None and entry.quick_gelu is not None:
+        return entry.quick_gelu
+    if card is not None and "quickgelu" in card.architecture.lower():
+        return True
+    if find_format(path) == TORCH and read_archive(path).is_torchscript:
+        progress.warn(
+            f"{path.name} is an archive of OpenAI's form, so QuickGELU is assumed, as OpenAI trained with it."
+        )
+        return True
+    if origin == _INFERRED:
+        progress.warn(
+            f"{path.name} does not say whether it was trained with GELU or QuickGELU; GELU is assumed. If the map is "
+            "poor, import it again with its architecture named, for example ViT-B-16-quickgelu."
+        )
+    return False  # what open_clip takes where a configuration says nothing
+
+
+def _lower_precision(visual: Any, dtype: torch.dtype) -> None:
+    """Give the image tower a type as open_clip does; norms and positions stay in float32."""
+    convert_weights_to_lp(visual, dtype)
+    for module in visual.modules():
+        if isinstance(module, LayerScale):
+            module.gamma.data = module.gamma.data.to(dtype)
+
+
+def _build(config: Config, tensors: Tensors, dtype: torch.dtype) -> Any:
+    """The model with its weights, in float32."""
+    options: Config = {key: config[key] for key in ("embed_dim", "quick_gelu")}
+    options["vision_cfg"] = {**config["vision_cfg"], "output_tokens": False, "patch_dropout": 0.0}
+    options["text_cfg"] = {
+        key: value for key, value in config["text_cfg"].items() if not key.startswith(("tokenizer", "hf_"))
+    }
+    if "logit_bias" in tensors:
+        options["init_logit_bias"] = 0.0
+    if tensors.get("logit_scale", torch.zeros(())).ndim == 1:
+        options["nonscalar_logit_scale"] = True
+    try:
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and drawing must not disturb a seed
+            model = open_clip.CLIP(**options, cast_dtype=None if dtype == torch.float32 else dtype)
+    except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
+        raise ModelError(f"The configuration describes no model that open_clip can build: {error}.") from error
+    _load_weights(model, tensors)
+    return model.eval().requires_grad_(False)
+
+
+def _load_weights(model: Any, tensors: Tensors) -> None:
+    """Fill a model with weights; all of them must be there, and no other ones.
+
+    Raises:
+        ModelError: They do not fit the model, or are not all finite.
+    """
+    wanted = shapes_of(model.state_dict())
+    found = shapes_of(tensors)
+    missing = [name for name in wanted if name not in found]
+    extra = [name for name in found if name not in wanted]
+    other = [
+        f"{name} is {found[name]} in place of {wanted[name]}"
+        for name in wanted
+        if name in found and found[name] != wanted[name]
+    ]
+    problems = [
+        f"{words}: {_some(names)}"
+        for words, names in (("missing", missing), ("unknown", extra), ("of another shape", other))
+        if names
+    ]
+    if problems:
+        raise ModelError(
+            f"The weights do not fit the architecture: {'; '.join(problems)}.",
+            "The file is incomplete or of another kind of model; name its architecture if you know it.",
+        )
+    bad = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor.float()).all())]
+    if bad:
+        raise ModelError(f"The weights are not finite numbers: {_some(bad)}.", "The file is damaged; bring it again.")
+    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED_DIFFERENCES} more" if len(names) > _NAMED_DIFFERENCES else ""
+    return ", ".join(names[:_NAMED_DIFFERENCES]) + more
+
+
+def _describe(
+    model: Any, config: Mapping[str, Any], name: str, sha256: str, device: torch.device, dtype: torch.dtype
+) -> LoadedClip:
+    preprocessing = config.get("preprocess_cfg") or {}
+    options = config["text_cfg"].get("tokenizer_kwargs") or {}
+    return LoadedClip(
+        model=model,
+        tokenizer=SimpleTokenizer(
+            context_length=model.context_length, **{key: options[key] for key in _TOKENIZER_OPTIONS if key in options}
+        ),
+        sha256=sha256,
+        name=name,
+        architecture=name_of(config),
+        image_mean=_triple(preprocessing.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        image_std=_triple(preprocessing.get("std") or open_clip.OPENAI_DATASET_STD),
+        image_px=_pair(model.visual.image_size),
+        patch_px=_pair(model.visual.patch_size),
+        embed_dim=int(config["embed_dim"]),
+        context_length=int(model.context_length),
+        device=device,
+        dtype=dtype,
+    )
+
+
+def _triple(values: Sequence[float]) -> Tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def _pair(values: Sequence[int]) -> Tuple[int, int]:
+    rows, cols = (int(value) for value in values)
+    return rows, cols
