@@ -26,7 +26,7 @@ from .registry import ModelEntry
 from .transfer import Answer, BrokenTransferError, RangeRefusedError, Transfer, check_url
 
 PARTIAL_PREFIX = ".download-"
-_ATTEMPTS = 5  # in a row that bring no byte
+_ATTEMPTS = 5  # in a row that get no further
 _FIRST_PAUSE_S = 0.5  # doubled after each attempt
 _POLL_S = 0.1
 
@@ -95,10 +95,13 @@ class _Attempts:
         self.progress = progress
         self.proxy = proxy
         self._n_failed = 0
+        self._furthest = 0  # bytes
 
-    def note_bytes(self) -> None:
-        """A byte has arrived."""
-        self._n_failed = 0
+    def note_position(self, n_done: int) -> None:
+        """So many bytes are there. Only what no attempt had before counts: a server may break at one place for ever."""
+        if n_done > self._furthest:
+            self._furthest = n_done
+            self._n_failed = 0
 
     def note_failure(self, url: str, error: BrokenTransferError) -> None:
         """An attempt has failed: wait a while, or give up.
@@ -152,7 +155,7 @@ def _attempt(url: str, partial: Path, entry: Optional[ModelEntry], attempts: _At
             for block in transfer.blocks():
                 stream.write(block)
                 n_done += len(block)
-                attempts.note_bytes()
+                attempts.note_position(n_done)
                 if expected > 0:
                     attempts.progress.report(n_done / expected, f"Downloading {_file_name(url)}")
             stream.flush()

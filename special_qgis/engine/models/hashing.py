@@ -65,8 +65,8 @@ def check_hash(file: str, wanted: str, got: str, is_guess: bool = False) -> None
         ModelError: They differ.
     """
     if wanted and wanted != got:
-        other = " If it is another model on purpose, give it a name of its own." if is_guess else ""
+        other = " Another model on purpose needs a name of its own." if is_guess else ""
         raise ModelError(
             f"{file} is not the file that was expected: its SHA-256 is {got}, wanted is {wanted}.",
-            f"Download it again from the page of the checkpoint; if the hash stays the same, do not use the file.{other}",
+            f"Download it again from its page; if the hash stays the same, do not use the file.{other}",
         )
