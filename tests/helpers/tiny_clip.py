@@ -8,6 +8,7 @@ this module after ``pytest.importorskip("open_clip")``.
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -68,4 +69,39 @@ def make_tiny_clip(
         metadata["open_clip_config"] = json.dumps({"model_cfg": config})
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path, metadata)
+    return path
+
+
+def make_openai_archive(path: Path, config: Dict[str, Any], seed: int = 0, half: bool = False) -> Path:
+    """Write a tiny checkpoint as OpenAI's files are: a traced archive with a few entries that are no weights.
+
+    Args:
+        path: File to write, ``*.pt``.
+        config: From ``tiny_config``, with ``quick_gelu``, which OpenAI's models have.
+        seed: Of the weights.
+        half: Whether all weights but those of norms are float16, as in OpenAI's files.
+
+    Returns:
+        The path.
+    """
+    model = tiny_model(config, seed)
+    side = config["vision_cfg"]["image_size"]
+    for name, value in (("input_resolution", side), ("context_length", 77), ("vocab_size", VOCABULARY)):
+        if hasattr(model, name):
+            delattr(model, name)
+        model.register_buffer(name, torch.tensor(value))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated, but OpenAI's files are what they are
+        traced = torch.jit.trace_module(
+            model,
+            {
+                "encode_image": (torch.zeros(1, 3, side, side),),
+                "encode_text": (torch.zeros(1, 77, dtype=torch.long),),
+            },
+        )
+        if half:
+            for name, parameter in traced.named_parameters():
+                if ".ln_" not in name and not name.startswith("ln_"):
+                    parameter.data = parameter.data.half()
+        torch.jit.save(traced, str(path))
     return path

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reads the tensors of a checkpoint, CLIP or upsampler, in whatever format it comes, without running code from it.
 
-safetensors by its own library; files of ``torch.save`` through ``weights_only=True``; OpenAI's TorchScript archives by
-the plugin's own reader, which looks at the layout of the tensors and at their bytes alone, never by ``torch.jit.load``.
+safetensors by its own library; files of ``torch.save`` through ``weights_only=True``; OpenAI's TorchScript archives,
+and checkpoints of training runs, by the plugin's own reader, which looks at the layout of the tensors and at their bytes
+alone. ``torch.jit.load`` is never called.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pickle  # nosec B403 # only its exception
 import zipfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Dict, List, Mapping, Tuple
 
 import safetensors
 import torch
@@ -19,10 +20,12 @@ import torch
 from ..errors import ModelError
 from ..models.inspection import SAFETENSORS, TORCH, find_format
 from ..models.safetensors_header import COPY_AGAIN, read_header
-from ..models.torch_archive import Archive, TensorLayout, is_harmless, named_tensors, read_archive, read_old_file
+from ..models.torch_archive import Archive, TensorLayout, named_tensors, read_archive, read_old_file
 from ..progress import NullProgress, Progress, check_cancelled
 
 Tensors = Dict[str, torch.Tensor]
+
+_SAID_CHARS = 200  # of PyTorch's own message
 
 
 def read_tensors(path: Path, progress: Progress = NullProgress()) -> Tuple[Tensors, Dict[str, str]]:  # noqa: B008
@@ -45,8 +48,9 @@ def read_tensors(path: Path, progress: Progress = NullProgress()) -> Tuple[Tenso
         if file_format == SAFETENSORS:
             return _read_safetensors(path, progress)
         if file_format == TORCH:
-            archive = read_archive(path)  # also refuses whatever is unsafe, and names it
-            return (_read_torchscript(path, archive, progress) if archive.is_torchscript else _read_saved(path)), {}
+            archive = read_archive(path)  # refuses whatever is unsafe, and names it
+            is_plain = not archive.is_torchscript and not _foreign_words(path)
+            return (_read_saved(path) if is_plain else _read_members(path, archive, progress)), {}
         read_old_file(path)  # refuses whatever is unsafe, and names it
         return _read_saved(path), {}
     except OSError as error:
@@ -66,28 +70,20 @@ def _read_safetensors(path: Path, progress: Progress) -> Tuple[Tensors, Dict[str
     return tensors, dict(header.metadata)
 
 
-class _Inert:
-    """Stands for an object that describes a training run; whatever it is given is dropped."""
-
-    def __init__(self, *arguments: object) -> None:
-        """Drop the arguments."""
-
-    def __setstate__(self, state: object) -> None:
-        """Drop the state."""
+def _foreign_words(path: Path) -> List[str]:
+    """What a pickle names that ``weights_only`` would refuse: harmless things that a training run left there."""
+    words: List[str] = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    return words
 
 
 def _read_saved(path: Path) -> Tensors:
-    """A file of ``torch.save``; what surrounds the weights of a training run becomes inert."""
-    is_archive = zipfile.is_zipfile(path)
-    foreign: List[str] = torch.serialization.get_unsafe_globals_in_checkpoint(str(path)) if is_archive else []
-    stand_ins: List[Any] = [(_Inert, name) for name in foreign if is_harmless(name)]
+    """A file of ``torch.save`` that holds nothing but weights and plain values."""
     try:
-        with torch.serialization.safe_globals(stand_ins):
-            content = torch.load(str(path), map_location="cpu", weights_only=True)
+        content = torch.load(str(path), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        first = str(error).strip().splitlines()[0]
+        said = " ".join(str(error).split())
         raise ModelError(
-            f"{path} is not loaded, because it holds more than weights: {first}",
+            f"{path} is not loaded, because it holds more than weights ({said[:_SAID_CHARS]}).",
             "Save its state dict alone, or as safetensors.",
         ) from error
     except (RuntimeError, ValueError, EOFError, KeyError) as error:
@@ -95,7 +91,8 @@ def _read_saved(path: Path) -> Tensors:
     return {name: tensor.detach() for name, tensor in named_tensors(content, torch.Tensor)}
 
 
-def _read_torchscript(path: Path, archive: Archive, progress: Progress) -> Tensors:
+def _read_members(path: Path, archive: Archive, progress: Progress) -> Tensors:
+    """The tensors of a zip archive from their layouts and bytes; everything else in it is left alone."""
     by_storage: Dict[str, List[Tuple[str, TensorLayout]]] = defaultdict(list)
     for name, layout in archive.tensors.items():
         by_storage[layout.storage].append((name, layout))

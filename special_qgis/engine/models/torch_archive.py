@@ -130,7 +130,7 @@ class _Vocabulary(pickle.Unpickler):
             return _STORAGES[name]
         if module == "torch" and name in DTYPES:
             return name
-        if is_harmless(full) or (self._is_torchscript and full.startswith("__torch__.")):
+        if _is_harmless(full) or (self._is_torchscript and full.startswith("__torch__.")):
             return type("Shell", (_Shell,), {})
         raise _UnsafeWordError(full)
 
@@ -142,7 +142,7 @@ class _Vocabulary(pickle.Unpickler):
         return _Storage(str(key), str(dtype), int(n_items))
 
 
-def is_harmless(word: str) -> bool:
+def _is_harmless(word: str) -> bool:
     """Whether a word of a pickle names something that only describes a training run, and may become an empty shell."""
     return word.partition(".")[0] in _HARMLESS_PACKAGES or word in _HARMLESS_NAMES
 
