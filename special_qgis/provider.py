@@ -13,6 +13,7 @@ from .algorithms.assess import Assess
 from .algorithms.check_runtime import CheckRuntime
 from .algorithms.classify import Classify
 from .algorithms.inspect_scene import InspectScene
+from .algorithms.install_model import InstallModel
 from .algorithms.install_runtime import InstallRuntime
 from .algorithms.spectral_prior import SpectralPriorAlgorithm
 from .algorithms.true_colour import TrueColour
@@ -26,6 +27,7 @@ ALGORITHMS = (
     Assess,
     CheckRuntime,
     InstallRuntime,
+    InstallModel,
 )
 
 

@@ -21,6 +21,7 @@ from qgis.core import (  # noqa: E402 - the path must be set first
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
+    QgsProcessingParameterFile,
 )
 
 from special_qgis.provider import ALGORITHMS  # noqa: E402
@@ -73,6 +74,9 @@ def _parameter_row(definition: QgsProcessingParameterDefinition) -> str:
 
 def _value(definition: QgsProcessingParameterDefinition) -> str:
     kind = _kind(definition.type())
+    if isinstance(definition, QgsProcessingParameterFile):
+        is_folder = definition.behavior() == QgsProcessingParameterFile.Folder
+        kind = "folder" if is_folder else "file"
     if isinstance(definition, QgsProcessingParameterEnum):
         kind = "one of " + ", ".join(f"`{option}`" for option in definition.options())
     optional = definition.flags() & QgsProcessingParameterDefinition.FlagOptional
@@ -102,7 +106,6 @@ def _kind(type_name: str) -> str:
         "outputString": "string",
         "outputBoolean": "boolean",
         "string": "text",
-        "file": "folder",
     }
     return words.get(type_name, type_name)
 

@@ -14,7 +14,16 @@ from qgis.PyQt.QtGui import QImage
 
 from tests.helpers import small_scene
 
-NAMES = ("assess", "checkruntime", "classify", "inspectscene", "installruntime", "spectralprior", "truecolour")
+NAMES = (
+    "assess",
+    "checkruntime",
+    "classify",
+    "inspectscene",
+    "installmodel",
+    "installruntime",
+    "spectralprior",
+    "truecolour",
+)
 CLASSES = "water: river #1f78b4\ntree\nbare soil\nasphalt"
 
 

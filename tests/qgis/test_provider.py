@@ -11,7 +11,16 @@ import pytest
 from qgis.core import QgsApplication, QgsProcessingAlgorithm, QgsProcessingParameterDefinition
 
 STORED = Path(__file__).resolve().parent.parent / "data" / "public_api.json"
-NAMES = ("assess", "checkruntime", "classify", "inspectscene", "installruntime", "spectralprior", "truecolour")
+NAMES = (
+    "assess",
+    "checkruntime",
+    "classify",
+    "inspectscene",
+    "installmodel",
+    "installruntime",
+    "spectralprior",
+    "truecolour",
+)
 
 
 def algorithm(name: str) -> QgsProcessingAlgorithm:
@@ -88,4 +97,4 @@ def test_documentation_of_parameters_is_up_to_date(plugin: Any, repository: Path
 def test_setup_algorithms_offer_no_batch(plugin: Any) -> None:
     batch = QgsProcessingAlgorithm.FlagSupportsBatch
     without = [name for name in NAMES if not algorithm(name).flags() & batch]
-    assert without == ["checkruntime", "installruntime"]
+    assert without == ["checkruntime", "installmodel", "installruntime"]

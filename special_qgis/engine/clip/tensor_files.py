@@ -2,7 +2,7 @@
 """Reads the tensors of a checkpoint, CLIP or upsampler, in whatever format it comes, without running code from it.
 
 safetensors by its own library; files of ``torch.save`` through ``weights_only=True``; OpenAI's TorchScript archives,
-and checkpoints of training runs, by the plugin's own reader, which looks at the layout of the tensors and at their bytes
+and checkpoints of training runs, by the plugin's own reader, which looks at the tensors' layout and at their bytes
 alone. ``torch.jit.load`` is never called.
 """
 

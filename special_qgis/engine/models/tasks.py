@@ -21,7 +21,15 @@ def list_installed(config: ListModelsConfig, progress: Progress) -> Dict[str, An
     Returns:
         ``folder``, ``default`` (name, or "" where no CLIP is installed), ``models`` and ``known`` (lists of objects).
     """
-    folder = models_folder(config.folder)
+    return list_in(models_folder(config.folder))
+
+
+def list_in(folder: Path) -> Dict[str, Any]:
+    """The same for a folder.
+
+    Raises:
+        ModelFolderError: The folder cannot be read.
+    """
     models = list_models(folder)
     default = choose_default_model(folder)
     names = {model.name for model in models}
