@@ -65,15 +65,15 @@ class InstallModel(SpecialAlgorithm):
 
     def description(self) -> str:
         """What the algorithm does."""
-        licences = "; ".join(f"{entry.name}: {entry.title}, {entry.shown_licence}, {entry.page}" for entry in REGISTRY)
+        known = [f"{entry.name} – {entry.title}, licence: {entry.shown_licence}, {entry.page}" for entry in REGISTRY]
         text = self.tr(
             "Copies a checkpoint from a file, or downloads it through the proxy that is set in QGIS, checks it and "
             "keeps it in the folder of models, where all versions of the plugin find it. Nothing in a file is ever "
             "run: safetensors, files of torch.save and OpenAI's archives are read without it. This is the only place "
             "where the plugin downloads a model; making maps never does.\n"
-            "Models have licences of their own. Known models, with licence and page: {}."
+            "Models have licences of their own. Known models:"
         )
-        return text.format(licences)
+        return "\n".join([text, *known])
 
     def initAlgorithm(self, configuration: Optional[Mapping[str, Any]] = None) -> None:
         """Declare parameters and outputs."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Installing models from the toolbox, what “Check runtime” says of them, and the MODEL parameter of other algorithms."""
+"""Installing models from the toolbox, what “Check runtime” says of them, and the MODEL parameter."""
 
 from __future__ import annotations
 

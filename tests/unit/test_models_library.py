@@ -401,3 +401,11 @@ def test_import_into_folder_without_permission_is_refused(checkpoint: Path, fold
     folder.mkdir(mode=0o500)
     with pytest.raises(ModelFolderError, match="cannot be written"):
         bring(checkpoint, folder)
+
+
+def test_documentation_names_every_known_model() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    for entry in REGISTRY:
+        digest = f"`{entry.sha256[:8]}…`" if entry.sha256 else "recorded at import"
+        cells = (f"`{entry.name}`", entry.architecture, entry.file_name, f"<{entry.page}>", entry.shown_licence, digest)
+        assert f"| {' | '.join(cells)} |" in text

@@ -133,7 +133,7 @@ def _clip_facts(
 
 def _compact_name(text: str) -> str:
     try:
-        config = json.loads(text)["model_cfg"]
+        config = json.loads(text)["config"]
         check_config(config, "The compact checkpoint")
         return name_of(config)
     except (ValueError, TypeError, KeyError):
