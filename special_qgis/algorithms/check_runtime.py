@@ -17,7 +17,7 @@ from qgis.core import (
 )
 
 from ..engine.errors import Cancelled, EngineError
-from ..engine.models.registry import UNKNOWN_HASH, UNKNOWN_LICENCE
+from ..engine.models.registry import UNKNOWN_HASH
 from ..engine.models.tasks import list_in
 from ..engine.progress import SubProgress
 from ..runtime import RuntimeStatus, check_light, check_runtime
@@ -120,7 +120,7 @@ class CheckRuntime(SpecialAlgorithm):
                 model["name"] + (self.tr(" (taken when none is named)") if model["name"] == found["default"] else ""),
                 model["architecture"] or "–",
                 f"{model['size_bytes'] / 1e6:.1f} MB",
-                model["licence"] or UNKNOWN_LICENCE,
+                model["licence"],
                 model["sha256"] or UNKNOWN_HASH,
             )
             for model in found["models"]

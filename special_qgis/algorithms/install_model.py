@@ -21,7 +21,7 @@ from ..engine.errors import Cancelled, ConfigError, EngineError
 from ..engine.models.download import download_model
 from ..engine.models.importing import Wish, import_file
 from ..engine.models.library import InstalledModel
-from ..engine.models.registry import REGISTRY, UNKNOWN_HASH, UNKNOWN_LICENCE, ModelEntry, entry_named
+from ..engine.models.registry import REGISTRY, UNKNOWN_HASH, ModelEntry, entry_named
 from ..engine.models.transfer import check_url
 from .base import SpecialAlgorithm
 from .feedback import FeedbackProgress
@@ -161,12 +161,12 @@ class InstallModel(SpecialAlgorithm):
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error
         feedback.pushInfo(self.tr("{}: {}, in {}").format(model.name, model.architecture, model.path))
-        feedback.pushInfo(self.tr("Licence: {}").format(model.licence or UNKNOWN_LICENCE))
+        feedback.pushInfo(self.tr("Licence: {}").format(model.shown_licence))
         return {
             "MODEL_NAME": model.name,
             "MODEL_PATH": str(model.path),
             "MODEL_SHA256": model.wanted_sha256,
-            "MODEL_LICENCE": model.licence or UNKNOWN_LICENCE,
+            "MODEL_LICENCE": model.shown_licence,
         }
 
     def _install(

@@ -50,7 +50,7 @@ def format_models(result: Mapping[str, Any]) -> List[str]:
     rows = [["name", "architecture", "MB", "licence", "file"]]
     for model in result["models"]:
         size = f"{model['size_bytes'] / 1e6:.1f}"
-        rows.append([model["name"], model["architecture"] or "-", size, model["licence"] or "-", model["path"]])
+        rows.append([model["name"], model["architecture"] or "-", size, model["licence"], model["path"]])
     lines += (
         format_columns(rows, ("name", "architecture", "licence", "file")) if result["models"] else ["none installed"]
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -30,8 +31,8 @@ from ..algorithms.proxy import qgis_proxy_url
 from ..engine.errors import EngineError
 from ..engine.models.download import download_model
 from ..engine.models.importing import Wish, import_file
-from ..engine.models.library import SUFFIXES, remove_model
-from ..engine.models.registry import UNKNOWN_HASH, UNKNOWN_LICENCE, ModelEntry, entry_named
+from ..engine.models.library import FOLDER_VARIABLE, SUFFIXES, remove_model
+from ..engine.models.registry import UNKNOWN_HASH, ModelEntry, entry_named
 from ..engine.models.tasks import list_in
 from .model_task import ModelTask, Work
 
@@ -223,7 +224,7 @@ class ModelManager(QDialog):
         state = self.tr("installed, taken when none is named") if model["name"] == default else self.tr("installed")
         state = self.tr("part of the plugin") if model["is_demo"] else state
         size = f"{model['size_bytes'] / 1e6:.1f} MB"
-        return [model["name"], model["architecture"] or "–", size, model["licence"] or UNKNOWN_LICENCE, state]
+        return [model["name"], model["architecture"] or "–", size, model["licence"], state]
 
     def _known_row(self, entry: Dict[str, Any]) -> List[str]:
         return [entry["name"], entry["architecture"], "", entry["licence"], self.tr("not installed")]
@@ -244,7 +245,9 @@ class ModelManager(QDialog):
         name, is_busy = self.chosen_name(), self.task is not None
         model, entry = self._installed.get(name), entry_named(name)
         self.import_button.setEnabled(not is_busy)
-        self.folder_button.setEnabled(not is_busy)
+        is_fixed = bool(os.environ.get(FOLDER_VARIABLE))
+        self.folder_button.setEnabled(not is_busy and not is_fixed)
+        self.folder_button.setToolTip(self.tr("Set by {}").format(FOLDER_VARIABLE) if is_fixed else "")
         self.download_button.setEnabled(not is_busy and entry is not None and model is None)
         self.remove_button.setEnabled(not is_busy and model is not None and not model["is_demo"])
         self.cancel_button.setEnabled(is_busy)

@@ -18,7 +18,16 @@ from ..errors import EngineError, ModelError, ModelFolderError
 from ..process_lock import LockHeldError, hold
 from ..resources import resource_path
 from .card import CARD_SUFFIX, ModelCard, card_path, read_card
-from .registry import CLIP, DEMO_NAME, REGISTRY, UNKNOWN_HASH, ModelEntry, entry_named, entry_of_file_name
+from .registry import (
+    CLIP,
+    DEMO_NAME,
+    REGISTRY,
+    UNKNOWN_HASH,
+    UNKNOWN_LICENCE,
+    ModelEntry,
+    entry_named,
+    entry_of_file_name,
+)
 
 FOLDER_VARIABLE = "SPECIAL_MODEL_DIR"  # environment variable: the folder of models
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
@@ -54,6 +63,11 @@ class InstalledModel:
         if self.card is not None and self.card.licence:
             return self.card.licence
         return (self.entry.licence or "") if self.entry is not None else ""
+
+    @property
+    def shown_licence(self) -> str:
+        """The licence, or the words for one that is not known."""
+        return self.licence or (UNKNOWN_LICENCE if self.entry is not None else "not known")
 
     @property
     def source(self) -> str:

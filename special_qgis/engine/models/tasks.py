@@ -87,7 +87,7 @@ def remove_installed(config: RemoveModelConfig, progress: Progress) -> Dict[str,
 
 
 def describe_model(model: InstalledModel) -> Dict[str, Any]:
-    """A model as JSON values; texts that are not known are empty."""
+    """A model as JSON values; sources that are not known are empty."""
     return {
         "name": model.name,
         "kind": model.kind,
@@ -95,7 +95,7 @@ def describe_model(model: InstalledModel) -> Dict[str, Any]:
         "path": str(model.path),
         "size_bytes": model.path.stat().st_size,
         "sha256": model.wanted_sha256,
-        "licence": model.licence,
+        "licence": model.shown_licence,
         "source": model.source,
         "imported_at": model.card.imported_at if model.card else "",
         "is_demo": model.is_demo,
