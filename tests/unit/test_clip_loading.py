@@ -247,6 +247,20 @@ def test_model_changed_since_its_import_is_refused(tmp_path: Path, checkpoint: P
     assert load_clip(model.path).name == "mine"
 
 
+def test_file_called_as_a_known_one_must_have_its_hash(tmp_path: Path) -> None:
+    make_tiny_clip(tmp_path / "openai-vit-b-16.safetensors")
+    with pytest.raises(ModelError, match="wanted is 5806e77c"):
+        load_clip(tmp_path / "openai-vit-b-16.safetensors")
+
+
+def test_width_of_heads_that_a_configuration_leaves_out_is_open_clips(tmp_path: Path, images: Any) -> None:
+    config = tiny_config(width=1280, layers=1, patch_px=16)  # inferred from the weights alone, heads would be 80 wide
+    loaded = load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config))
+    assert loaded.model.visual.transformer.resblocks[0].attn.num_heads == 20
+    bare = load_clip(make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False))
+    assert bare.model.visual.transformer.resblocks[0].attn.num_heads == 16
+
+
 def test_architecture_named_by_the_user_must_fit(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"The architecture ViT-B-32 does not fit the weights"):
         load_clip(checkpoint, architecture="ViT-B-32")

@@ -8,19 +8,20 @@ the name that the user gives, the shapes of the weights. Whatever it says has to
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
 from ..errors import ConfigError, ModelError
-from ..models.architecture import CONFIG_KEY, check_config, difference, infer, name_of, normal_names
+from ..models.architecture import CONFIG_KEY, check_config, difference, infer, name_of, normal_names, parse_config
 from ..models.card import ModelCard, card_of
 from ..models.hashing import check_hash, sha256_of
 from ..models.inspection import TORCH, find_config, find_format
-from ..models.registry import entry_named, entry_of_hash
+from ..models.registry import ModelEntry, entry_named, entry_of_file_name, entry_of_hash
 from ..models.torch_archive import read_archive
 from ..progress import NullProgress, Progress, SubProgress, check_cancelled
 from .tensor_files import Tensors, read_tensors, shapes_of
@@ -37,7 +38,6 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)  # of the image tower
 
 _TOKENIZER_OPTIONS = ("clean", "reduction_mask")  # of open_clip's own tokenizer
 _NAMED_DIFFERENCES = 3  # in a message
-_INFERRED = "the weights"
 
 Config = Dict[str, Any]
 
@@ -89,15 +89,14 @@ def load_clip(
         raise ConfigError(f"dtype must be float32, bfloat16 or float16; got {dtype}.")
     if not path.is_file():
         raise ModelError(f"There is no checkpoint {path}.", "Run ‘Install model’ to bring one.")
-    card = card_of(path)
-    sha256 = sha256_of(path, SubProgress(progress, 0.0, 0.3))
-    check_hash(str(path), card.sha256 if card else "", sha256)
+    file = _identify(path, SubProgress(progress, 0.0, 0.3))
     tensors, metadata = read_tensors(path, SubProgress(progress, 0.3, 0.6))
     tensors = {normal: tensors[name] for name, normal in normal_names(tensors).items()}
     try:
-        config, found = _find_config(path, tensors, metadata, card, architecture)
+        inferred = infer(shapes_of(tensors)).config
+        config = _find_config(file, inferred, metadata, architecture) or dict(inferred)
         if "quick_gelu" not in config:
-            config["quick_gelu"] = _activation(path, sha256, card, found, progress)
+            config["quick_gelu"] = _activation(file, config == inferred, progress)
         model = _build(config, tensors, dtype)
     except ModelError as error:
         raise error if str(path) in error.message else ModelError(f"{path}: {error.message}", error.hint) from error
@@ -106,35 +105,56 @@ def load_clip(
         _lower_precision(model.visual, dtype)
     model.to(device)
     progress.report(1.0, "The model is loaded")
-    return _describe(model, config, card.name if card else path.stem, sha256, torch.device(device), dtype)
+    name = name_of({**inferred, "quick_gelu": config["quick_gelu"]})
+    return _describe(model, config, name, file, torch.device(device), dtype)
+
+
+class _File(NamedTuple):
+    """A checkpoint's file and who it is."""
+
+    path: Path
+    sha256: str
+    card: Optional[ModelCard]  # None where it was never imported
+    entry: Optional[ModelEntry]  # None where the plugin does not know it
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.card.name if self.card is not None else self.path.stem
+
+
+def _identify(path: Path, progress: Progress) -> _File:
+    """Hash a file, and see that it is what its card, or else its name, says.
+
+    Raises:
+        ModelError: It is not.
+    """
+    sha256 = sha256_of(path, progress)
+    card = card_of(path)
+    entry = entry_named(card.name) if card is not None else entry_named(path.stem) or entry_of_file_name(path.name)
+    wanted = card.sha256 if card is not None else (entry.sha256 or "" if entry is not None else "")
+    check_hash(str(path), wanted, sha256, is_guess=card is None)
+    return _File(path, sha256, card, entry_of_hash(sha256) or entry)
 
 
 def _find_config(
-    path: Path, tensors: Tensors, metadata: Mapping[str, str], card: Optional[ModelCard], architecture: Optional[str]
-) -> Tuple[Config, str]:
-    """The configuration to build, which fits the weights, and the words for where it comes from."""
-    config, origin = _config_beside(path, metadata, card)
+    file: _File, inferred: Mapping[str, Any], metadata: Mapping[str, str], architecture: Optional[str]
+) -> Optional[Config]:
+    """The configuration to build, which fits the weights; None where nothing but the weights tells."""
     named = _named_config(architecture) if architecture else None
-    if config is None and named is not None:
-        config, origin = named, f"The architecture {architecture}"
-    inferred = infer(shapes_of(tensors)).config
-    if config is None:
-        return dict(inferred), _INFERRED
-    check_config(config, origin)
-    _require_fit(config, inferred, origin)
     if named is not None:
         _require_fit(named, inferred, f"The architecture {architecture}")
-    parts = {part: {**inferred[part], **config[part]} for part in ("vision_cfg", "text_cfg")}
-    return {**config, **parts}, origin
-
-
-def _config_beside(
-    path: Path, metadata: Mapping[str, str], card: Optional[ModelCard]
-) -> Tuple[Optional[Mapping[str, Any]], str]:
-    """The configuration that comes with a file. In the folder of models only its card speaks for it, if it has one."""
-    if CONFIG_KEY in metadata or card is None:
-        return find_config(path, metadata), "The configuration that comes with the file"
-    return card.config, "The card of the model"
+    if CONFIG_KEY in metadata or file.card is None:
+        config, origin = find_config(file.path, metadata), "The configuration that comes with the file"
+    elif file.card.config is not None:  # in the folder of models a file beside it may belong to another model
+        origin = "The card of the model"
+        config = parse_config(json.dumps(file.card.config), origin)
+    else:
+        config = None
+    if config is None:
+        return named
+    _require_fit(config, inferred, origin)
+    return dict(config)
 
 
 def _require_fit(config: Mapping[str, Any], inferred: Mapping[str, Any], origin: str) -> None:
@@ -158,22 +178,20 @@ def _named_config(architecture: str) -> Config:
     return dict(found)
 
 
-def _activation(path: Path, sha256: str, card: Optional[ModelCard], origin: str, progress: Progress) -> bool:
+def _activation(file: _File, is_inferred: bool, progress: Progress) -> bool:
     """Whether QuickGELU is meant where the configuration does not say: the weights look the same for both."""
-    entry = entry_of_hash(sha256) or (entry_named(card.name) if card else None)
-    if entry is not None and entry.quick_gelu is not None:
-        return entry.quick_gelu
-    if card is not None and "quickgelu" in card.architecture.lower():
+    if file.entry is not None and file.entry.quick_gelu is not None:
+        return file.entry.quick_gelu
+    if file.card is not None and "quickgelu" in file.card.architecture.lower():
         return True
-    if find_format(path) == TORCH and read_archive(path).is_torchscript:
-        progress.warn(
-            f"{path.name} is an archive of OpenAI's form, so QuickGELU is assumed, as OpenAI trained with it."
-        )
+    name = file.path.name
+    if find_format(file.path) == TORCH and read_archive(file.path).is_torchscript:
+        progress.warn(f"{name} is an archive of OpenAI's form, so QuickGELU is assumed, as OpenAI trained with it.")
         return True
-    if origin == _INFERRED:
+    if is_inferred:
         progress.warn(
-            f"{path.name} does not say whether it was trained with GELU or QuickGELU; GELU is assumed. If the map is "
-            "poor, import it again with its architecture named, for example ViT-B-16-quickgelu."
+            f"{name} does not say whether it was trained with GELU or QuickGELU; GELU is assumed. If the map is poor, "
+            "import it again with its architecture named, for example ViT-B-16-quickgelu."
         )
     return False  # what open_clip takes where a configuration says nothing
 
@@ -243,7 +261,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _describe(
-    model: Any, config: Mapping[str, Any], name: str, sha256: str, device: torch.device, dtype: torch.dtype
+    model: Any, config: Mapping[str, Any], architecture: str, file: _File, device: torch.device, dtype: torch.dtype
 ) -> LoadedClip:
     preprocessing = config.get("preprocess_cfg") or {}
     options = config["text_cfg"].get("tokenizer_kwargs") or {}
@@ -252,9 +270,9 @@ def _describe(
         tokenizer=SimpleTokenizer(
             context_length=model.context_length, **{key: options[key] for key in _TOKENIZER_OPTIONS if key in options}
         ),
-        sha256=sha256,
-        name=name,
-        architecture=name_of(config),
+        sha256=file.sha256,
+        name=file.name,
+        architecture=architecture,
         image_mean=_triple(preprocessing.get("mean") or open_clip.OPENAI_DATASET_MEAN),
         image_std=_triple(preprocessing.get("std") or open_clip.OPENAI_DATASET_STD),
         image_px=_pair(model.visual.image_size),
