@@ -98,6 +98,7 @@ def make_openai_archive(path: Path, config: Dict[str, Any], seed: int = 0, half:
                 "encode_image": (torch.zeros(1, 3, side, side),),
                 "encode_text": (torch.zeros(1, 77, dtype=torch.long),),
             },
+            check_trace=False,
         )
         if half:
             for name, parameter in traced.named_parameters():

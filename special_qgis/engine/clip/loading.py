@@ -216,7 +216,7 @@ def _build(config: Config, tensors: Tensors, dtype: torch.dtype) -> Any:
     if tensors.get("logit_scale", torch.zeros(())).ndim == 1:
         options["nonscalar_logit_scale"] = True
     try:
-        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and drawing must not disturb a seed
+        with torch.device("meta"):  # no first weights are drawn: that takes seconds, and random numbers from others
             model = open_clip.CLIP(**options, cast_dtype=None if dtype == torch.float32 else dtype)
     except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
         raise ModelError(f"The configuration describes no model that open_clip can build: {error}.") from error
@@ -225,7 +225,7 @@ def _build(config: Config, tensors: Tensors, dtype: torch.dtype) -> Any:
 
 
 def _load_weights(model: Any, tensors: Tensors) -> None:
-    """Fill a model with weights; all of them must be there, and no other ones.
+    """Give a model that has none its weights; all of them must be there, and no other ones.
 
     Raises:
         ModelError: They do not fit the model, or are not all finite.
@@ -252,7 +252,11 @@ def _load_weights(model: Any, tensors: Tensors) -> None:
     bad = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor.float()).all())]
     if bad:
         raise ModelError(f"The weights are not finite numbers: {_some(bad)}.", "The file is damaged; bring it again.")
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+    weights = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
+    model.load_state_dict(weights, strict=True, assign=True)
+    if model.attn_mask is not None:
+        n_tokens = model.context_length
+        model.attn_mask = torch.full((n_tokens, n_tokens), float("-inf")).triu(1)  # a word sees only those before it
 
 
 def _some(names: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ def _read_safetensors(path: Path, progress: Progress) -> Tuple[Tensors, Dict[str
         with safetensors.safe_open(str(path), framework="pt", device="cpu") as stream:
             for name in header.shapes:
                 check_cancelled(progress)
-                tensors[name] = stream.get_tensor(name)
+                tensors[name] = stream.get_tensor(name).clone()  # else it would stay a view of the file
     except safetensors.SafetensorError as error:
         raise ModelError(f"{path} is damaged: {error}.", COPY_AGAIN) from error
     return tensors, dict(header.metadata)
