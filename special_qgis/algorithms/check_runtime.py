@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from qgis.core import (
-    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -21,20 +20,16 @@ from ..engine.models.registry import UNKNOWN_HASH
 from ..engine.models.tasks import list_in
 from ..engine.progress import SubProgress
 from ..runtime import RuntimeStatus, check_light, check_runtime
-from .base import SpecialAlgorithm
 from .feedback import FeedbackProgress
 from .html import Table, page, write_page
 from .model_choice import qgis_models_folder
 from .outputs import file_output, written_files
 from .parameters import report_parameter
+from .setup_base import SetupAlgorithm
 
 
-class CheckRuntime(SpecialAlgorithm):
+class CheckRuntime(SetupAlgorithm):
     """Reports interpreters, packages and graphics card."""
-
-    ICON = "setup.svg"
-    GROUP = "setup"
-    RUNS_ENGINE = False
 
     def name(self) -> str:
         """Permanent id."""
@@ -43,10 +38,6 @@ class CheckRuntime(SpecialAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Check runtime")
-
-    def flags(self) -> Any:
-        """Of no use in batch."""
-        return super().flags() & ~QgsProcessingAlgorithm.FlagSupportsBatch
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""

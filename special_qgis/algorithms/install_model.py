@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import (
-    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputString,
     QgsProcessingParameterFile,
     QgsProcessingParameterString,
-    QgsSettings,
 )
 
 from ..engine.errors import Cancelled, ConfigError, EngineError
@@ -23,25 +21,16 @@ from ..engine.models.importing import Wish, import_file
 from ..engine.models.library import InstalledModel
 from ..engine.models.registry import REGISTRY, UNKNOWN_HASH, ModelEntry, entry_named
 from ..engine.models.transfer import check_url
-from .base import SpecialAlgorithm
 from .feedback import FeedbackProgress
 from .model_choice import qgis_models_folder
 from .parameters import choice, choice_value, helped, string_value
-from .proxy import qgis_proxy_url
+from .setup_base import DownloadingAlgorithm
 
 OTHER_MODEL = "other"  # first choice of MODEL: whatever FILE or URL holds
 
 
-class InstallModel(SpecialAlgorithm):
+class InstallModel(DownloadingAlgorithm):
     """Imports or downloads a checkpoint."""
-
-    ICON = "setup.svg"
-    GROUP = "setup"
-    RUNS_ENGINE = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._proxy = ""
 
     def name(self) -> str:
         """Permanent id."""
@@ -50,10 +39,6 @@ class InstallModel(SpecialAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Install model")
-
-    def flags(self) -> Any:
-        """Of no use in batch."""
-        return super().flags() & ~QgsProcessingAlgorithm.FlagSupportsBatch
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""
@@ -138,13 +123,6 @@ class InstallModel(SpecialAlgorithm):
         self._wish(parameters, context, entry)
         return ""
 
-    def prepareAlgorithm(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
-        """Read QGIS's proxy settings; runs in the main thread."""
-        self._proxy = qgis_proxy_url(QgsSettings())
-        return True
-
     def processAlgorithm(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Dict[str, Any]:
@@ -184,7 +162,7 @@ class InstallModel(SpecialAlgorithm):
         if file:
             return import_file(Path(file).expanduser(), qgis_models_folder(), wish, FeedbackProgress(feedback))
         address = url or (entry.url if entry is not None else "")
-        return download_model(address, qgis_models_folder(), wish, FeedbackProgress(feedback), self._proxy)
+        return download_model(address, qgis_models_folder(), wish, FeedbackProgress(feedback), self.proxy)
 
     def _wish(self, parameters: Mapping[str, Any], context: QgsProcessingContext, entry: Optional[ModelEntry]) -> Wish:
         """What the user says about the model; a known one keeps its hash under another name too."""

@@ -26,20 +26,9 @@ from .test_algorithms import run
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPECIAL_MODEL_DIR", str(tmp_path / "Modelle ä"))
-    return tmp_path / "Modelle ä"
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    return write_safetensors(tmp_path / "my clip.safetensors", clip_shapes())
-
-
-@pytest.fixture
-def server(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+def server(clip_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setattr("special_qgis.engine.models.download._FIRST_PAUSE_S", 0.01)
-    one = FileServer(Behaviour(checkpoint.read_bytes()))
+    one = FileServer(Behaviour(clip_file.read_bytes()))
     yield one
     one.close()
 
@@ -48,19 +37,19 @@ def install(parameters: Dict[str, Any], messages: Messages) -> Dict[str, Any]:
     return run("installmodel", parameters, messages)
 
 
-def test_file_becomes_a_model(plugin: Any, folder: Path, checkpoint: Path, messages: Messages) -> None:
-    found = install({"FILE": str(checkpoint), "LICENCE": "CC0"}, messages)
+def test_file_becomes_a_model(plugin: Any, model_folder: Path, clip_file: Path, messages: Messages) -> None:
+    found = install({"FILE": str(clip_file), "LICENCE": "CC0"}, messages)
     assert found == {
         "MODEL_NAME": "my-clip",
-        "MODEL_PATH": str(folder / "my-clip.safetensors"),
-        "MODEL_SHA256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        "MODEL_PATH": str(model_folder / "my-clip.safetensors"),
+        "MODEL_SHA256": hashlib.sha256(clip_file.read_bytes()).hexdigest(),
         "MODEL_LICENCE": "CC0",
     }
-    assert (folder / "my-clip.safetensors").read_bytes() == checkpoint.read_bytes()
+    assert (model_folder / "my-clip.safetensors").read_bytes() == clip_file.read_bytes()
     assert any("Licence: CC0" in info for info in messages.infos)
 
 
-def test_known_model_from_a_file_shows_its_licence_and_page(plugin: Any, folder: Path, tmp_path: Path) -> None:
+def test_known_model_from_a_file_shows_its_licence_and_page(plugin: Any, model_folder: Path, tmp_path: Path) -> None:
     shapes = clip_shapes(width=768, layers=12, patch_px=16, grid=14, mlp_width=8)
     source = write_safetensors(tmp_path / "open_clip_model.safetensors", shapes)
     messages = Messages()
@@ -71,14 +60,14 @@ def test_known_model_from_a_file_shows_its_licence_and_page(plugin: Any, folder:
     assert "not known, recorded at import" in text
 
 
-def test_address_is_downloaded(plugin: Any, folder: Path, server: FileServer, messages: Messages) -> None:
+def test_address_is_downloaded(plugin: Any, model_folder: Path, server: FileServer, messages: Messages) -> None:
     server.behaviour.break_after = [1_000_000]
     assert install({"URL": server.url(), "NAME": "mine"}, messages)["MODEL_NAME"] == "mine"
     assert len(server.requests) == 2
 
 
 def test_download_goes_through_the_proxy_of_qgis(
-    plugin: Any, folder: Path, server: FileServer, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    plugin: Any, model_folder: Path, server: FileServer, messages: Messages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, port = server.url("").split("/")[2].split(":")
     settings = QgsSettings()
@@ -106,25 +95,25 @@ def test_download_goes_through_the_proxy_of_qgis(
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_done(
-    plugin: Any, folder: Path, messages: Messages, parameters: Dict[str, Any], message: str
+    plugin: Any, model_folder: Path, messages: Messages, parameters: Dict[str, Any], message: str
 ) -> None:
     with pytest.raises(QgsProcessingException, match=message):
         install(parameters, messages)
-    assert not folder.exists()
+    assert not model_folder.exists()
 
 
-def test_file_that_is_no_checkpoint_is_refused(plugin: Any, folder: Path, messages: Messages) -> None:
+def test_file_that_is_no_checkpoint_is_refused(plugin: Any, model_folder: Path, messages: Messages) -> None:
     with pytest.raises(QgsProcessingException, match="no checkpoint"):
         install({"FILE": __file__}, messages)
-    assert not list(folder.glob("*")) if folder.exists() else True
+    assert not list(model_folder.glob("*")) if model_folder.exists() else True
 
 
-def test_wrong_hash_is_refused(plugin: Any, folder: Path, checkpoint: Path, messages: Messages) -> None:
+def test_wrong_hash_is_refused(plugin: Any, model_folder: Path, clip_file: Path, messages: Messages) -> None:
     with pytest.raises(QgsProcessingException, match="wanted is abab"):
-        install({"FILE": str(checkpoint), "SHA256": "ab" * 32}, messages)
+        install({"FILE": str(clip_file), "SHA256": "ab" * 32}, messages)
 
 
-def test_cancelled_download_says_that_it_goes_on(plugin: Any, folder: Path, server: FileServer) -> None:
+def test_cancelled_download_says_that_it_goes_on(plugin: Any, model_folder: Path, server: FileServer) -> None:
     class Impatient(Messages):
         """Cancels at the first step."""
 
@@ -137,15 +126,15 @@ def test_cancelled_download_says_that_it_goes_on(plugin: Any, folder: Path, serv
 
 
 def test_check_runtime_lists_models(
-    plugin: Any, folder: Path, checkpoint: Path, tmp_path: Path, messages: Messages
+    plugin: Any, model_folder: Path, clip_file: Path, tmp_path: Path, messages: Messages
 ) -> None:
-    install({"FILE": str(checkpoint), "LICENCE": "CC0"}, messages)
+    install({"FILE": str(clip_file), "LICENCE": "CC0"}, messages)
     found = run("checkruntime", {"REPORT": str(tmp_path / "status.html")}, messages)
     models = json.loads(found["STATUS"])["models"]
     assert models["default"] == "my-clip"
     assert [model["name"] for model in models["models"] if not model["is_demo"]] == ["my-clip"]
     text = (tmp_path / "status.html").read_text(encoding="utf-8")
-    for part in ("my-clip (taken when none is named)", "CC0", str(folder), models["models"][0]["sha256"]):
+    for part in ("my-clip (taken when none is named)", "CC0", str(model_folder), models["models"][0]["sha256"]):
         assert part in text
     assert any("my-clip" in info for info in messages.infos)
 
@@ -167,20 +156,20 @@ class Asking(QgsProcessingAlgorithm):
 
 
 def test_model_parameter_gives_named_default_or_nothing(
-    plugin: Any, folder: Path, checkpoint: Path, messages: Messages
+    plugin: Any, model_folder: Path, clip_file: Path, messages: Messages
 ) -> None:
     algorithm, context = Asking().create(), QgsProcessingContext()
     assert model_value(algorithm, {}, context) is None
     with pytest.raises(ModelError, match=r"ViT-B-16\.pt from https://github\.com/openai/CLIP"):
         model_value(algorithm, {"MODEL": "openai-vit-b-16"}, context)
-    install({"FILE": str(checkpoint)}, messages)
+    install({"FILE": str(clip_file)}, messages)
     for parameters in ({}, {"MODEL": ""}, {"MODEL": "my-clip"}):
         model = model_value(algorithm, parameters, context)
         assert model is not None
-        assert model.path == folder / "my-clip.safetensors"
-    elsewhere = model_value(algorithm, {"MODEL": str(checkpoint)}, context)
+        assert model.path == model_folder / "my-clip.safetensors"
+    elsewhere = model_value(algorithm, {"MODEL": str(clip_file)}, context)
     assert elsewhere is not None
-    assert elsewhere.path == checkpoint
+    assert elsewhere.path == clip_file
 
 
 def test_folder_of_models_follows_variable_then_setting(

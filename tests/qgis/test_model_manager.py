@@ -31,18 +31,7 @@ class Agreeing(ModelManager):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPECIAL_MODEL_DIR", str(tmp_path / "models"))
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    return write_safetensors(tmp_path / "my clip.safetensors", clip_shapes())
-
-
-@pytest.fixture
-def manager(qgis_app: QgsApplication, folder: Path) -> Iterator[Agreeing]:
+def manager(qgis_app: QgsApplication, model_folder: Path) -> Iterator[Agreeing]:
     one = Agreeing()
     yield one
     one.close()
@@ -73,46 +62,46 @@ def state_of(manager: ModelManager, name: str) -> str:
 def test_import_lists_renders_and_removes(
     manager: Agreeing,
     qgis_app: QgsApplication,
-    folder: Path,
-    checkpoint: Path,
+    model_folder: Path,
+    clip_file: Path,
     pictures: Path,  # noqa: F811
 ) -> None:
-    manager.import_path(str(checkpoint))
+    manager.import_path(str(clip_file))
     assert not manager.import_button.isEnabled()
     assert manager.cancel_button.isEnabled()
     wait(qgis_app, lambda: manager.task is None)
     assert manager.status.text() == "Done."
     assert state_of(manager, "my-clip") == "installed, taken when none is named"
     assert manager.remove_button.isEnabled() and not manager.download_button.isEnabled()
-    assert str(folder / "my-clip.safetensors") in manager.details.text()
+    assert str(model_folder / "my-clip.safetensors") in manager.details.text()
     assert n_colours(render(manager, pictures / "dialog_models.png", qgis_app)) > 20
     manager.remove_chosen()
     wait(qgis_app, lambda: manager.task is None)
     assert manager.questions == ["Remove my-clip from disk?"]
-    assert not (folder / "my-clip.safetensors").exists()
+    assert not (model_folder / "my-clip.safetensors").exists()
     with pytest.raises(AssertionError):
         choose(manager, "my-clip")
 
 
 def test_import_with_a_known_model_chosen_takes_its_name(
-    manager: Agreeing, qgis_app: QgsApplication, folder: Path, tmp_path: Path
+    manager: Agreeing, qgis_app: QgsApplication, model_folder: Path, tmp_path: Path
 ) -> None:
     choose(manager, "laion2b-vit-b-16")
     assert manager.download_button.isEnabled() and not manager.remove_button.isEnabled()
     manager.import_path(str(write_safetensors(tmp_path / "x.safetensors", BASE_16)))
     wait(qgis_app, lambda: manager.task is None)
-    assert (folder / "laion2b-vit-b-16.safetensors").is_file()
+    assert (model_folder / "laion2b-vit-b-16.safetensors").is_file()
     assert state_of(manager, "laion2b-vit-b-16").startswith("installed")
 
 
-def test_what_is_refused_is_told(manager: Agreeing, qgis_app: QgsApplication, folder: Path) -> None:
+def test_what_is_refused_is_told(manager: Agreeing, qgis_app: QgsApplication, model_folder: Path) -> None:
     manager.import_path(__file__)
     wait(qgis_app, lambda: manager.task is None)
     assert "no checkpoint" in manager.status.text()
 
 
 def test_download_shows_the_licence_first_and_can_be_cancelled(
-    manager: Agreeing, qgis_app: QgsApplication, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    manager: Agreeing, qgis_app: QgsApplication, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = FileServer(Behaviour(write_safetensors(tmp_path / "x.safetensors", BASE_16).read_bytes(), pause_s=0.05))
     entry = entry_named("laion2b-vit-b-16")
@@ -140,7 +129,7 @@ def test_download_shows_the_licence_first_and_can_be_cancelled(
 
 
 def test_other_folder_is_remembered(
-    manager: Agreeing, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    manager: Agreeing, clip_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SPECIAL_MODEL_DIR")
     try:
@@ -151,7 +140,9 @@ def test_other_folder_is_remembered(
         QgsSettings().remove(FOLDER_SETTING)
 
 
-def test_menu_entry_opens_the_dialog_and_unload_closes_it(plugin: Any, qgis_app: QgsApplication, folder: Path) -> None:
+def test_menu_entry_opens_the_dialog_and_unload_closes_it(
+    plugin: Any, qgis_app: QgsApplication, model_folder: Path
+) -> None:
     plugin.models_action.trigger()
     dialog = plugin._manager
     assert dialog.isVisible()

@@ -60,24 +60,14 @@ def _openai(name: str, title: str, architecture: str, file_name: str, sha256: st
     )
 
 
-def _laion(name: str, title: str, architecture: str, repository: str) -> ModelEntry:
-    page = f"{_HUB}/laion/{repository}"
-    file_name = "open_clip_model.safetensors"
-    return ModelEntry(
-        name=name,
-        title=title,
-        kind=CLIP,
-        architecture=architecture,
-        file_name=file_name,
-        page=page,
-        url=f"{page}/resolve/main/{file_name}",
-        licence="MIT",
-        quick_gelu=False,
-    )
-
-
 def _from_hub(
-    name: str, title: str, architecture: str, repository: str, path: str, quick_gelu: Optional[bool]
+    name: str,
+    title: str,
+    architecture: str,
+    repository: str,
+    path: str,
+    quick_gelu: Optional[bool] = None,
+    licence: Optional[str] = None,
 ) -> ModelEntry:
     page = f"{_HUB}/{repository}"
     return ModelEntry(
@@ -88,8 +78,13 @@ def _from_hub(
         file_name=path.rpartition("/")[2],
         page=page,
         url=f"{page}/resolve/main/{path}",
+        licence=licence,
         quick_gelu=quick_gelu,
     )
+
+
+def _laion(name: str, title: str, architecture: str, repository: str) -> ModelEntry:
+    return _from_hub(name, title, architecture, f"laion/{repository}", "open_clip_model.safetensors", False, "MIT")
 
 
 # In the order in which "the best installed one" is looked for: the paper's own first.
@@ -110,7 +105,7 @@ REGISTRY: Tuple[ModelEntry, ...] = (
     ),
     _laion("laion2b-vit-b-16", "LAION-2B CLIP ViT-B/16", "ViT-B-16", "CLIP-ViT-B-16-laion2B-s34B-b88K"),
     _laion("laion2b-vit-l-14", "LAION-2B CLIP ViT-L/14", "ViT-L-14", "CLIP-ViT-L-14-laion2B-s32B-b82K"),
-    _from_hub("georsclip-vit-l-14", "GeoRSCLIP ViT-L/14", "ViT-L-14", "Zilun/GeoRSCLIP", "ckpt/RS5M_ViT-L-14.pt", None),
+    _from_hub("georsclip-vit-l-14", "GeoRSCLIP ViT-L/14", "ViT-L-14", "Zilun/GeoRSCLIP", "ckpt/RS5M_ViT-L-14.pt"),
     _from_hub(
         "remoteclip-vit-l-14",
         "RemoteCLIP ViT-L/14",
@@ -126,7 +121,7 @@ REGISTRY: Tuple[ModelEntry, ...] = (
         "ViT-B-32.pt",
         "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
     ),
-    _from_hub("georsclip-vit-b-32", "GeoRSCLIP ViT-B/32", "ViT-B-32", "Zilun/GeoRSCLIP", "ckpt/RS5M_ViT-B-32.pt", None),
+    _from_hub("georsclip-vit-b-32", "GeoRSCLIP ViT-B/32", "ViT-B-32", "Zilun/GeoRSCLIP", "ckpt/RS5M_ViT-B-32.pt"),
     _from_hub(
         "remoteclip-vit-b-32",
         "RemoteCLIP ViT-B/32",
