@@ -74,7 +74,7 @@ def _mix(
     """Lay a winding part of another scene over some scenes."""
     n, side = len(labels), labels.shape[-1]
     coarse = torch.from_numpy(rng.standard_normal((n, 1, 5, 5)).astype(np.float32)).to(pictures.device)
-    field = F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)[:, 0]
+    field = F.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)[:, 0]
     above = torch.from_numpy(rng.uniform(-0.5, 0.8, n).astype(np.float32)).to(field.device)
     above[torch.from_numpy(rng.random(n) >= chance).to(field.device)] = np.inf
     other = torch.from_numpy(rng.permutation(n)).to(field.device)
@@ -104,7 +104,9 @@ def _render(rng: np.random.Generator, pictures: torch.Tensor, limits: torch.Tens
         values = np.asarray(values, np.float32)
         return torch.from_numpy(values.reshape(n, -1, 1, 1)).to(device)
 
-    gain = np.exp(rng.normal(0, (0.16, 0.1, 0.2), (n, 3)) * rng.uniform(0, 1.5, (n, 1)))
+    gain = np.exp(rng.normal(0, (0.14, 0.08, 0.18), (n, 3)) * rng.uniform(0, 1.5, (n, 1)))
+    # Radiance and rough calibration make whole scenes warmer or colder.
+    gain *= np.exp(rng.normal(0.05, 0.22, (n, 1)) * (1.0, 0.0, -1.0))
     haze = rng.uniform(0, 0.08, (n, 1)) * (rng.random((n, 1)) < 0.5) * np.array([0.5, 0.75, 1.0])
     haze = haze * np.exp(rng.normal(0, 0.3, (n, 3)))
     pictures = pictures * column(gain) + column(haze)

@@ -161,6 +161,36 @@ def judge(scene: RealScene, labels: np.ndarray) -> Dict[str, Any]:
     return {**figures, "recall": dict(zip(scene.names, recalls)), "confusion": counts.tolist()}
 
 
+def evaluate(
+    checkpoint: Path, scenes: Path, scales: Sequence[float] = SCALES, maps: Optional[Path] = None
+) -> Dict[str, Dict[str, Any]]:
+    """Judge a compact checkpoint on all scenes of a folder, and print what comes out.
+
+    Args:
+        checkpoint: Compact safetensors file.
+        scenes: One folder for each scene.
+        scales: Factors by which the picture is enlarged.
+        maps: Folder for the maps as arrays; None = they are not kept.
+    """
+    model = load_model(checkpoint)
+    found: Dict[str, Dict[str, Any]] = {}
+    for folder in sorted(path for path in scenes.iterdir() if (path / "classes.txt").exists()):
+        scene = load_scene(folder)
+        labels = map_scene(model, scene, scales).argmax(0) + 1
+        if maps is not None:
+            maps.mkdir(parents=True, exist_ok=True)
+            np.save(maps / f"{scene.name}.npy", (labels * scene.valid).astype(np.uint8))
+        judged = scene.reference is not None
+        found[scene.name] = judge(scene, labels) if judged else {"share": _shares(scene, labels)}
+        print(scene.name, json.dumps(found[scene.name]), flush=True)
+    return found
+
+
+def _shares(scene: RealScene, labels: np.ndarray) -> Dict[str, float]:
+    found = np.bincount(labels[scene.valid], minlength=len(scene.names) + 1)[1:] / scene.valid.sum()
+    return dict(zip(scene.names, found.round(3).tolist()))
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -169,21 +199,7 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=list(SCALES))
     parser.add_argument("--maps", type=Path, help="folder for the maps as arrays")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    model = load_model(options.checkpoint)
-    for folder in sorted(path for path in options.scenes.iterdir() if (path / "classes.txt").exists()):
-        scene = load_scene(folder)
-        labels = map_scene(model, scene, options.scales).argmax(0) + 1
-        if options.maps:
-            options.maps.mkdir(parents=True, exist_ok=True)
-            np.save(options.maps / f"{scene.name}.npy", (labels * scene.valid).astype(np.uint8))
-        figures = judge(scene, labels) if scene.reference is not None else {"share": _shares(scene, labels)}
-        print(scene.name, json.dumps(figures), flush=True)
-
-
-def _shares(scene: RealScene, labels: np.ndarray) -> Dict[str, float]:
-    found = np.bincount(labels[scene.valid], minlength=len(scene.names) + 1)[1:] / scene.valid.sum()
-    return dict(zip(scene.names, found.round(3).tolist()))
+    evaluate(options.checkpoint, options.scenes, options.scales, options.maps)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Recipe:
     """How to train."""
 
     seed: int = 7
-    steps: int = 6000
+    steps: int = 4000
     batch: int = 32  # pictures a step and process, at the small size
     together: int = 8  # steps from one averaging of the processes' weights to the next
     groups: int = 2  # sets of names a step and process
@@ -45,6 +45,9 @@ class Recipe:
     rate: float = 1e-3
     warm_up: int = 100
     last_rate: float = 0.02  # share of the rate at the end
+    cooling: float = (
+        0.4  # last part of the steps, in which the rate falls; until then a run may be made longer or shorter
+    )
     decay: float = 0.1  # of matrices
     clip: float = 1.0
     scale: float = 20.0  # factor on the cosine
@@ -118,10 +121,10 @@ def start(recipe: Recipe, bank: Bank, rows: Rows, device: torch.device) -> Train
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then a cosine."""
+    """Linear warm-up, a plateau, then half a cosine."""
     if step < recipe.warm_up:
         return recipe.rate * (step + 1) / recipe.warm_up
-    done = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
+    done = max(0.0, 1 - (recipe.steps - step) / (recipe.cooling * recipe.steps))
     return recipe.rate * (recipe.last_rate + (1 - recipe.last_rate) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
@@ -191,45 +194,60 @@ def run(
             yield line
 
 
-def work(rank: int, options: argparse.Namespace, device: torch.device) -> None:
+def _work(rank: int, folder: Path, path: Path, recipe: Recipe, processes: int, device: torch.device) -> None:
     """What each process does."""
-    share = Share(rank, options.processes)
-    if share.processes > 1:
+    share = Share(rank, processes)
+    if processes > 1:
         torch.set_num_threads(1)
-        meeting = f"file://{options.checkpoint.resolve()}.meeting"
-        torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=share.processes)
-    recipe = Recipe(steps=options.steps, seed=options.seed)
-    bank, rows = load_bank(options.bank), Rows.of_words()
+        meeting = f"file://{_meeting(path)}"
+        torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
+    bank, rows = load_bank(folder), Rows.of_words()
     training = start(recipe, bank, rows, device)
-    if options.checkpoint.exists():
-        training.load(options.checkpoint)
+    if path.exists():
+        training.load(path)
     if rank == 0:
         n_weights = count_parameters(training.model)
         print(f"{n_weights} weights, {len(rows.token_ids)} tokens, {len(bank.labels)} scenes, {device}", flush=True)
-    for line in run(training, recipe, bank, rows, share, options.checkpoint):
+    for line in run(training, recipe, bank, rows, share, path):
         if rank == 0:
             print(" ".join(f"{key} {value:.4g}" for key, value in line.items()), flush=True)
-    if share.processes > 1:
+    if processes > 1:
         torch.distributed.destroy_process_group()
+
+
+def _meeting(path: Path) -> Path:
+    """File through which the processes find each other; must not be there at the start."""
+    return path.resolve().with_suffix(".meeting")
+
+
+def train(folder: Path, path: Path, recipe: Recipe, processes: int = 2) -> None:
+    """Train to the end.
+
+    Args:
+        folder: Bank of scenes.
+        path: Training state, written regularly; gone on with where it exists.
+        recipe: How.
+        processes: Processes side by side; one where there is CUDA.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cuda" or processes == 1:
+        _work(0, folder, path, recipe, 1, device)
+        return
+    _meeting(path).unlink(missing_ok=True)
+    torch.multiprocessing.spawn(_work, (folder, path, recipe, processes, device), processes)
+    _meeting(path).unlink(missing_ok=True)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bank", type=Path)
-    parser.add_argument("checkpoint", type=Path, help="written regularly; gone on with where it exists")
+    parser.add_argument("checkpoint", type=Path, help="training state; gone on with where it exists")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
-    parser.add_argument("--processes", type=int, default=2, help="that share a batch where there is no CUDA")
+    parser.add_argument("--processes", type=int, default=2, help="side by side where there is no CUDA")
     options = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.type == "cuda":
-        options.processes = 1
-    Path(f"{options.checkpoint}.meeting").unlink(missing_ok=True)
-    if options.processes == 1:
-        work(0, options, device)
-    else:
-        torch.multiprocessing.spawn(work, (options, device), options.processes)
+    train(options.bank, options.checkpoint, Recipe(steps=options.steps, seed=options.seed), options.processes)
 
 
 if __name__ == "__main__":
