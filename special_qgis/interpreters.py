@@ -16,8 +16,6 @@ from typing import Dict, List, Mapping, Tuple
 
 from .engine.errors import RuntimeMissingError
 
-DATA_VARIABLE = "SPECIAL_DATA_DIR"  # environment variable: folder for everything that outlives a QGIS session
-
 _DROPPED_PREFIXES = ("PYTHON", "PIP_", "VIRTUAL_ENV", "QGIS_", "__PYVENV")  # would redirect another interpreter
 _LENT_PACKAGES = ("numpy", "osgeo")  # found by QGIS perhaps in places that its interpreter alone does not look in
 
@@ -128,25 +126,3 @@ def clean_environment(is_private: bool, environ: Mapping[str, str], platform: st
     if platform == "win32":
         clean["USE_PATH_FOR_GDAL_PYTHON"] = "YES"  # GDAL's Python package then finds its libraries by PATH
     return clean
-
-
-def data_folder() -> Path:
-    """Folder for runtimes and whatever else outlives a session and a version of the plugin."""
-    return data_folder_on(sys.platform, os.environ, Path.home())
-
-
-def data_folder_on(platform: str, environ: Mapping[str, str], home: Path) -> Path:
-    """Folder for lasting data by a platform's custom.
-
-    Args:
-        platform: As ``sys.platform``.
-        environ: Environment variables; ``SPECIAL_DATA_DIR`` wins over the platform's custom.
-        home: The user's home folder.
-    """
-    if environ.get(DATA_VARIABLE):
-        return Path(environ[DATA_VARIABLE]).expanduser().absolute()
-    if platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "special_qgis"
-    if platform == "darwin":
-        return home / "Library" / "Application Support" / "special_qgis"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "special_qgis"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The plugin as QGIS sees it: a Processing provider, one menu entry, and nothing left behind when unloaded."""
+"""The plugin as QGIS sees it: a Processing provider, two menu entries, and nothing left behind when unloaded."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class SpecialPlugin:
         self.iface = iface
         self.provider: Optional[SpecialProvider] = None
         self.action: Optional[QAction] = None
+        self.models_action: Optional[QAction] = None
+        self._manager: Any = None
 
     def initProcessing(self) -> None:
         """Register the algorithms; all that ``qgis_process`` needs."""
@@ -36,7 +38,7 @@ class SpecialPlugin:
             QgsApplication.processingRegistry().addProvider(self.provider)
 
     def initGui(self) -> None:
-        """Register the algorithms and add the menu entry and toolbar button."""
+        """Register the algorithms and add the menu entries and the toolbar button."""
         self.initProcessing()
         icon = QIcon(str(resource_path("icons", "icon.svg")))
         text = QCoreApplication.translate("SpecialPlugin", "Classify hyperspectral scene…")
@@ -45,6 +47,10 @@ class SpecialPlugin:
         self.action.triggered.connect(self.open_classify_dialog)
         self.iface.addPluginToRasterMenu(MENU, self.action)
         self.iface.addToolBarIcon(self.action)
+        self.models_action = QAction(QCoreApplication.translate("SpecialPlugin", "Models…"), self.iface.mainWindow())
+        self.models_action.setObjectName("specialModelsAction")
+        self.models_action.triggered.connect(self.open_models_dialog)
+        self.iface.addPluginToRasterMenu(MENU, self.models_action)
 
     def unload(self) -> None:
         """Undo all that ``initProcessing`` and ``initGui`` did."""
@@ -54,10 +60,29 @@ class SpecialPlugin:
             self.action.triggered.disconnect(self.open_classify_dialog)
             self.action.deleteLater()
             self.action = None
+        if self.models_action is not None:
+            self.iface.removePluginRasterMenu(MENU, self.models_action)
+            self.models_action.triggered.disconnect(self.open_models_dialog)
+            self.models_action.deleteLater()
+            self.models_action = None
+        if self._manager is not None:
+            self._manager.close()
+            self._manager.deleteLater()
+            self._manager = None
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None
         styling.forget_all()
+
+    def open_models_dialog(self) -> None:
+        """Open the dialog that lists, imports, downloads and removes models."""
+        from .gui.model_manager import ModelManager  # only where there are windows
+
+        if self._manager is None:
+            self._manager = ModelManager(self.iface.mainWindow())
+        self._manager.refresh()
+        self._manager.show()
+        self._manager.raise_()
 
     def open_classify_dialog(self) -> None:
         """Open the dialog of the main algorithm."""

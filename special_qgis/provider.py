@@ -14,6 +14,7 @@ from .algorithms.assess import Assess
 from .algorithms.check_runtime import CheckRuntime
 from .algorithms.classify import Classify
 from .algorithms.inspect_scene import InspectScene
+from .algorithms.install_model import InstallModel
 from .algorithms.install_runtime import InstallRuntime
 from .algorithms.pseudo_labels import PseudoLabels
 from .algorithms.refine import Refine
@@ -32,6 +33,7 @@ ALGORITHMS = (
     Assess,
     CheckRuntime,
     InstallRuntime,
+    InstallModel,
 )
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from .engine.data_folder import data_folder
 from .engine.errors import EngineError, RuntimeMissingError
 from .engine.progress import NullProgress, Progress
-from .interpreters import Interpreter, data_folder, light_interpreter
+from .interpreters import Interpreter, light_interpreter
 from .runtime_install import RuntimeInstallError, RuntimeOptions, install_lock, install_runtime
 from .runtime_layout import (
     LIGHT_MODULES,

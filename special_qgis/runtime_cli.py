@@ -10,8 +10,8 @@ import sys
 from typing import List, Optional, Sequence
 
 from .engine.console import ConsoleProgress
+from .engine.data_folder import DATA_VARIABLE
 from .engine.errors import Cancelled, EngineError
-from .interpreters import DATA_VARIABLE
 from .runtime import (
     RuntimeOptions,
     RuntimeStatus,

@@ -18,13 +18,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
+from .engine.data_folder import data_folder
 from .engine.errors import ConfigError, EngineError
+from .engine.process_lock import LockHeldError, hold
 from .engine.progress import Progress, SubProgress
 from .engine.resources import plugin_version
-from .interpreters import Interpreter, clean_environment, data_folder, light_interpreter
+from .interpreters import Interpreter, clean_environment, light_interpreter
 from .logged_process import FinishedProcess, run_logged
 from .pip_output import PipProgress, explain_pip_failure
-from .process_lock import LockHeldError, hold
 from .runtime_layout import (
     LIGHT_MODULES,
     PARTIAL_PREFIX,

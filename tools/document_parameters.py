@@ -74,11 +74,9 @@ def _parameter_row(definition: QgsProcessingParameterDefinition) -> str:
 
 def _value(definition: QgsProcessingParameterDefinition) -> str:
     kind = _kind(definition.type())
-    if (
-        isinstance(definition, QgsProcessingParameterFile)
-        and definition.behavior() == QgsProcessingParameterFile.Folder
-    ):
-        kind = "folder"
+    if isinstance(definition, QgsProcessingParameterFile):
+        is_folder = definition.behavior() == QgsProcessingParameterFile.Folder
+        kind = "folder" if is_folder else "file"
     if isinstance(definition, QgsProcessingParameterEnum):
         kind = "one of " + ", ".join(f"`{option}`" for option in definition.options())
     optional = definition.flags() & QgsProcessingParameterDefinition.FlagOptional

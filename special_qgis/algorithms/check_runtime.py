@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from qgis.core import (
-    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -16,22 +15,21 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from ..engine.errors import Cancelled
+from ..engine.errors import Cancelled, EngineError
+from ..engine.models.registry import UNKNOWN_HASH
+from ..engine.models.tasks import list_in
 from ..engine.progress import SubProgress
 from ..runtime import RuntimeStatus, check_light, check_runtime
-from .base import SpecialAlgorithm
 from .feedback import FeedbackProgress
 from .html import Table, page, write_page
+from .model_choice import qgis_models_folder
 from .outputs import file_output, written_files
 from .parameters import report_parameter
+from .setup_base import SetupAlgorithm
 
 
-class CheckRuntime(SpecialAlgorithm):
+class CheckRuntime(SetupAlgorithm):
     """Reports interpreters, packages and graphics card."""
-
-    ICON = "setup.svg"
-    GROUP = "setup"
-    RUNS_ENGINE = False
 
     def name(self) -> str:
         """Permanent id."""
@@ -40,10 +38,6 @@ class CheckRuntime(SpecialAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Check runtime")
-
-    def flags(self) -> Any:
-        """Of no use in batch."""
-        return super().flags() & ~QgsProcessingAlgorithm.FlagSupportsBatch
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""
@@ -58,7 +52,8 @@ class CheckRuntime(SpecialAlgorithm):
         return self.tr(
             "Starts the Python interpreters that the engine uses and tells what they can do. QGIS's own Python runs "
             "all light stages (classification by the spectral prior, inspection, true colour, accuracy) and needs "
-            "nothing installed. The private runtime adds PyTorch for heavy stages; “Install runtime” makes it.\n"
+            "nothing installed. The private runtime adds PyTorch for heavy stages; “Install runtime” makes it. Models "
+            "that are installed are listed as well; “Install model” brings more.\n"
             "Add this report when you report a problem."
         )
 
@@ -84,15 +79,45 @@ class CheckRuntime(SpecialAlgorithm):
             feedback.pushInfo(f"{title}: {self._headline(status)}")
             for problem in status.problems if status.found else ():
                 feedback.pushWarning(problem)
+        models = self._models(feedback)
         report = file_output(self, parameters, "REPORT", context)
         if report:
-            write_page(Path(report), page(self.displayName(), [self._table(title, status) for title, status in parts]))
+            tables = [self._table(title, status) for title, status in parts]
+            write_page(Path(report), page(self.displayName(), [*tables, self._model_table(models)]))
         return {
             **written_files({"REPORT": report}, feedback),
             "READY": light.is_healthy,
             "RUNTIME_READY": private.is_healthy,
-            "STATUS": json.dumps({"light": _plain(light), "runtime": _plain(private)}, ensure_ascii=False),
+            "STATUS": json.dumps(
+                {"light": _plain(light), "runtime": _plain(private), "models": models}, ensure_ascii=False
+            ),
         }
+
+    def _models(self, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
+        """What is installed, told to the listener too."""
+        try:
+            found = list_in(qgis_models_folder())
+        except EngineError as error:
+            feedback.pushWarning(str(error))
+            return {"folder": str(qgis_models_folder()), "default": "", "models": [], "known": []}
+        names = ", ".join(model["name"] for model in found["models"]) or self.tr("none; “Install model” brings one")
+        feedback.pushInfo(self.tr("Models in {}: {}").format(found["folder"], names))
+        return found
+
+    def _model_table(self, found: Dict[str, Any]) -> Table:
+        header = (self.tr("Model"), self.tr("Architecture"), self.tr("Size"), self.tr("Licence"), self.tr("SHA-256"))
+        rows = [
+            (
+                model["name"] + (self.tr(" (taken when none is named)") if model["name"] == found["default"] else ""),
+                model["architecture"] or "–",
+                f"{model['size_bytes'] / 1e6:.1f} MB",
+                model["licence"],
+                model["sha256"] or UNKNOWN_HASH,
+            )
+            for model in found["models"]
+        ]
+        empty = (self.tr("none"), "", "", "", "")
+        return Table(self.tr("Models in {}").format(found["folder"]), header, rows or [empty])
 
     def _headline(self, status: RuntimeStatus) -> str:
         if not status.found:

@@ -6,35 +6,24 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import (
-    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputString,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterFile,
-    QgsSettings,
 )
 
 from ..engine.errors import Cancelled, EngineError
 from ..runtime import RuntimeOptions, install_runtime
 from ..runtime_install import INDEXES
-from .base import SpecialAlgorithm
 from .feedback import FeedbackProgress
 from .parameters import choice, choice_value, helped, string_value
-from .proxy import qgis_proxy_url
+from .setup_base import DownloadingAlgorithm
 
 
-class InstallRuntime(SpecialAlgorithm):
+class InstallRuntime(DownloadingAlgorithm):
     """Makes the private runtime."""
-
-    ICON = "setup.svg"
-    GROUP = "setup"
-    RUNS_ENGINE = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._proxy = ""
 
     def name(self) -> str:
         """Permanent id."""
@@ -43,10 +32,6 @@ class InstallRuntime(SpecialAlgorithm):
     def displayName(self) -> str:
         """Name in the toolbox."""
         return self.tr("Install runtime")
-
-    def flags(self) -> Any:
-        """Of no use in batch."""
-        return super().flags() & ~QgsProcessingAlgorithm.FlagSupportsBatch
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""
@@ -100,13 +85,6 @@ class InstallRuntime(SpecialAlgorithm):
         )
         self.addOutput(QgsProcessingOutputString("PYTHON", self.tr("Python of the runtime")))
 
-    def prepareAlgorithm(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
-        """Read QGIS's proxy settings; runs in the main thread."""
-        self._proxy = qgis_proxy_url(QgsSettings())
-        return True
-
     def processAlgorithm(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Dict[str, Any]:
@@ -115,7 +93,7 @@ class InstallRuntime(SpecialAlgorithm):
             options = RuntimeOptions(
                 index=choice_value(self, parameters, "INDEX", context),
                 wheel_folder=string_value(self, parameters, "WHEELS", context),
-                proxy=self._proxy,
+                proxy=self.proxy,
                 reinstall=self.parameterAsBool(parameters, "REINSTALL", context),
             )
             interpreter = install_runtime(options, FeedbackProgress(feedback))

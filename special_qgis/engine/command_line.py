@@ -58,6 +58,7 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     inspect = _add_command(commands, "inspect", "inspect_scene", "show what is read from a file", scene_options)
     _add_scene(inspect)
     _add_assess(_add_command(commands, "assess", "assess", "accuracy of a map against a reference", _assess_options))
+    _add_models(commands)
     return parser
 
 
@@ -275,6 +276,48 @@ def _assess_options(found: argparse.Namespace) -> Dict[str, Any]:
         "table": found.table,
         "confidence_level": found.confidence_level,
     }
+
+
+def _add_models(commands: Any) -> None:
+    text = "checkpoints of CLIP and of upsamplers: list, import, download, remove"
+    models = commands.add_parser("models", help=text, description=text.capitalize() + ".")
+    tasks = models.add_subparsers(title="tasks", metavar="TASK", required=True)
+    listing = _add_command(tasks, "list", "list_models", "show what is installed and what is known", _folder_option)
+    incoming = _add_command(tasks, "import", "import_model", "copy a checkpoint into the folder", _import_options)
+    incoming.add_argument("file", metavar="FILE", help="safetensors, file of torch.save, or OpenAI's archive")
+    download = _add_command(tasks, "download", "download_model", "download a checkpoint", _download_options)
+    download.add_argument("model", metavar="NAME|URL", help="known checkpoint, or an address")
+    download.add_argument("--proxy", default="", metavar="URL", help="HTTP proxy; default: that of the environment")
+    for parser in (incoming, download):
+        parser.add_argument("--name", default="", metavar="NAME", help="to call it by; default: made from the file's")
+        parser.add_argument("--sha256", default="", metavar="HASH", help="that the file must have")
+        parser.add_argument("--architecture", default="", metavar="NAME", help="open_clip's; default: from the file")
+        parser.add_argument("--licence", default="", metavar="TEXT", help="to remember with it")
+    removal = _add_command(tasks, "remove", "remove_model", "remove a model", _remove_options)
+    removal.add_argument("name", metavar="NAME", help="of an installed model")
+    for parser in (listing, incoming, download, removal):
+        parser.add_argument("--folder", default="", metavar="DIR", help="folder of models; default: SPECIAL_MODEL_DIR")
+
+
+def _folder_option(found: argparse.Namespace) -> Dict[str, Any]:
+    return {"folder": found.folder}
+
+
+def _remove_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {"name": found.name, "folder": found.folder}
+
+
+def _described_options(found: argparse.Namespace) -> Dict[str, Any]:
+    names = ("name", "sha256", "architecture", "licence", "folder")
+    return {name: getattr(found, name) for name in names}
+
+
+def _import_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {"file": found.file, **_described_options(found)}
+
+
+def _download_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {"model": found.model, "proxy": found.proxy, **_described_options(found)}
 
 
 def parse_size(text: str) -> int:

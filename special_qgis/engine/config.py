@@ -23,6 +23,10 @@ RANDOM_SETS = (
     "confident",
 )  # all pixels alike with stage 1's probabilities [ours]; the sure ones, one-hot [ref]
 UNEVEN_SIDES = ("pad", "resize")  # repeat the edge [ours]; resize the image to multiples of four and back [ref]
+TEMPLATE_SETS = ("both", "openai", "remote_sensing")  # prompt templates of the text encoder
+UPSAMPLERS = ("automatic", "jbu_one", "jbu_stack", "bilateral", "bilinear")  # from patches to pixels
+BLENDINGS = ("hann", "mean")  # weights of overlapping windows
+PRECISIONS = ("automatic", "float32", "bfloat16", "float16")  # of the image tower
 SPECTRAL_PX = ("all", "confident")  # all that the network gives the class [ours]; its confident set alone [ref]
 
 ConfigT = TypeVar("ConfigT", bound="_Config")
@@ -141,6 +145,63 @@ class PriorConfig(_Config):
         require(self.n_rounds >= 1, "n_rounds", "1 or more", self.n_rounds)
         require(self.sample_px >= 1000, "sample_px", "1000 or more", self.sample_px)
         require(0.0 < self.exponent <= 1.0, "exponent", "above 0 and at most 1", self.exponent)
+
+
+@dataclass(frozen=True)
+class ClipConfig(_Config):
+    """How stage 1 scores pixels with a CLIP model; sources in square brackets: ref = as published, ours."""
+
+    window_px: int = 0  # side of a window [ref 224]; 0 = the side of the images that the model was trained on
+    stride_px: int = 0  # from one window to the next [ref 112]; 0 = half a window
+    scales: Tuple[float, ...] = ()  # factors of the image's size [ref 1, 2]; () = by the size of a pixel on the ground
+    blending: str = "hann"  # one of BLENDINGS [ref mean]
+    upsampler: str = "automatic"  # one of UPSAMPLERS; automatic = learned where there are weights, else bilateral
+    templates: str = "both"  # one of TEMPLATE_SETS [ref openai]
+    use_aliases: bool = True  # add the words of the shipped dictionary [ours]
+    temperature: float = 50.0  # of the softmax over queries [ref]
+    cls_debias: float = 0.3  # share of the class token's cosine that is taken off [ref]
+    tolerance: float = 0.0  # relative error of the features' length that compression may make; 0 = exact
+    precision: str = "automatic"  # one of PRECISIONS; automatic = the fastest that the device computes natively
+    batch: int = 0  # windows at once; 0 = by memory and time
+    low_quantile: float = 0.001  # of the three colours together, mapped to 0 [ref]
+    high_quantile: float = 0.999  # mapped to 1 [ref]
+    seed: int = 0  # of the pixel sample that quantiles and principal components come from
+
+    @classmethod
+    def published(cls) -> ClipConfig:
+        """The published constants, without our additions."""
+        return cls(
+            window_px=224,
+            stride_px=112,
+            scales=(1.0, 2.0),
+            blending="mean",
+            upsampler="jbu_one",
+            templates="openai",
+            use_aliases=False,
+        )
+
+    def __post_init__(self) -> None:
+        _require_choice("blending", self.blending, BLENDINGS)
+        _require_choice("upsampler", self.upsampler, UPSAMPLERS)
+        _require_choice("templates", self.templates, TEMPLATE_SETS)
+        _require_choice("precision", self.precision, PRECISIONS)
+        require(0 <= self.window_px <= 4096, "window_px", "from 0 to 4096", self.window_px)
+        widest = self.window_px or 4096
+        require(0 <= self.stride_px <= widest, "stride_px", "from 0 to window_px", self.stride_px)
+        in_range = all(isinstance(f, (int, float)) and 0.125 <= f <= 8.0 for f in self.scales)
+        require(
+            in_range and len(set(self.scales)) == len(self.scales),
+            "scales",
+            "different factors from 1/8 to 8",
+            self.scales,
+        )
+        require(0.0 < self.temperature <= 1000.0, "temperature", "above 0 and at most 1000", self.temperature)
+        require(0.0 <= self.cls_debias <= 1.0, "cls_debias", "from 0 to 1", self.cls_debias)
+        require(0.0 <= self.tolerance <= 0.1, "tolerance", "from 0 to 0.1", self.tolerance)
+        require(0 <= self.batch <= 4096, "batch", "from 0 to 4096", self.batch)
+        ordered = 0.0 <= self.low_quantile < self.high_quantile <= 1.0
+        require(ordered, "low_quantile, high_quantile", "0 <= low < high <= 1", (self.low_quantile, self.high_quantile))
+        require(0 <= self.seed < 2**31, "seed", "a whole number from 0 to 2147483647", self.seed)
 
 
 @dataclass(frozen=True)
@@ -401,6 +462,55 @@ class RuntimeCheckConfig(_Config):
     """What to find out about the interpreter that runs the engine."""
 
     modules: Tuple[str, ...] = ("numpy", "osgeo.gdal")  # names to import
+
+
+@dataclass(frozen=True)
+class ListModelsConfig(_Config):
+    """Which models are there."""
+
+    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
+
+
+@dataclass(frozen=True)
+class ImportModelConfig(_Config):
+    """Copy a checkpoint into the folder of models."""
+
+    file: str  # path of the checkpoint
+    name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
+    sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
+    architecture: str = ""  # open_clip's name; "" = told from the file
+    licence: str = ""  # to remember; "" = that of the known checkpoint
+    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
+
+    def __post_init__(self) -> None:
+        require(bool(self.file.strip()), "file", "the path of a checkpoint", self.file)
+
+
+@dataclass(frozen=True)
+class DownloadModelConfig(_Config):
+    """Download a checkpoint into the folder of models; never part of a run that makes a map."""
+
+    model: str  # name of a known checkpoint, or an address
+    name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
+    sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
+    architecture: str = ""  # open_clip's name; "" = told from the file
+    licence: str = ""  # to remember; "" = that of the known checkpoint
+    proxy: str = ""  # URL of an HTTP proxy; "" = that of the environment
+    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
+
+    def __post_init__(self) -> None:
+        require(bool(self.model.strip()), "model", "the name of a known checkpoint, or an address", self.model)
+
+
+@dataclass(frozen=True)
+class RemoveModelConfig(_Config):
+    """Remove a model from the folder of models."""
+
+    name: str  # of an installed model
+    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
+
+    def __post_init__(self) -> None:
+        require(bool(self.name.strip()), "name", "the name of an installed model", self.name)
 
 
 _NESTED: Dict[Tuple[str, str], Type[_Config]] = {

@@ -70,6 +70,24 @@ class RuntimeMissingError(EngineError, RuntimeError):
     kind = "runtime"
 
 
+class ModelError(EngineError, ValueError):
+    """A checkpoint cannot be used: not there, not the one it should be, damaged, unsafe, or of another architecture."""
+
+    kind = "model"
+
+
+class ModelFolderError(EngineError, OSError):
+    """The folder of models cannot be used, or another process is changing it."""
+
+    kind = "models"
+
+
+class DownloadError(EngineError, OSError):
+    """A file cannot be downloaded."""
+
+    kind = "download"
+
+
 class RefinementError(EngineError, ArithmeticError):
     """Training diverged or gave a map of hardly any information; the stage-1 result is the one to use.
 

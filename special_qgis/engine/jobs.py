@@ -33,6 +33,10 @@ JOBS: Mapping[str, Job] = {
     "true_colour": Job(".true_colour", "true_colour", "TrueColourConfig"),
     "inspect_scene": Job(".pipeline", "inspect_scene", "SceneConfig"),
     "assess": Job(".accuracy", "assess", "AssessConfig"),
+    "list_models": Job(".models.tasks", "list_installed", "ListModelsConfig"),
+    "import_model": Job(".models.tasks", "import_model", "ImportModelConfig"),
+    "download_model": Job(".models.tasks", "fetch_model", "DownloadModelConfig"),
+    "remove_model": Job(".models.tasks", "remove_installed", "RemoveModelConfig"),
     "check_runtime": Job(".packages", "check_runtime", "RuntimeCheckConfig"),
 }
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 _SQUARE_METRES = ((1e6, "km²"), (1e4, "ha"), (1.0, "m²"))  # the largest unit that an area fills
 
@@ -49,6 +49,21 @@ def format_assessed(result: Mapping[str, Any]) -> List[str]:
     return [*lines, "", *format_table(rows)]
 
 
+def format_models(result: Mapping[str, Any]) -> List[str]:
+    """Models that are installed, then those that are known and are not."""
+    lines = [f"folder {result['folder']}", f"taken when none is named: {result['default'] or 'none'}", ""]
+    rows = [["name", "architecture", "MB", "licence", "file"]]
+    for model in result["models"]:
+        size = f"{model['size_bytes'] / 1e6:.1f}"
+        rows.append([model["name"], model["architecture"] or "-", size, model["licence"], model["path"]])
+    lines += (
+        format_columns(rows, ("name", "architecture", "licence", "file")) if result["models"] else ["none installed"]
+    )
+    rows = [["name", "title", "licence", "page"]]
+    rows += [[e["name"], e["title"], e["licence"], e["page"]] for e in result["known"] if not e["installed"]]
+    return [*lines, "", "known, not installed", *format_columns(rows, tuple(rows[0]))]
+
+
 def format_fields(result: Mapping[str, Any]) -> List[str]:
     """One line a field; long lists are cut."""
     width = max((len(name) for name in result), default=0) + 2
@@ -61,8 +76,18 @@ def format_table(rows: List[List[str]]) -> List[str]:
     Args:
         rows: The titles of the columns, then the cells.
     """
+    return format_columns(rows, ("class",))
+
+
+def format_columns(rows: List[List[str]], texts: Tuple[str, ...]) -> List[str]:
+    """Rows in columns; texts to the left, numbers to the right.
+
+    Args:
+        rows: The titles of the columns, then the cells.
+        texts: Titles of the columns that hold texts.
+    """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    is_text = [title == "class" for title in rows[0]]
+    is_text = [title in texts for title in rows[0]]
     aligned = [
         [cell.ljust(width) if text else cell.rjust(width) for cell, width, text in zip(row, widths, is_text)]
         for row in rows
@@ -94,4 +119,5 @@ _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
     "refine": format_classified,
     "apply_classifier": format_classified,
     "assess": format_assessed,
+    "list_models": format_models,
 }

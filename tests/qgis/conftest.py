@@ -20,6 +20,7 @@ from qgis.PyQt.QtCore import QObject
 from qgis.PyQt.QtWidgets import QMainWindow
 
 from tests.helpers import small_scene
+from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 
 PLUGIN_FOLDERS = ("/usr/share/qgis/python/plugins",)
 
@@ -139,3 +140,16 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class ids of the scene."""
     return small_scene.write_truth(tmp_path_factory.mktemp("truth") / "truth.tif")
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of models, not there yet."""
+    monkeypatch.setenv("SPECIAL_MODEL_DIR", str(tmp_path / "Modelle ä"))
+    return tmp_path / "Modelle ä"
+
+
+@pytest.fixture
+def clip_file(tmp_path: Path) -> Path:
+    """A checkpoint that has the shapes of a CLIP."""
+    return write_safetensors(tmp_path / "my clip.safetensors", clip_shapes())

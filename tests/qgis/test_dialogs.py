@@ -14,7 +14,8 @@ from qgis.PyQt.QtGui import QImage
 
 from tests.helpers import small_scene
 
-NAMES = ("assess", "checkruntime", "classify", "inspectscene", "installruntime", "spectralprior", "truecolour")
+from .test_provider import NAMES
+
 CLASSES = "water: river #1f78b4\ntree\nbare soil\nasphalt"
 
 

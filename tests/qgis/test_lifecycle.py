@@ -21,7 +21,7 @@ def test_unload_after_init_gui_leaves_no_provider_action_or_styler(qgis_app: Qgs
         plugin = classFactory(window)
         plugin.initGui()
         assert provider() is not None
-        assert [name for name, _ in window.menu_actions] == ["SPECIAL"] and len(window.toolbar_actions) == 1
+        assert [name for name, _ in window.menu_actions] == ["SPECIAL"] * 2 and len(window.toolbar_actions) == 1
         context = QgsProcessingContext()
         details = QgsProcessingContext.LayerDetails("map", QgsProject.instance())
         context.addLayerToLoadOnCompletion("/tmp/map.tif", details)
@@ -31,7 +31,8 @@ def test_unload_after_init_gui_leaves_no_provider_action_or_styler(qgis_app: Qgs
         qgis_app.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
         assert provider() is None
         assert window.menu_actions == [] and window.toolbar_actions == []
-        assert window.window.findChildren(QAction, "specialClassifyAction") == []
+        for name in ("specialClassifyAction", "specialModelsAction"):
+            assert window.window.findChildren(QAction, name) == []
         assert styling.n_waiting() == 0
 
 

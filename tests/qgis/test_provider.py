@@ -18,6 +18,7 @@ NAMES = (
     "checkruntime",
     "classify",
     "inspectscene",
+    "installmodel",
     "installruntime",
     "pseudolabels",
     "spectralprior",
@@ -102,4 +103,4 @@ def test_documentation_of_parameters_is_up_to_date(plugin: Any, repository: Path
 def test_setup_algorithms_offer_no_batch(plugin: Any) -> None:
     batch = QgsProcessingAlgorithm.FlagSupportsBatch
     without = [name for name in NAMES if not algorithm(name).flags() & batch]
-    assert without == ["checkruntime", "installruntime"]
+    assert without == ["checkruntime", "installmodel", "installruntime"]

@@ -21,8 +21,12 @@ from special_qgis.engine.config import (
     ApplyConfig,
     AssessConfig,
     ClassifyConfig,
+    DownloadModelConfig,
+    ImportModelConfig,
+    ListModelsConfig,
     PriorJobConfig,
     RefineJobConfig,
+    RemoveModelConfig,
     SceneConfig,
     TrueColourConfig,
 )
@@ -30,6 +34,7 @@ from special_qgis.engine.console import ConsoleProgress
 from special_qgis.engine.jobs import JOBS
 from special_qgis.engine.resources import plugin_version
 from special_qgis.engine.result_text import format_area, format_result
+from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 
 SCENE_WORDS = shlex.split(
     "--wavelengths 400,500 --sensor enmap --bad-bands 1-3 --keep-water-vapour --quantity radiance --mask m.tif "
@@ -158,6 +163,32 @@ def test_rgb_options_reach_their_fields() -> None:
 def test_inspect_options_reach_their_fields() -> None:
     assert parse(["inspect", "s.tif", *SCENE_WORDS]) == SCENE
     assert parse(["inspect", "s.tif"]) == SceneConfig("s.tif")
+
+
+def test_models_options_reach_their_fields() -> None:
+    words = shlex.split("--name n --sha256 h --architecture a --licence l --folder d")
+    assert parse(["models", "list", "--folder", "d"]) == ListModelsConfig("d")
+    assert parse(["models", "import", "f", *words]) == ImportModelConfig("f", "n", "h", "a", "l", "d")
+    download = parse(["models", "download", "m", "--proxy", "p", *words])
+    assert download == DownloadModelConfig("m", "n", "h", "a", "l", "p", "d")
+    assert parse(["models", "remove", "n", "--folder", "d"]) == RemoveModelConfig("n", "d")
+    assert parse(["models", "import", "f"]) == ImportModelConfig("f")
+
+
+def test_models_are_imported_listed_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, folder = write_safetensors(tmp_path / "x.safetensors", clip_shapes()), str(tmp_path / "models")
+    assert main(["models", "import", str(source), "--folder", folder, "--name", "mine", "--licence", "CC0"]) == 0
+    assert "x.safetensors" in capsys.readouterr().out
+    assert main(["models", "list", "--folder", folder]) == 0
+    shown = capsys.readouterr().out
+    for part in ("taken when none is named: mine", "CC0", "openai-vit-b-16", "https://github.com/openai/CLIP"):
+        assert part in shown
+    assert main(["models", "list", "--folder", folder, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["models"][0]["name"] == "mine"
+    assert main(["models", "remove", "mine", "--folder", folder]) == 0
+    capsys.readouterr()
+    assert main(["models", "remove", "mine", "--folder", folder]) == 1
+    assert "no model 'mine'" in capsys.readouterr().err
 
 
 def test_assess_options_reach_their_fields() -> None:

@@ -12,10 +12,11 @@ from typing import List
 
 import pytest
 
+from special_qgis.engine.data_folder import data_folder_on
 from special_qgis.engine.errors import ConfigError, RuntimeMissingError
+from special_qgis.engine.process_lock import LockHeldError, hold
 from special_qgis.interpreters import (
     clean_environment,
-    data_folder_on,
     lent_folders,
     light_candidates,
     light_interpreter,
@@ -24,7 +25,6 @@ from special_qgis.interpreters import (
 )
 from special_qgis.pip_output import PipProgress, explain_pip_failure
 from special_qgis.process_group import group_options, tree_kill_command
-from special_qgis.process_lock import LockHeldError, hold
 from special_qgis.runtime import RuntimeOptions, check_runtime, find_runtime
 from special_qgis.runtime_install import needed_bytes, pip_arguments, pip_environment, pip_requirements
 from special_qgis.runtime_layout import (

@@ -20,7 +20,7 @@ NormStatistics = Dict[str, Tuple[torch.Tensor, torch.Tensor]]  # module -> (grou
 
 
 class FixedGroupNorm(nn.Module):
-    """Group normalisation by given means and variances; scale and shift keep the names that they have in GroupNorm.
+    """Group normalisation by given means and variances.
 
     Args:
         norm: Whose groups, scale and shift are taken.
@@ -32,10 +32,9 @@ class FixedGroupNorm(nn.Module):
         super().__init__()
         per_group = norm.num_channels // norm.num_groups
         spread = torch.sqrt(variance + norm.eps).repeat_interleave(per_group)
-        self._factor = norm.weight.detach() / spread
-        self._offset = norm.bias.detach() - self._factor * mean.repeat_interleave(per_group)
-        self.register_buffer("factor", self._factor, persistent=False)
-        self.register_buffer("offset", self._offset, persistent=False)
+        factor = norm.weight.detach() / spread
+        self.register_buffer("factor", factor)
+        self.register_buffer("offset", norm.bias.detach() - factor * mean.repeat_interleave(per_group))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, channels, …) of any size, each pixel by itself."""

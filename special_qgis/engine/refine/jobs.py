@@ -27,6 +27,7 @@ from ..windows import Window
 from .band_matching import BandMatch, match_bands
 from .classifier_file import SavedClassifier, read_classifier
 from .devices import choose_device
+from .first_pass import make_first_pass
 from .infer import predict_blended
 from .train import class_probabilities
 
@@ -113,7 +114,7 @@ def apply_classifier(config: ApplyConfig, progress: Optional[Progress] = None) -
             run.remember(sample)
             factor = _unit_factor(match, sample, classifier, listener)
             watch.lap("Reading the scene's description")
-            classifier.network.to(device)
+            make_first_pass(classifier.network.to(device), len(classifier.card.centres_nm), False, listener)
             for tile in _apply(scene, run, classifier, match, factor, SubProgress(listener, _LOOKED, _MAPPED)):
                 run.take(tile)
             watch.lap("Mapping with the network")

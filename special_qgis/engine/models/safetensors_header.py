@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reads the header of a safetensors file: names, types and shapes of its tensors, and whether the file is whole.
+
+The header is JSON in front of the bytes, so nothing in the file can run.
+
+Source: https://github.com/huggingface/safetensors (format).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Dict, Mapping, NamedTuple, Tuple
+
+from ..errors import ModelError
+
+_LENGTH_BYTES = 8  # the header's length as a little-endian number
+_LARGEST_HEADER_BYTES = 100_000_000  # the format's own limit
+_ITEM_BYTES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
+    "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+}  # fmt: skip
+
+COPY_AGAIN = "Download or copy the file again."
+
+
+class SafetensorsHeader(NamedTuple):
+    """What a safetensors file says about itself."""
+
+    shapes: Mapping[str, Tuple[int, ...]]  # by name of the tensor
+    metadata: Mapping[str, str]
+
+
+def looks_like_safetensors(start: bytes, n_bytes: int) -> bool:
+    """Whether a file may be in this format.
+
+    Args:
+        start: At least the first nine bytes of the file.
+        n_bytes: Length of the file.
+    """
+    if len(start) <= _LENGTH_BYTES:
+        return False
+    length = int.from_bytes(start[:_LENGTH_BYTES], "little")
+    return 2 <= length <= _LARGEST_HEADER_BYTES and start[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and n_bytes > 0
+
+
+def read_header(path: Path) -> SafetensorsHeader:
+    """Read the header and check that all bytes it speaks of are there.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ModelError: The file is cut off, longer than its header says, or no safetensors file.
+        OSError: It cannot be read.
+    """
+    n_file = path.stat().st_size
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+        if not 2 <= length <= min(_LARGEST_HEADER_BYTES, n_file - _LENGTH_BYTES):
+            raise ModelError(f"{path} is cut off: it ends inside its header.", COPY_AGAIN)
+        text = stream.read(length)
+    try:
+        content = json.loads(text)
+        metadata = content.pop("__metadata__", {})
+        shapes, n_data = _shapes(content)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{path} has a damaged safetensors header: {error}.", COPY_AGAIN) from error
+    n_wanted = _LENGTH_BYTES + length + n_data
+    if n_file != n_wanted:
+        raise ModelError(f"{path} is {n_file} bytes long, but its header describes {n_wanted} bytes.", COPY_AGAIN)
+    return SafetensorsHeader(shapes, {str(key): str(value) for key, value in dict(metadata).items()})
+
+
+def _shapes(content: Mapping[str, Any]) -> Tuple[Dict[str, Tuple[int, ...]], int]:
+    """Shapes by name, and where the last tensor ends."""
+    shapes: Dict[str, Tuple[int, ...]] = {}
+    n_data = 0
+    for name, entry in content.items():
+        shape = tuple(int(size) for size in entry["shape"])
+        begin, end = (int(offset) for offset in entry["data_offsets"])
+        n_bytes = math.prod(shape) * _ITEM_BYTES[entry["dtype"]]
+        if min((0, begin, *shape)) < 0 or end - begin != n_bytes:
+            raise ValueError(f"tensor {name!r} has {end - begin} bytes, its shape needs {n_bytes}")
+        shapes[name] = shape
+        n_data = max(n_data, end)
+    return shapes, n_data
