@@ -215,7 +215,7 @@ class RefineConfig(_Config):
     final_learning_rate: float = 1e-4  # at the last step, reached along a cosine [ref]
     random_px: int = 500  # drawn for each class and step [ref]
     random_set: str = "even"  # one of RANDOM_SETS
-    target_power: float = 2.0  # of stage 1's probabilities as targets of the even set [ours]
+    target_power: float = 2.0  # of stage 1's probabilities as targets of the even set and in the fusion [ours]
     class_balance: float = 0.5  # of the even set: 0 = classes weigh as many pixels as they have, 1 = all alike [ours]
     confident_share: float = 0.2  # of the component of highest confidence [ref]
     confident_weight: float = 1.0  # of the loss on the confident set [ref]

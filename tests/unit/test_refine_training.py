@@ -326,7 +326,7 @@ def test_training_image_holds_its_patches_side_by_side_with_their_labels() -> No
     pixels = large_stage_one()
     patches = [Window(0, 0, 4, 6), Window(248, 388, 4, 6), Window(100, 7, 4, 6), Window(296, 394, 4, 6)]
     scaling = Scaling.fit(pixels.sample(120_000, 0), 0.0, 1.0)
-    image = TrainingImages(pixels, [patches], scaling, CPU).get(0)
+    image = TrainingImages(pixels, [patches], scaling, CPU, NullProgress()).get(0)
     assert image.image.shape == (1, 2, 8, 12)
     assert image.image.is_contiguous(memory_format=torch.channels_last)
     for number, patch in enumerate(patches):
@@ -335,6 +335,16 @@ def test_training_image_holds_its_patches_side_by_side_with_their_labels() -> No
         np.testing.assert_array_equal(image.image[0].numpy()[here], scaling.image(values, valid))
         np.testing.assert_array_equal(image.tile.probabilities[here], pixels.stage_one(patch)[0])
     np.testing.assert_array_equal(image.spectra.T.reshape(2, 8, 12), image.image[0].numpy())
+
+
+def test_reading_a_training_image_when_cancelled_stops() -> None:
+    listener = Listener()
+    listener.cancel()
+    images = TrainingImages(
+        large_stage_one(), [[Window(0, 0, 4, 6)]], Scaling(0.0, 1.0, *np.zeros((2, 2), np.float32)), CPU, listener
+    )
+    with pytest.raises(Cancelled):
+        images.get(0)
 
 
 def test_training_images_fit_into_a_fixed_budget() -> None:
