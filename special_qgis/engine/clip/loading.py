@@ -113,9 +113,7 @@ def load_clip(
     return _describe(model, config, name, file, known_words)
 
 
-def _expanded(
-    tensors: Tensors, metadata: Mapping[str, str]
-) -> Tuple[Tensors, Mapping[str, str], Optional[Tuple[str, ...]]]:
+def _expanded(tensors: Tensors, metadata: Dict[str, str]) -> Tuple[Tensors, Dict[str, str], Optional[Tuple[str, ...]]]:
     """Full weights, metadata with the configuration, and the learnt words, of a file in the plugin's compact form.
 
     Any other file comes back as it is, without words.
@@ -286,6 +284,7 @@ def _describe(
 ) -> LoadedClip:
     preprocessing = config.get("preprocess_cfg") or {}
     options = config["text_cfg"].get("tokenizer_kwargs") or {}
+    weight = model.visual.conv1.weight
     return LoadedClip(
         model=model,
         tokenizer=SimpleTokenizer(
@@ -300,8 +299,9 @@ def _describe(
         patch_px=_pair(model.visual.patch_size),
         embed_dim=int(config["embed_dim"]),
         context_length=int(model.context_length),
-        device=device,
-        dtype=dtype,
+        device=weight.device,
+        dtype=weight.dtype,
+        known_words=known_words,
     )
 
 

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from ..config import ClipConfig
+from ..devices import is_out_of_memory
 from ..errors import ConfigError, EngineError
 from ..progress import Progress, check_cancelled
 from .dense import dense_features
-from .devices import choose_batch, choose_precision, is_out_of_memory, prepare_tower
+from .precision import choose_batch, choose_precision, prepare_tower
 from .tower import check_tower, patch_px
 from .upsampling import Bilateral, Bilinear, JbuWeights, Learned, Upsampler, compress, cosines
 
