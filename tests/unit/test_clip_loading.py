@@ -231,6 +231,12 @@ def test_architecture_of_the_card_with_quickgelu_decides_the_activation(tmp_path
     assert_same_model(load_clip(import_file(source, tmp_path / "models", wish, NullProgress()).path), QUICK, images)
 
 
+def test_activation_that_the_user_names_wins(checkpoint: Path, images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_clip, "list_models", lambda: ["tiny-quickgelu"])
+    monkeypatch.setattr(open_clip, "get_model_config", lambda name: QUICK)
+    assert_same_model(load_clip(checkpoint, architecture="tiny-quickgelu"), QUICK, images)
+
+
 def test_stray_configuration_in_the_folder_of_models_counts_for_no_imported_model(tmp_path: Path, images: Any) -> None:
     source = make_tiny_clip(tmp_path / "x.safetensors", with_config=False)
     model = import_file(source, tmp_path / "models", Wish(name="mine"), NullProgress())
@@ -254,7 +260,7 @@ def test_file_called_as_a_known_one_must_have_its_hash(tmp_path: Path) -> None:
 
 
 def test_width_of_heads_that_a_configuration_leaves_out_is_open_clips(tmp_path: Path, images: Any) -> None:
-    config = tiny_config(width=1280, layers=1, patch_px=16)  # inferred from the weights alone, heads would be 80 wide
+    config = tiny_config(width=1280, layers=1, patch_px=8)  # inferred from the weights alone, heads would be 80 wide
     loaded = load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config))
     assert loaded.model.visual.transformer.resblocks[0].attn.num_heads == 20
     bare = load_clip(make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False))

@@ -154,7 +154,7 @@ def _find_config(
     if config is None:
         return named
     _require_fit(config, inferred, origin)
-    return dict(config)
+    return {**config, "quick_gelu": True} if named is not None and named.get("quick_gelu") else dict(config)
 
 
 def _require_fit(config: Mapping[str, Any], inferred: Mapping[str, Any], origin: str) -> None:
@@ -180,10 +180,9 @@ def _named_config(architecture: str) -> Config:
 
 def _activation(file: _File, is_inferred: bool, progress: Progress) -> bool:
     """Whether QuickGELU is meant where the configuration does not say: the weights look the same for both."""
-    if file.entry is not None and file.entry.quick_gelu is not None:
-        return file.entry.quick_gelu
-    if file.card is not None and "quickgelu" in file.card.architecture.lower():
-        return True
+    for known in (file.card, file.entry):
+        if known is not None and known.quick_gelu is not None:
+            return known.quick_gelu
     name = file.path.name
     if find_format(file.path) == TORCH and read_archive(file.path).is_torchscript:
         progress.warn(f"{name} is an archive of OpenAI's form, so QuickGELU is assumed, as OpenAI trained with it.")

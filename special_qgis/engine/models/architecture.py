@@ -21,6 +21,7 @@ from ..errors import ModelError
 Shapes = Mapping[str, Tuple[int, ...]]
 
 VOCABULARY = 49408  # words of open_clip's tokenizer, whose list ships with it
+QUICK_SUFFIX = "-quickgelu"  # of open_clip's names of architectures with that activation
 CONFIG_KEY = "open_clip_config"  # in a safetensors file's metadata
 DROPPED = re.compile(
     r"(^|\.)(attn_mask|input_resolution|context_length|vocab_size)$"
@@ -95,7 +96,7 @@ def name_of(config: Mapping[str, Any]) -> str:
     """Name of an architecture: open_clip's where the sizes are usual ones, else a description."""
     vision = config["vision_cfg"]
     size = _SIZES.get((vision["width"], vision["layers"]))
-    quick = "-quickgelu" if config.get("quick_gelu") else ""
+    quick = QUICK_SUFFIX if config.get("quick_gelu") else ""
     side = vision["image_size"] if isinstance(vision["image_size"], int) else max(vision["image_size"])
     if size is None:
         return f"ViT of width {vision['width']}, {vision['layers']} layers, patches of {vision['patch_size']} px"
