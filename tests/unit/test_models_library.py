@@ -34,7 +34,6 @@ from special_qgis.engine.models.registry import CLIP, REGISTRY, entry_named, ent
 from special_qgis.engine.progress import NullProgress
 from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 from tests.helpers.listener import Listener
-from tests.helpers.tiny_disk import tiny_disk  # noqa: F401 - a fixture
 
 UPSAMPLER = {f"upsampler.up{step}.range_proj.0.weight": (32, 3, 1, 1) for step in (1, 2, 3, 4)}
 BASE_16 = clip_shapes(width=768, layers=12, patch_px=16, grid=14, mlp_width=8)
@@ -272,7 +271,7 @@ def test_import_clears_what_a_killed_one_left(checkpoint: Path, folder: Path) ->
     assert ".importing-0123" not in left_over(folder)
 
 
-def test_import_into_full_disk_says_so_and_leaves_nothing(checkpoint: Path, tiny_disk: Path) -> None:  # noqa: F811
+def test_import_into_full_disk_says_so_and_leaves_nothing(checkpoint: Path, tiny_disk: Path) -> None:
     with pytest.raises(ModelFolderError, match="MB free; the file needs"):
         bring(checkpoint, tiny_disk / "models")
     assert left_over(tiny_disk / "models") == []
@@ -280,7 +279,7 @@ def test_import_into_full_disk_says_so_and_leaves_nothing(checkpoint: Path, tiny
 
 def test_import_disk_that_fills_up_on_the_way_says_so_and_leaves_nothing(
     checkpoint: Path,
-    tiny_disk: Path,  # noqa: F811
+    tiny_disk: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("special_qgis.engine.models.importing.require_space", lambda folder, n_bytes: None)
