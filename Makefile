@@ -19,7 +19,7 @@ export QT_QPA_PLATFORM := offscreen
 # QGIS's Python must not pick up the caller's packages or settings.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV QGIS_PLUGINPATH QGIS_CUSTOM_CONFIG_PATH
 
-.PHONY: help bootstrap runtime dev stage zip demo test test-layering test-qgis-lts lint format types lock clean
+.PHONY: help bootstrap runtime dev stage zip demo demo-model test test-layering test-qgis-lts lint format types lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ zip:  ## build dist/special_qgis-<version>.zip
 
 demo: bootstrap runtime stage  ## classify the demo scene with qgis_process; results in demo-output/
 	@$(WITH_RUNTIME) $(PYTHON) tools/run_demo.py
+
+demo-model: bootstrap runtime  ## paint, train, export and judge the demo checkpoint in build/demo_model (an hour)
+	@export PYTHONPATH=.:tools OMP_NUM_THREADS=1; $(DEV_WITH_RUNTIME) -m demo_clip
 
 test: bootstrap runtime stage  ## run all tests; PYTEST="-k name" chooses
 	@$(DEV_WITH_RUNTIME) -m pytest $(PYTEST)

@@ -14,10 +14,9 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
-import torch
 from osgeo import gdal
 
 from benchmarks.accuracy import RESULTS, SCENES, LabelledScene, load_scene, scenes_folder, score
@@ -25,13 +24,12 @@ from benchmarks.machine import describe_machine, processor, versions
 from special_qgis.engine.confidence import decide
 from special_qgis.engine.config import PriorConfig, RefineConfig
 from special_qgis.engine.errors import RefinementError
-from special_qgis.engine.mamba.network import MambaHSI
 from special_qgis.engine.progress import NullProgress
+from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.refine.stage_one import probabilities_of_labels
 from special_qgis.engine.spectral_prior import SpectralPrior
 
-Build = Callable[[int, int], torch.nn.Module]
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments
 FLIPPED_CONFIDENCE = 0.9  # of every label of the second kind, right or wrong: stage 1 does not know what is wrong
 STAGES = ("spectral prior", "10 % flipped", "30 % flipped", "50 % flipped")
@@ -81,18 +79,14 @@ def overall(scene: LabelledScene, probabilities: np.ndarray) -> Dict[str, Any]:
     return {**figures, "recall": figures["recall"].tolist()}
 
 
-def build_for(config_name: str) -> Build:
-    """The network; uneven sides are resized in the published way for the preset that reproduces it."""
-    return lambda bands, classes: MambaHSI(bands, classes, "resize" if config_name == "paper" else "pad")
-
-
 def measure(scene: LabelledScene, stage: str, config_name: str, seed: int) -> Dict[str, Any]:
     """One refinement: figures before and after, seconds, and what it said of itself."""
+    config = CONFIGS[config_name]
     before = stage_one(scene, stage, seed)
     started = time.monotonic()
     told: Dict[str, Any] = {"scene": scene.name, "stage": stage, "config": config_name, "seed": seed}
     try:
-        done = refine(scene.values, scene.valid, before, build_for(config_name), CONFIGS[config_name], seed)
+        done = refine(scene.values, scene.valid, before, network_builder(config), config, seed)
         after, failure = done.probabilities, ""
         told["agreement"] = done.history.final_agreement
     except RefinementError as error:  # the product then keeps stage 1's result

@@ -9,18 +9,24 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
+from .algorithms.apply_classifier import ApplyClassifier
 from .algorithms.assess import Assess
 from .algorithms.check_runtime import CheckRuntime
 from .algorithms.classify import Classify
 from .algorithms.inspect_scene import InspectScene
 from .algorithms.install_model import InstallModel
 from .algorithms.install_runtime import InstallRuntime
+from .algorithms.pseudo_labels import PseudoLabels
+from .algorithms.refine import Refine
 from .algorithms.spectral_prior import SpectralPriorAlgorithm
 from .algorithms.true_colour import TrueColour
 from .engine.resources import plugin_version, resource_path
 
 ALGORITHMS = (
     Classify,
+    PseudoLabels,
+    Refine,
+    ApplyClassifier,
     SpectralPriorAlgorithm,
     TrueColour,
     InspectScene,

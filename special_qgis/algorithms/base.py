@@ -18,13 +18,16 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
-from ..engine.errors import EngineError
+from ..engine.errors import EngineError, RuntimeMissingError
 from ..engine.resources import resource_path
-from ..interpreters import light_interpreter
+from ..interpreters import Interpreter, light_interpreter
+from ..runtime import find_runtime
 from ..worker_client import WorkerCancelled, WorkerFailed, run_job
 from .feedback import FeedbackProgress
 from .parameters import describe_parameters, with_enum_words
 
+# Which Python a job runs on: QGIS's own; the private runtime where it is installed; the private runtime or none.
+LIGHT, PREFERRED, NEEDED = "light", "preferred", "needed"
 HELP_URL = "https://github.com/special-qgis/special-qgis/blob/main/docs/parameters.md#special"
 
 
@@ -33,6 +36,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
 
     ICON = "icon.svg"
     GROUP = ""  # permanent id of the group, a key of ``group_titles``
+    RUNTIME = LIGHT  # which Python its job runs on
     RUNS_ENGINE = True  # False where the algorithm is of use without an interpreter for the engine
 
     def tr(self, text: str) -> str:
@@ -75,7 +79,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         """Whether the engine's interpreter is there; light jobs need QGIS's own Python only."""
         if self.RUNS_ENGINE:
             try:
-                light_interpreter()
+                _interpreter(self.RUNTIME)
             except EngineError as error:
                 return False, str(error)
         return True, ""
@@ -98,14 +102,22 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         """
         return ""
 
-    def run_job(self, job: str, config: Mapping[str, Any], feedback: QgsProcessingFeedback) -> Dict[str, Any]:
+    def run_job(
+        self, job: str, config: Mapping[str, Any], feedback: QgsProcessingFeedback, runtime: str = ""
+    ) -> Dict[str, Any]:
         """Run a job of the engine in the worker process and wait for its result.
+
+        Args:
+            job: A key of ``engine.jobs.JOBS``.
+            config: JSON form of its options.
+            feedback: Feedback of the run.
+            runtime: ``LIGHT``, ``PREFERRED`` or ``NEEDED``: which Python it runs on; "" = the algorithm's ``RUNTIME``.
 
         Raises:
             QgsProcessingException: The job failed or was cancelled; no output was written.
         """
         try:
-            return run_job(job, dict(config), FeedbackProgress(feedback), light_interpreter())
+            return run_job(job, dict(config), FeedbackProgress(feedback), _interpreter(runtime or self.RUNTIME))
         except WorkerCancelled as error:
             raise QgsProcessingException(
                 QCoreApplication.translate("SpecialAlgorithm", "Cancelled; nothing was written.")
@@ -114,6 +126,25 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(f"{error.message} {error.hint}".strip()) from error
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error
+
+
+def _interpreter(runtime: str) -> Interpreter:
+    """The Python for a job.
+
+    Raises:
+        RuntimeMissingError: The private runtime is needed and not installed, or QGIS's own Python is not found.
+    """
+    found = None if runtime == LIGHT else find_runtime()
+    if found is None and runtime == NEEDED:
+        raise RuntimeMissingError(
+            QCoreApplication.translate(
+                "SpecialAlgorithm", "This algorithm needs the engine's runtime, which is not installed."
+            ),
+            QCoreApplication.translate(
+                "SpecialAlgorithm", "Run 'Install runtime' once; it also works from a folder of wheels, offline."
+            ),
+        )
+    return found or light_interpreter()
 
 
 def group_titles() -> Dict[str, str]:

@@ -30,7 +30,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from ..engine.classes import class_file_of
-from ..engine.config import DEVICES, PRESETS, QUANTITIES, SOURCES
+from ..engine.config import DEVICES, LEARNING_PRESETS, PRESETS, PRIOR_PRESETS, QUANTITIES, SOURCES
 from ..engine.sensors import SENSORS
 
 translate = QCoreApplication.translate
@@ -100,25 +100,75 @@ def classes_parameter() -> QgsProcessingParameterDefinition:
         "CLASSES", translate("SpecialParameters", "Classes to map"), multiLine=True
     )
     parameter.setMetadata({"widget_wrapper": {"class": CLASS_TABLE_WIDGET}})
-    return helped(
-        parameter,
-        translate(
-            "SpecialParameters",
-            "One class a line, or separated by semicolons: “water: river, lake, pond #1f78b4”. Other words for the "
-            "same class follow a colon, a colour follows #; both may be left out. The path of a class file (.txt, "
-            ".csv, .json, .qml) is accepted in place of the text. Ids in the map follow this order.",
-        ),
+    return helped(parameter, _class_list_help())
+
+
+def optional_classes_parameter() -> QgsProcessingParameterDefinition:
+    """The class names where another input may bring them."""
+    parameter = QgsProcessingParameterString(
+        "CLASSES", translate("SpecialParameters", "Names of the classes"), multiLine=True, optional=True
+    )
+    start = translate("SpecialParameters", "Empty: the names and colours that the class raster brings along.")
+    return helped(parameter, f"{start} {_class_list_help()}", advanced=True)
+
+
+def _class_list_help() -> str:
+    return translate(
+        "SpecialParameters",
+        "One class a line, or separated by semicolons: “water: river, lake, pond #1f78b4”. Other words for the "
+        "same class follow a colon, a colour follows #; both may be left out. The path of a class file (.txt, "
+        ".csv, .json, .qml) is accepted in place of the text. Ids in the map follow this order.",
     )
 
 
 def preset_parameter() -> QgsProcessingParameterDefinition:
-    """The preset."""
+    """The preset of a whole classification."""
     return helped(
         choice("PRESET", translate("SpecialParameters", "Preset"), PRESETS),
         translate(
             "SpecialParameters",
+            "default: the evidence is adapted to the scene and learnt by the network. fast: rules alone, without "
+            "adaptation and network; for a first look at a large scene. paper: the network with the published "
+            "constants, without our repairs and additions.",
+        ),
+    )
+
+
+def prior_preset_parameter() -> QgsProcessingParameterDefinition:
+    """The preset of the spectral prior by itself."""
+    return helped(
+        choice("PRESET", translate("SpecialParameters", "Preset"), PRIOR_PRESETS),
+        translate(
+            "SpecialParameters",
             "default: the evidence is adapted to the scene. fast: rules alone, without adaptation; "
             "for a first look at a large scene.",
+        ),
+    )
+
+
+def learning_preset_parameter() -> QgsProcessingParameterDefinition:
+    """The preset of the network stage by itself."""
+    return helped(
+        choice("PRESET", translate("SpecialParameters", "Preset"), LEARNING_PRESETS),
+        translate(
+            "SpecialParameters",
+            "default: with our repairs and additions. paper: the published constants, without them.",
+        ),
+    )
+
+
+def refine_parameter() -> QgsProcessingParameterDefinition:
+    """Whether the second stage runs."""
+    return helped(
+        QgsProcessingParameterBoolean(
+            "REFINE",
+            translate("SpecialParameters", "Learn the scene with the network (second stage)"),
+            defaultValue=True,
+        ),
+        translate(
+            "SpecialParameters",
+            "A network learns the full spectra from the first stage's noisy labels and maps the scene again. Needs the "
+            "runtime (“Install runtime”); without it the first stage's map is written and the log says so.",
         ),
     )
 
@@ -175,7 +225,8 @@ def device_parameter() -> QgsProcessingParameterDefinition:
         choice("DEVICE", translate("SpecialParameters", "Device"), DEVICES),
         translate(
             "SpecialParameters",
-            "automatic: the fastest device that the stages in use can run on. cpu: never a graphics card.",
+            "automatic: a graphics card that PyTorch can use, else the processor. cpu: never a graphics card. cuda: an "
+            "NVIDIA graphics card, or an error where there is none.",
         ),
         advanced=True,
     )

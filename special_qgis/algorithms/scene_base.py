@@ -5,7 +5,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional
 
-from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+)
 
 from ..engine.classes import parse_classes
 from ..engine.config import SceneConfig
@@ -15,6 +20,7 @@ from .base import SpecialAlgorithm
 from .parameters import (
     choice_value,
     classes_value,
+    is_given,
     memory_budget_bytes,
     sensor_value,
     string_value,
@@ -34,7 +40,9 @@ class SceneAlgorithm(SpecialAlgorithm):
         problem = find_raster_problem(self, parameters, "INPUT", context)
         if problem:
             return problem
-        if self.parameterDefinition("CLASSES") is not None:
+        classes = self.parameterDefinition("CLASSES")
+        is_optional = classes is not None and bool(classes.flags() & QgsProcessingParameterDefinition.FlagOptional)
+        if classes is not None and not (is_optional and not is_given(parameters, "CLASSES")):
             parse_classes(classes_value(self, parameters, context))
         wavelengths = string_value(self, parameters, "WAVELENGTHS", context)
         if wavelengths:

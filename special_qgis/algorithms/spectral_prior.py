@@ -24,7 +24,7 @@ from .parameters import (
     classes_value,
     input_parameter,
     memory_parameter,
-    preset_parameter,
+    prior_preset_parameter,
     raster_destination,
     reading_parameters,
     seed_parameter,
@@ -72,7 +72,7 @@ class SpectralPriorAlgorithm(SceneAlgorithm):
 
     def initAlgorithm(self, configuration: Optional[Mapping[str, Any]] = None) -> None:
         """Declare parameters and outputs."""
-        plain = [input_parameter(), classes_parameter(), preset_parameter(), *area_parameters()]
+        plain = [input_parameter(), classes_parameter(), prior_preset_parameter(), *area_parameters()]
         for parameter in [*plain, *reading_parameters(), seed_parameter(), memory_parameter()]:
             self.addParameter(parameter)
         self.addParameter(

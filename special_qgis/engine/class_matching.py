@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
 
-from .class_text import comparison_key
+from .class_text import comparison_key, nameless
 from .errors import InputError
 
 
@@ -32,7 +32,7 @@ def match_classes(
     """Match the classes that occur in a map and in a reference.
 
     Names are compared without case and surplus spaces. Values of one raster that share a name are one class. Words
-    that are all numbers, as in a text field of ids, are numbers.
+    that are all numbers, as in a text field of ids, are numbers; names that only repeat the value, "class 3", are none.
 
     Args:
         map_values: Values that occur in the map.
@@ -44,6 +44,7 @@ def match_classes(
     Raises:
         InputError: They have no class in common.
     """
+    map_names, reference_names = _telling(map_names), _telling(reference_names)
     ours = {v: map_names.get(v, str(v)) for v in sorted(map_values)}
     theirs = {v: reference_names.get(v, str(v)) for v in sorted(reference_values)}
     by_name = bool(map_names and reference_names) or not reference_has_ids
@@ -55,6 +56,11 @@ def match_classes(
     shown = {v: map_names.get(v, labels.get(v, str(v))) for v in ours}
     match = _join("number", {v: str(v) for v in ours}, shown, {v: str(n) for v, n in ids.items()}, theirs)
     return _checked(match, ours, theirs)
+
+
+def _telling(names: Mapping[int, str]) -> Mapping[int, str]:
+    """The names, or none where all of them only repeat their value."""
+    return {} if all(name == nameless(value) for value, name in names.items()) else names
 
 
 def _keyed(names: Mapping[int, str]) -> Dict[int, str]:

@@ -23,7 +23,7 @@ def open_class_raster(path: str, role: str) -> gdal.Dataset:
 
     Args:
         path: Anything GDAL opens.
-        role: "map" or "reference", for messages.
+        role: What it is, for messages: "map", "reference" or "class raster".
 
     Raises:
         RasterReadError: It is missing, cut off, or GDAL cannot open it.
@@ -57,6 +57,15 @@ def read_classes(dataset: gdal.Dataset, window: Window) -> Values:
         RasterReadError: The file is damaged.
         InputError: A value is not a whole number, or above 65535.
     """
+    return as_classes(read_unmasked(dataset, window), dataset.GetDescription())
+
+
+def read_unmasked(dataset: gdal.Dataset, window: Window) -> NDArray[Any]:
+    """Values of a window of the first band as stored; 0 where it is nodata or masked.
+
+    Raises:
+        RasterReadError: The file is damaged.
+    """
     band = dataset.GetRasterBand(1)
     place = (window.col_off, window.row_off, window.cols, window.rows)
     try:
@@ -66,7 +75,7 @@ def read_classes(dataset: gdal.Dataset, window: Window) -> Values:
         raise damaged_error(dataset, window, error) from error
     if values is None:
         raise damaged_error(dataset, window, "no pixels came back")
-    return as_classes(values if mask is None else np.where(mask == 0, 0, values), dataset.GetDescription())
+    return values if mask is None else np.where(mask == 0, 0, values)
 
 
 def as_classes(values: NDArray[Any], path: str) -> Values:

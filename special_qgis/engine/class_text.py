@@ -116,6 +116,11 @@ def parse_entries(text: str) -> List[ClassEntry]:
     return entries
 
 
+def nameless(value: int) -> str:
+    """What a class is called that has a value and no name."""
+    return f"class {value}"
+
+
 def format_entry(entry: ClassEntry) -> str:
     """Write one class so that ``parse_entries`` reads it back the same."""
     text = _quote(entry.name)

@@ -7,7 +7,7 @@ import argparse
 import re
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence
 
-from .config import DEVICES, PRESETS, QUANTITIES, SOURCES
+from .config import DEVICES, LEARNING_PRESETS, PRESETS, PRIOR_PRESETS, QUANTITIES, SOURCES
 
 _UNITS: Mapping[str, int] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -45,6 +45,12 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"SPECIAL {version}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_classify(_add_command(commands, "classify", "classify", "map the land cover of a scene", _classify_options))
+    _add_refine(
+        _add_command(commands, "refine", "refine", "learn a scene from any class raster and map it", _refine_options)
+    )
+    _add_apply(
+        _add_command(commands, "apply", "apply_classifier", "map a scene with a saved classifier", _apply_options)
+    )
     _add_prior(
         _add_command(commands, "prior", "spectral_prior", "probabilities from spectra and names", _prior_options)
     )
@@ -103,10 +109,12 @@ def scene_options(found: argparse.Namespace) -> Dict[str, Any]:
     }
 
 
-def _add_classes(parser: argparse.ArgumentParser) -> None:
-    text = 'names, aliases and colours, "water: river, lake #1f78b4; trees", or the path of a class file'
-    parser.add_argument("--classes", required=True, metavar="LIST", help=text)
-    parser.add_argument("--preset", default=PRESETS[0], choices=PRESETS, help="default adapts to the scene")
+_CLASSES_HELP = 'names, aliases and colours, "water: river, lake #1f78b4; trees", or the path of a class file'
+
+
+def _add_classes(parser: argparse.ArgumentParser, presets: Sequence[str]) -> None:
+    parser.add_argument("--classes", required=True, metavar="LIST", help=_CLASSES_HELP)
+    parser.add_argument("--preset", default=presets[0], choices=presets, help="default adapts to the scene")
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
     group = parser.add_argument_group("spectral prior")
     group.add_argument("--no-adapt", action="store_true", help="do not adapt to the scene")
@@ -118,42 +126,93 @@ def _prior_fields(found: argparse.Namespace) -> Dict[str, Any]:
     return {"adapt": not found.no_adapt, "n_rounds": found.rounds, "sample_px": found.sample_px}
 
 
-def _add_classify(parser: argparse.ArgumentParser) -> None:
-    _add_scene(parser)
-    _add_classes(parser)
+def _add_map_outputs(parser: argparse.ArgumentParser) -> None:
+    """Outputs of all commands that map a scene."""
     parser.add_argument("--output", required=True, metavar="TIF", help="class raster to write")
     parser.add_argument("--confidence", default="", metavar="TIF", help="confidence raster to write")
     parser.add_argument("--probabilities", default="", metavar="TIF", help="raster to write with one band a class")
     parser.add_argument("--report", default="", metavar="HTML", help="report to write; JSON goes beside it")
-    parser.add_argument("--source", default=SOURCES[0], choices=SOURCES, help="where the class evidence comes from")
     parser.add_argument("--device", default=DEVICES[0], choices=DEVICES, help="where heavy stages run")
     parser.add_argument(
         "--min-confidence", type=float, default=0.0, metavar="C", help="pixels below stay unclassified (0 in the map)"
     )
 
 
-def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
+def _map_fields(found: argparse.Namespace) -> Dict[str, Any]:
+    """Fields that the options of all commands that map a scene have."""
+    outputs = {
+        "map": found.output,
+        "confidence": found.confidence,
+        "probabilities": found.probabilities,
+        "report": found.report,
+        "pseudo_labels": getattr(found, "pseudo_labels", ""),
+        "classifier": getattr(found, "save_classifier", ""),
+    }
     return {
         "scene": scene_options(found),
+        "outputs": outputs,
+        "device": found.device,
+        "min_confidence": found.min_confidence,
+    }
+
+
+def _add_saved_classifier(parser: argparse.ArgumentParser) -> None:
+    text = "trained network to write, for the command apply"
+    parser.add_argument("--save-classifier", default="", metavar="SAFETENSORS", help=text)
+
+
+def _add_classify(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    _add_classes(parser, PRESETS)
+    _add_map_outputs(parser)
+    _add_saved_classifier(parser)
+    parser.add_argument("--pseudo-labels", default="", metavar="TIF", help="class raster of the first stage to write")
+    parser.add_argument("--source", default=SOURCES[0], choices=SOURCES, help="where the class evidence comes from")
+    parser.add_argument("--no-refine", action="store_true", help="leave the network stage out")
+
+
+def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {
+        **_map_fields(found),
         "classes": found.classes,
-        "outputs": {
-            "map": found.output,
-            "confidence": found.confidence,
-            "probabilities": found.probabilities,
-            "report": found.report,
-        },
         "source": found.source,
         "preset": found.preset,
-        "device": found.device,
         "seed": found.seed,
-        "min_confidence": found.min_confidence,
+        "refine": not found.no_refine,
         "prior": _prior_fields(found),
     }
 
 
+def _add_refine(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    parser.add_argument("--labels", required=True, metavar="RASTER", help="class raster to learn from; 0 = no label")
+    parser.add_argument("--label-confidence", default="", metavar="RASTER", help="how sure each label is, 0 to 1")
+    parser.add_argument("--assumed-confidence", type=float, default=0.9, metavar="C", help="of labels without one")
+    parser.add_argument("--classes", default="", metavar="LIST", help=_CLASSES_HELP + "; default: the raster's own")
+    parser.add_argument("--preset", default=LEARNING_PRESETS[0], choices=LEARNING_PRESETS, help="paper: as published")
+    parser.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
+    _add_map_outputs(parser)
+    _add_saved_classifier(parser)
+
+
+def _refine_options(found: argparse.Namespace) -> Dict[str, Any]:
+    names = ("labels", "label_confidence", "assumed_confidence", "classes", "preset", "seed")
+    return {**_map_fields(found), **{name: getattr(found, name) for name in names}}
+
+
+def _add_apply(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    parser.add_argument("--classifier", required=True, metavar="SAFETENSORS", help="saved by classify or refine")
+    _add_map_outputs(parser)
+
+
+def _apply_options(found: argparse.Namespace) -> Dict[str, Any]:
+    return {**_map_fields(found), "classifier": found.classifier}
+
+
 def _add_prior(parser: argparse.ArgumentParser) -> None:
     _add_scene(parser)
-    _add_classes(parser)
+    _add_classes(parser, PRIOR_PRESETS)
     parser.add_argument("--output", required=True, metavar="TIF", help="probabilities to write, one band a class")
 
 

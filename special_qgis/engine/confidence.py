@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 def decide(
     probabilities: NDArray[np.float32],
     valid: NDArray[np.bool_],
-    min_confidence: float = 0.0,
     precedence: Optional[Sequence[int]] = None,
 ) -> Tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Likeliest class of each pixel and its lead over the second; of equals, the first in precedence wins with lead 0.
@@ -24,12 +23,10 @@ def decide(
     Args:
         probabilities: (classes, rows, cols) float32, sum 1 where valid; at most 255 classes.
         valid: (rows, cols) bool.
-        min_confidence: Pixels below stay unclassified (label 0) and keep their confidence.
         precedence: All rows of ``probabilities`` in the order in which equals win; None = as they are.
 
     Returns:
-        (rows, cols) uint8 labels, 1…K, 0 where invalid or unclassified; (rows, cols) float32 confidence in [0, 1], 0
-        where invalid.
+        (rows, cols) uint8 labels, 1…K, 0 where invalid; (rows, cols) float32 confidence in [0, 1], 0 where invalid.
     """
     first, *others = precedence if precedence is not None else range(len(probabilities))
     best = probabilities[first].copy()
@@ -42,5 +39,5 @@ def decide(
         np.maximum(best, row, out=best)
     confidence = best - second
     confidence[~valid] = 0.0
-    labels[~valid | (confidence < min_confidence)] = 0
+    labels[~valid] = 0
     return labels, confidence

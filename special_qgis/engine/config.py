@@ -13,13 +13,20 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 from .errors import ConfigError
 
 SOURCES = ("automatic", "spectral")  # where the class evidence comes from
-PRESETS = ("default", "fast")  # default = spectral prior adapted to the scene, fast = rules alone
-DEVICES = ("automatic", "cpu")  # where heavy stages run
+PRESETS = ("default", "fast", "paper")  # fast = rules alone, no network; paper = the published constants
+PRIOR_PRESETS = ("default", "fast")  # of the spectral prior by itself
+LEARNING_PRESETS = ("default", "paper")  # of the network stage by itself
+DEVICES = ("automatic", "cpu", "cuda")  # where heavy stages run
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
 RANDOM_SETS = (
     "even",
     "confident",
 )  # all pixels alike with stage 1's probabilities [ours]; the sure ones, one-hot [ref]
+UNEVEN_SIDES = ("pad", "resize")  # repeat the edge [ours]; resize the image to multiples of four and back [ref]
+TEMPLATE_SETS = ("both", "openai", "remote_sensing")  # prompt templates of the text encoder
+UPSAMPLERS = ("automatic", "jbu_one", "jbu_stack", "bilateral", "bilinear")  # from patches to pixels
+BLENDINGS = ("hann", "mean")  # weights of overlapping windows
+PRECISIONS = ("automatic", "float32", "bfloat16", "float16")  # of the image tower
 SPECTRAL_PX = ("all", "confident")  # all that the network gives the class [ours]; its confident set alone [ref]
 
 ConfigT = TypeVar("ConfigT", bound="_Config")
@@ -141,6 +148,63 @@ class PriorConfig(_Config):
 
 
 @dataclass(frozen=True)
+class ClipConfig(_Config):
+    """How stage 1 scores pixels with a CLIP model; sources in square brackets: ref = as published, ours."""
+
+    window_px: int = 0  # side of a window [ref 224]; 0 = the side of the images that the model was trained on
+    stride_px: int = 0  # from one window to the next [ref 112]; 0 = half a window
+    scales: Tuple[float, ...] = ()  # factors of the image's size [ref 1, 2]; () = by the size of a pixel on the ground
+    blending: str = "hann"  # one of BLENDINGS [ref mean]
+    upsampler: str = "automatic"  # one of UPSAMPLERS; automatic = learned where there are weights, else bilateral
+    templates: str = "both"  # one of TEMPLATE_SETS [ref openai]
+    use_aliases: bool = True  # add the words of the shipped dictionary [ours]
+    temperature: float = 50.0  # of the softmax over queries [ref]
+    cls_debias: float = 0.3  # share of the class token's cosine that is taken off [ref]
+    tolerance: float = 0.0  # relative error of the features' length that compression may make; 0 = exact
+    precision: str = "automatic"  # one of PRECISIONS; automatic = the fastest that the device computes natively
+    batch: int = 0  # windows at once; 0 = by memory and time
+    low_quantile: float = 0.001  # of the three colours together, mapped to 0 [ref]
+    high_quantile: float = 0.999  # mapped to 1 [ref]
+    seed: int = 0  # of the pixel sample that quantiles and principal components come from
+
+    @classmethod
+    def published(cls) -> ClipConfig:
+        """The published constants, without our additions."""
+        return cls(
+            window_px=224,
+            stride_px=112,
+            scales=(1.0, 2.0),
+            blending="mean",
+            upsampler="jbu_one",
+            templates="openai",
+            use_aliases=False,
+        )
+
+    def __post_init__(self) -> None:
+        _require_choice("blending", self.blending, BLENDINGS)
+        _require_choice("upsampler", self.upsampler, UPSAMPLERS)
+        _require_choice("templates", self.templates, TEMPLATE_SETS)
+        _require_choice("precision", self.precision, PRECISIONS)
+        require(0 <= self.window_px <= 4096, "window_px", "from 0 to 4096", self.window_px)
+        widest = self.window_px or 4096
+        require(0 <= self.stride_px <= widest, "stride_px", "from 0 to window_px", self.stride_px)
+        in_range = all(isinstance(f, (int, float)) and 0.125 <= f <= 8.0 for f in self.scales)
+        require(
+            in_range and len(set(self.scales)) == len(self.scales),
+            "scales",
+            "different factors from 1/8 to 8",
+            self.scales,
+        )
+        require(0.0 < self.temperature <= 1000.0, "temperature", "above 0 and at most 1000", self.temperature)
+        require(0.0 <= self.cls_debias <= 1.0, "cls_debias", "from 0 to 1", self.cls_debias)
+        require(0.0 <= self.tolerance <= 0.1, "tolerance", "from 0 to 0.1", self.tolerance)
+        require(0 <= self.batch <= 4096, "batch", "from 0 to 4096", self.batch)
+        ordered = 0.0 <= self.low_quantile < self.high_quantile <= 1.0
+        require(ordered, "low_quantile, high_quantile", "0 <= low < high <= 1", (self.low_quantile, self.high_quantile))
+        require(0 <= self.seed < 2**31, "seed", "a whole number from 0 to 2147483647", self.seed)
+
+
+@dataclass(frozen=True)
 class RefineConfig(_Config):
     """How stage 2 learns from stage 1's noisy labels; sources in square brackets: ref = as published, ours."""
 
@@ -168,6 +232,7 @@ class RefineConfig(_Config):
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
     fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
+    uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod
     def published(cls) -> RefineConfig:
@@ -179,11 +244,13 @@ class RefineConfig(_Config):
             tile_px=512,
             average_decay=0.0,
             fuse_stage_one=False,
+            uneven_sides="resize",
         )
 
     def __post_init__(self) -> None:
         _require_choice("random_set", self.random_set, RANDOM_SETS)
         _require_choice("spectral_px", self.spectral_px, SPECTRAL_PX)
+        _require_choice("uneven_sides", self.uneven_sides, UNEVEN_SIDES)
         for name in ("epochs", "iterations_per_epoch", "random_px", "training_tiles", "confidence_components"):
             require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
         for name in ("spectral_components", "spectral_dimensions"):
@@ -211,6 +278,8 @@ class OutputConfig(_Config):
     confidence: str = ""  # best minus second-best probability, float32 GeoTIFF
     probabilities: str = ""  # one band a class, float32 GeoTIFF
     report: str = ""  # HTML; the same content goes beside it as .json
+    pseudo_labels: str = ""  # class raster of the first stage, what the network learnt from, GeoTIFF
+    classifier: str = ""  # trained network for other scenes of the sensor, .safetensors
 
 
 @dataclass(frozen=True)
@@ -225,14 +294,99 @@ class ClassifyConfig(_Config):
     device: str = "automatic"  # one of DEVICES
     seed: int = 0  # of everything drawn at random
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
+    refine: bool = True  # learn the scene with the network; never with the preset fast
     prior: PriorConfig = field(default_factory=PriorConfig)
+    network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
     def __post_init__(self) -> None:
         _require_choice("source", self.source, SOURCES)
         _require_choice("preset", self.preset, PRESETS)
-        _require_choice("device", self.device, DEVICES)
-        require(0 <= self.seed < 2**31, "seed", "a whole number from 0 to 2147483647", self.seed)
-        require(0.0 <= self.min_confidence < 1.0, "min_confidence", "from 0 to below 1", self.min_confidence)
+        _require_run_options(self.device, self.seed, self.min_confidence)
+        if self.outputs.classifier:
+            require(
+                self.wants_network,
+                "outputs.classifier",
+                "empty where the network stage is switched off",
+                self.outputs.classifier,
+                "Switch the network stage on, or leave the classifier out.",
+            )
+
+    @property
+    def wants_network(self) -> bool:
+        """Whether the second stage is to run."""
+        return self.refine and self.preset != "fast"
+
+    @property
+    def used_prior(self) -> PriorConfig:
+        """Options of the spectral prior with the preset taken in."""
+        return used_prior(self.prior, self.preset)
+
+    @property
+    def used_network(self) -> RefineConfig:
+        """Options of the network stage with the preset taken in."""
+        return used_network(self.network, self.preset)
+
+
+def _require_run_options(device: str, seed: int, min_confidence: float) -> None:
+    _require_choice("device", device, DEVICES)
+    require(0 <= seed < 2**31, "seed", "a whole number from 0 to 2147483647", seed)
+    require(0.0 <= min_confidence < 1.0, "min_confidence", "from 0 to below 1", min_confidence)
+
+
+def used_prior(prior: PriorConfig, preset: str) -> PriorConfig:
+    """Options of the spectral prior with a preset taken in."""
+    return dataclasses.replace(prior, adapt=False) if preset == "fast" else prior
+
+
+def used_network(network: RefineConfig, preset: str) -> RefineConfig:
+    """Options of the network stage with a preset taken in."""
+    return RefineConfig.published() if preset == "paper" else network
+
+
+@dataclass(frozen=True)
+class RefineJobConfig(_Config):
+    """The network stage by itself: a scene and any class raster, such as an old map, to a refined map."""
+
+    scene: SceneConfig
+    labels: str  # class raster on any grid; 0 = says nothing
+    label_confidence: str = ""  # raster of how sure each label is, 0 to 1, on any grid; "" = all alike
+    classes: str = ""  # names and colours in the order of the ids; "" = those of the class raster
+    outputs: OutputConfig = field(default_factory=OutputConfig)
+    preset: str = "default"  # one of LEARNING_PRESETS
+    device: str = "automatic"  # one of DEVICES
+    seed: int = 0  # of everything drawn at random
+    min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
+    assumed_confidence: float = 0.9  # of labels whose confidence is not given
+    network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
+
+    def __post_init__(self) -> None:
+        require(bool(self.labels.strip()), "labels", "the path of a class raster", self.labels)
+        _require_choice("preset", self.preset, LEARNING_PRESETS)
+        _require_run_options(self.device, self.seed, self.min_confidence)
+        accepted = 0.0 < self.assumed_confidence <= 1.0
+        require(accepted, "assumed_confidence", "above 0 and at most 1", self.assumed_confidence)
+
+    @property
+    def used_network(self) -> RefineConfig:
+        """Options of the network stage with the preset taken in."""
+        return used_network(self.network, self.preset)
+
+
+@dataclass(frozen=True)
+class ApplyConfig(_Config):
+    """A saved classifier on another scene of the same sensor."""
+
+    scene: SceneConfig
+    classifier: str  # file that classify or refine has written
+    outputs: OutputConfig = field(default_factory=OutputConfig)
+    device: str = "automatic"  # one of DEVICES
+    min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
+    sample_px: int = 50_000  # pixels that the report's spectra and the check of units are taken from
+
+    def __post_init__(self) -> None:
+        require(bool(self.classifier.strip()), "classifier", "the path of a classifier file", self.classifier)
+        _require_run_options(self.device, 0, self.min_confidence)
+        require(self.sample_px >= 1000, "sample_px", "1000 or more", self.sample_px)
 
 
 @dataclass(frozen=True)
@@ -242,12 +396,12 @@ class PriorJobConfig(_Config):
     scene: SceneConfig
     classes: str  # class list as typed, or the path of a class file
     probabilities: str  # GeoTIFF to write, one band a class
-    preset: str = "default"  # one of PRESETS
+    preset: str = "default"  # one of PRIOR_PRESETS
     seed: int = 0  # of the pixel sample
     prior: PriorConfig = field(default_factory=PriorConfig)
 
     def __post_init__(self) -> None:
-        _require_choice("preset", self.preset, PRESETS)
+        _require_choice("preset", self.preset, PRIOR_PRESETS)
         require(bool(self.probabilities.strip()), "probabilities", "the path of a GeoTIFF", self.probabilities)
 
 
@@ -348,6 +502,12 @@ _NESTED: Dict[Tuple[str, str], Type[_Config]] = {
     ("ClassifyConfig", "scene"): SceneConfig,
     ("ClassifyConfig", "outputs"): OutputConfig,
     ("ClassifyConfig", "prior"): PriorConfig,
+    ("ClassifyConfig", "network"): RefineConfig,
+    ("RefineJobConfig", "scene"): SceneConfig,
+    ("RefineJobConfig", "outputs"): OutputConfig,
+    ("RefineJobConfig", "network"): RefineConfig,
+    ("ApplyConfig", "scene"): SceneConfig,
+    ("ApplyConfig", "outputs"): OutputConfig,
     ("PriorJobConfig", "scene"): SceneConfig,
     ("PriorJobConfig", "prior"): PriorConfig,
     ("TrueColourConfig", "scene"): SceneConfig,

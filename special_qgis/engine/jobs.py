@@ -27,6 +27,8 @@ class Job(NamedTuple):
 
 JOBS: Mapping[str, Job] = {
     "classify": Job(".pipeline", "classify", "ClassifyConfig"),
+    "refine": Job(".refine.jobs", "refine_labels", "RefineJobConfig"),
+    "apply_classifier": Job(".refine.jobs", "apply_classifier", "ApplyConfig"),
     "spectral_prior": Job(".pipeline", "spectral_prior", "PriorJobConfig"),
     "true_colour": Job(".true_colour", "true_colour", "TrueColourConfig"),
     "inspect_scene": Job(".pipeline", "inspect_scene", "SceneConfig"),
@@ -76,7 +78,8 @@ def find_function(job: Job) -> JobFunction:
             raise  # a module of ours is missing or broken: a bug, not a matter of the interpreter
         raise RuntimeMissingError(
             f"The Python that runs the engine cannot import {error.name or 'a package'}: {error}.",
-            "Run 'Check runtime' to see which packages this Python has; NumPy and GDAL's Python package are needed.",
+            "Run 'Check runtime' to see which packages this Python has, and 'Install runtime' for those of the network "
+            "stage; NumPy and GDAL's Python package are needed by all jobs.",
         ) from error
     function: JobFunction = getattr(module, job.function)
     return function

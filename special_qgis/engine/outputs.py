@@ -53,7 +53,7 @@ class OutputSet:
     def __init__(self, inputs: Iterable[str] = ()) -> None:
         self._inputs = [file for source in inputs for file in _files_of_source(source)]
         self._outputs: List[_Output] = []
-        self._texts: Dict[str, _Output] = {}  # those that are text, by the path given
+        self._files: Dict[str, _Output] = {}  # those that are no rasters, by the path given
         self._writers: List[RasterWriter] = []
         self._folders: Dict[Path, Path] = {}  # hidden folder by folder of targets
         self._made_folders: List[Path] = []  # that did not exist before
@@ -106,27 +106,30 @@ class OutputSet:
         return writer
 
     def reserve(self, path: str) -> None:
-        """Check now that a text output can be written at the end, before the work begins.
+        """Check now that an output that is no raster can be written at the end, before the work begins.
 
         Raises:
             ConfigError: The path is not accepted or is that of an input or of another output.
             RasterWriteError: The folder cannot be written to.
         """
-        self._texts[path] = self._claim(path)
+        self._files[path] = self._claim(path)
 
     def text(self, path: str, content: str) -> None:
-        """Write a text file, UTF-8; once reserved or not.
+        """Write a text file, UTF-8; as ``binary``."""
+        self.binary(path, content.encode("utf-8"))
+
+    def binary(self, path: str, content: bytes) -> None:
+        """Write a file; once reserved or not.
 
         Raises:
             ConfigError: The path is not accepted or is that of an input or of another output.
             RasterWriteError: It cannot be written.
         """
-        if path not in self._texts:
+        if path not in self._files:
             self.reserve(path)
-        output = self._texts[path]
+        output = self._files[path]
         try:
-            with output.partial.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(content)
+            output.partial.write_bytes(content)
         except OSError as error:
             raise write_error(output.target, "written", str(error)) from error
 

@@ -9,19 +9,17 @@ Only the accuracy assessment reads references: no stage that makes maps may.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Mapping, Protocol, Tuple
+from typing import List, Mapping, Protocol
 
-import numpy as np
 from osgeo import gdal
 
-from .class_raster import Values, as_classes, block_dataset, open_class_raster, open_source, read_classes
-from .errors import InputError, RasterReadError
+from .aligned_raster import AlignedRaster
+from .class_raster import Values, as_classes, open_class_raster, open_source
+from .errors import RasterReadError
 from .legend import read_legend
-from .raster import GeoTransform, damaged_error, is_plain_path, read_grid, spatial_reference
+from .raster import is_plain_path, read_grid
 from .vector_reference import VectorReference
 from .windows import Window
-
-_GRID_TOLERANCE_PX = 0.01  # corners of two grids closer than this are the same
 
 
 class Reference(Protocol):
@@ -75,68 +73,10 @@ class RasterReference:
     def __init__(self, map_dataset: gdal.Dataset, dataset: gdal.Dataset) -> None:
         self.names = read_legend(dataset).names
         self.has_ids = True
-        self.warnings: List[str] = []
-        self._dataset = dataset
-        self._transform = read_grid(map_dataset).geotransform
-        self._wkt = map_dataset.GetProjection() or dataset.GetProjection() or dataset.GetGCPProjection()
-        self._source_wkt = dataset.GetProjection() or dataset.GetGCPProjection() or map_dataset.GetProjection()
-        self._is_aligned = self._compare(map_dataset)
-        self.how = "pixel by pixel, on the same grid" if self._is_aligned else "resampled to the map at nearest pixel"
-
-    def _compare(self, map_dataset: gdal.Dataset) -> bool:
-        """Tell whether pixels correspond one to one, and collect warnings about missing georeferencing."""
-        ours, theirs = self._transform, read_grid(self._dataset).geotransform
-        same_size = _size(map_dataset) == _size(self._dataset)
-        if ours is None or (theirs is None and not self._dataset.GetGCPCount()):
-            return self._compare_sizes(map_dataset, same_size, ours is not None or theirs is not None)
-        if bool(map_dataset.GetProjection()) != bool(self._dataset.GetProjection() or self._dataset.GetGCPProjection()):
-            self.warnings.append("Only one of map and reference names its CRS; the other is taken to have the same.")
-        if theirs is None or not same_size:
-            return False
-        same_crs = not self._wkt or bool(spatial_reference(self._wkt).IsSame(spatial_reference(self._source_wkt)))
-        return same_crs and _same_grid(ours, theirs, *_size(map_dataset))
-
-    def _compare_sizes(self, map_dataset: gdal.Dataset, same_size: bool, one_is_placed: bool) -> bool:
-        if not same_size:
-            (cols, rows), (ref_cols, ref_rows) = _size(map_dataset), _size(self._dataset)
-            raise InputError(
-                f"The map has {cols} × {rows} pixels and the reference {ref_cols} × {ref_rows}, and they are not both "
-                "georeferenced; without georeferencing they must have the same size.",
-                "Georeference both, or give a reference of the map's size.",
-            )
-        if one_is_placed:
-            self.warnings.append(
-                "Only one of map and reference is georeferenced; as their sizes agree, pixels are compared one by one."
-            )
-        return True
+        self._aligned = AlignedRaster(read_grid(map_dataset), "map", dataset, "reference")
+        self.warnings: List[str] = self._aligned.warnings
+        self.how = self._aligned.how
 
     def read(self, window: Window) -> Values:
         """Class values of a window of the map; 0 = unlabelled."""
-        if self._is_aligned or self._transform is None:
-            return read_classes(self._dataset, window)
-        is_float = gdal.GetDataTypeName(self._dataset.GetRasterBand(1).DataType).startswith("Float")
-        block = block_dataset(window, self._transform, self._wkt, gdal.GDT_Float64 if is_float else gdal.GDT_Int32)
-        try:
-            gdal.Warp(
-                block,
-                self._dataset,
-                srcSRS=self._source_wkt or None,
-                dstSRS=self._wkt or None,
-                resampleAlg="near",
-                errorThreshold=0.0,
-            )
-        except RuntimeError as error:
-            raise damaged_error(self._dataset, window, error) from error
-        return as_classes(block.ReadAsArray(), self._dataset.GetDescription())
-
-
-def _size(dataset: gdal.Dataset) -> Tuple[int, int]:
-    return dataset.RasterXSize, dataset.RasterYSize
-
-
-def _same_grid(a: GeoTransform, b: GeoTransform, cols: int, rows: int) -> bool:
-    """Whether the corners of two grids lie within a small part of a pixel."""
-    corners = np.array([(1, 0, 0), (1, cols, 0), (1, 0, rows), (1, cols, rows)], float)
-    shift = corners @ (np.array(a) - np.array(b)).reshape(2, 3).T
-    pixel = min(np.hypot(a[1], a[4]), np.hypot(a[2], a[5]))
-    return bool(np.abs(shift).max() <= _GRID_TOLERANCE_PX * pixel)
+        return as_classes(self._aligned.read(window), self._aligned.dataset.GetDescription())

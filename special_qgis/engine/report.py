@@ -24,6 +24,7 @@ from .formats import (
     format_significant,
     to_json_value,
 )
+from .learning_section import learning_section
 from .page import colour_key, figure, key_values, meter, page, paragraph, picture, section, swatch, table, tiles
 from .page import warning_list as warnings_section
 from .summary import ClassSummary, Histogram, MeanSpectrum, RunSummary
@@ -79,6 +80,7 @@ def render_html(summary: RunSummary) -> str:
             section("Scene and map", _pictures(summary)),
             section("Classes and areas", _classes(summary)),
             section("How your class names were read", _names(summary)),
+            section("What the network changed", learning_section(summary)),
             section("Confidence", _confidence(summary)),
             section("Mean spectra of the mapped classes", _spectra(summary), "long"),
             section("The scene as it was read", key_values(_scene_pairs(summary))),
@@ -86,8 +88,15 @@ def render_html(summary: RunSummary) -> str:
             section("Parameters", key_values(_short(flatten(summary.parameters))), "long"),
             section("Provenance", _provenance(summary), "long"),
         ),
-        "Made by SPECIAL for QGIS from spectra and class names alone; no reference data was used to make this map.",
+        f"Made by SPECIAL for QGIS from the scene and {_starting_point(summary)} alone; no reference data was used to "
+        "make this map.",
     )
+
+
+def _starting_point(summary: RunSummary) -> str:
+    """What the classes come from, in words."""
+    start = summary.stages[0] if summary.stages else ""
+    return "its " + start if start.startswith(("class raster", "classifier")) else "class names"
 
 
 def _lead(summary: RunSummary) -> str:
@@ -124,6 +133,7 @@ def _tiles(summary: RunSummary) -> str:
             ("No data", format_count(summary.invalid_px), left_out),
             ("Pixel size", _pixel_size(summary), ""),
             ("Run time", format_seconds(sum(summary.timing_s.values())), summary.status),
+            *([("Made by", summary.stages[-1], ", ".join(summary.stages[:-1]))] if summary.stages else []),
         )
     )
 
@@ -169,11 +179,13 @@ def _class_row(c: ClassSummary, unit: Optional[Tuple[float, str]]) -> List[str]:
 
 
 def _names(summary: RunSummary) -> str:
+    if not any(c.interpretation or not c.is_known for c in summary.classes):
+        return ""
     items = []
     for c in summary.classes:
         badge = "" if c.is_known else '<span class="badge">not understood</span>'
-        reading = _reading(c)
-        words = f' <span class="reading">read as:</span> {escape(reading)}' if reading else ""
+        reading = escape(c.interpretation)
+        words = f' <span class="reading">read as:</span> {reading}' if reading else ""
         items.append(f"<li>{swatch(c.colour)}<b>{escape(c.name)}</b>{badge}{words}</li>")
     text = f'<ul class="names">{"".join(items)}</ul>' if items else ""
     for group in summary.inseparable:
@@ -181,11 +193,6 @@ def _names(summary: RunSummary) -> str:
         listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
         text += paragraph(f"Spectra cannot tell {listed} apart: their areas together can be trusted, one by one not.")
     return text
-
-
-def _reading(c: ClassSummary) -> str:
-    """What the name was read as; the name itself, which stands before it already, is taken off its beginning."""
-    return c.interpretation.removeprefix(f"{c.name} → ")
 
 
 def _confidence(summary: RunSummary) -> str:

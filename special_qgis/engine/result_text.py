@@ -20,8 +20,11 @@ def format_result(job: str, result: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+_PATHS = ("map", "confidence", "probabilities", "pseudo_labels", "classifier", "report")
+
+
 def format_classified(result: Mapping[str, Any]) -> List[str]:
-    """Table of classes with areas, mean confidence, paths."""
+    """Table of classes with areas, mean confidence, what the network changed, paths."""
     rows = [["id", "class", "pixels", "share", "area"]]
     for name, figures in result["class_areas"].items():
         area = format_area(figures["area_m2"])
@@ -29,7 +32,9 @@ def format_classified(result: Mapping[str, Any]) -> List[str]:
     lines = format_table(rows)
     if result["mean_confidence"] is not None:
         lines += ["", f"mean confidence {result['mean_confidence']:.3f}"]
-    lines += [f"{key} {result[key]}" for key in ("map", "confidence", "probabilities", "report") if result[key]]
+    if result["changed_share"] is not None:
+        lines.append(f"the network changed {result['changed_share']:.1%} of the pixels")
+    lines += [f"{key.replace('_', ' ')} {result[key]}" for key in _PATHS if result[key]]
     return lines
 
 
@@ -111,6 +116,8 @@ def _short(value: object, limit: int = 160) -> str:
 
 _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
     "classify": format_classified,
+    "refine": format_classified,
+    "apply_classifier": format_classified,
     "assess": format_assessed,
     "list_models": format_models,
 }

@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .classes import LandCoverClass
-from .confidence import decide
-from .config import ClassifyConfig
 from .errors import ConfigError
 from .images import encode_png
 from .outputs import OutputSet
-from .progress import RecordingProgress
 from .provenance import describe_run
 from .report import render_html, render_json
-from .scene import Sample, Scene
-from .spectral_prior import SpectralPrior
-from .summary import ClassSummary, Histogram, MeanSpectrum, RunSummary
-from .tally import N_CONFIDENCE_BINS, MapTally, class_spectra
-from .true_colour import TrueColourThumbnail
+from .spectral_prior.interpretation import Interpretation
+from .summary import ClassSummary, Histogram, LearningSummary, MeanSpectrum, RunSummary
+from .tally import N_CONFIDENCE_BINS, class_spectra
+
+if TYPE_CHECKING:
+    from .map_run import MapRun
 
 LOW_CONFIDENCE = 0.1  # a pixel whose best class leads by less is called uncertain
 REPORT_SUFFIXES = (".html", ".htm")
@@ -49,36 +47,34 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the stages of one classification left behind."""
+    """What the stages of one run that maps a scene found out."""
 
-    config: ClassifyConfig
-    classes: Tuple[LandCoverClass, ...]
-    prior: SpectralPrior
-    scene: Scene
-    sample: Sample
-    tally: MapTally
-    picture: Optional[TrueColourThumbnail]  # None = the scene has no visible bands
-    listener: RecordingProgress
-    watch: Stopwatch
+    title: str
+    parameters: Dict[str, Any]  # JSON form of the job's options
+    estimates: Dict[str, Any]  # what the method estimated from the scene, as JSON values
+    quantity: str  # "reflectance", "radiance" or "unknown", as the values were treated
+    interpretation: Optional[Interpretation] = None  # None = names were not read
+    learning: Optional[LearningSummary] = None  # None = no network stage
+    stages: Tuple[str, ...] = ()  # what made the map, in words and in order
 
     @cached_property
     def provenance(self) -> Dict[str, Any]:
         """Where the results come from, the same in the rasters and in the report."""
-        return describe_run(self.config.to_json(), self.prior.to_json())
+        return describe_run(self.parameters, {"stages": list(self.stages), **self.estimates})
 
 
-def summarise(facts: RunFacts) -> RunSummary:
+def summarise(facts: RunFacts, run: MapRun) -> RunSummary:
     """Fill the summary that report and result are made from; warns about doubtful results on the way."""
-    _warn_about_doubts(facts)
-    spectra = _mean_spectra(facts)
-    facts.watch.lap("Summing up")
-    tally, grid = facts.tally, facts.scene.grid
+    _warn_about_doubts(run)
+    spectra = _mean_spectra(run)
+    run.watch.lap("Summing up")
+    tally, grid = run.tally, run.scene.grid
     return RunSummary(
-        title=f"Land cover of {Path(facts.config.scene.source).name}",
-        classes=tuple(_class_summary(facts, c) for c in facts.classes),
-        scene=facts.scene.summary(),
-        status=facts.listener.status,
-        warnings=tuple(facts.listener.warnings),
+        title=facts.title,
+        classes=tuple(_class_summary(facts, run, c) for c in run.classes),
+        scene=run.scene.summary(),
+        status=run.listener.status,
+        warnings=tuple(run.listener.warnings),
         classified_px=tally.n_classified,
         unclassified_px=tally.n_valid - tally.n_classified,
         invalid_px=tally.n_px - tally.n_valid,
@@ -86,15 +82,17 @@ def summarise(facts: RunFacts) -> RunSummary:
         pixel_size=grid.pixel_size,
         pixel_units=grid.units,
         mean_confidence=tally.mean_confidence if tally.n_classified else None,
-        inseparable=facts.prior.interpretation.inseparable,
+        inseparable=facts.interpretation.inseparable if facts.interpretation else (),
         confidence=_histogram(tally.histogram.sum(axis=0)),
-        class_confidence={c.id: _histogram(tally.histogram[c.id - 1]) for c in facts.classes},
+        class_confidence={c.id: _histogram(tally.histogram[c.id - 1]) for c in run.classes},
         spectra=spectra,
-        quantity=facts.prior.quantity,
-        map_png=tally.thumbnail.png({c.id: c.colour for c in facts.classes}),
-        rgb_png=None if facts.picture is None else encode_png(facts.picture.rgba()),
-        timing_s=facts.watch.laps_s,
-        parameters=facts.config.to_json(),
+        learning=facts.learning,
+        stages=facts.stages,
+        quantity=facts.quantity,
+        map_png=tally.thumbnail.png({c.id: c.colour for c in run.classes}),
+        rgb_png=None if run.picture is None else encode_png(run.picture.rgba()),
+        timing_s=run.watch.laps_s,
+        parameters=facts.parameters,
         provenance={
             "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             **facts.provenance,
@@ -128,36 +126,17 @@ def _json_path(path: str) -> str:
     return str(Path(path).with_suffix(".json"))
 
 
-def classify_result(config: ClassifyConfig, summary: RunSummary) -> Dict[str, Any]:
-    """What the main job hands back to its caller, as JSON values."""
-    return {
-        "map": config.outputs.map,
-        "confidence": config.outputs.confidence,
-        "probabilities": config.outputs.probabilities,
-        "report": config.outputs.report,
-        "classified_px": summary.classified_px,
-        "classified_area_m2": summary.classified_area_m2,
-        "mean_confidence": summary.mean_confidence,
-        "class_areas": {
-            c.name: {"id": c.id, "count": c.count_px, "share": c.share, "area_m2": c.area_m2} for c in summary.classes
-        },
-        "class_count": len(summary.classes),
-        "status": summary.status,
-        "warnings": list(summary.warnings),
-    }
-
-
-def _warn_about_doubts(facts: RunFacts) -> None:
-    tally = facts.tally
-    absent = [c.name for c in facts.classes if tally.counts[c.id - 1] == 0]
+def _warn_about_doubts(run: MapRun) -> None:
+    tally = run.tally
+    absent = [c.name for c in run.classes if tally.counts[c.id - 1] == 0]
     if absent:
-        facts.listener.warn(
+        run.listener.warn(
             f"No pixel was mapped as {_listed(absent)}: not in the scene, or not told apart from another class."
         )
     n_low = int(tally.histogram[:, : round(LOW_CONFIDENCE * N_CONFIDENCE_BINS)].sum())
     share = n_low / max(1, tally.n_classified)
     if share > UNCERTAIN_SHARE:
-        facts.listener.warn(
+        run.listener.warn(
             f"{share:.0%} of the classified pixels have a confidence below {LOW_CONFIDENCE}: the best two classes are "
             "nearly equal there. Look at the confidence raster before using the map."
         )
@@ -167,23 +146,23 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"“{name}”" for name in names)
 
 
-def _class_summary(facts: RunFacts, land_cover: LandCoverClass) -> ClassSummary:
+def _class_summary(facts: RunFacts, run: MapRun, land_cover: LandCoverClass) -> ClassSummary:
     index = land_cover.id - 1
-    count = int(facts.tally.counts[index])
-    pixel_area_m2 = facts.scene.grid.pixel_area_m2
-    confidence = float(facts.tally.class_confidence()[index])
-    interpreted = facts.prior.interpretation.classes[index]
+    count = int(run.tally.counts[index])
+    pixel_area_m2 = run.scene.grid.pixel_area_m2
+    confidence = float(run.tally.class_confidence()[index])
+    read = facts.interpretation.classes[index] if facts.interpretation else None
     return ClassSummary(
         id=land_cover.id,
         name=land_cover.name,
         colour=land_cover.colour,
         count_px=count,
-        share=count / max(1, facts.tally.n_classified),
+        share=count / max(1, run.tally.n_classified),
         area_m2=None if pixel_area_m2 is None else count * pixel_area_m2,
         mean_confidence=None if np.isnan(confidence) else confidence,
         aliases=land_cover.aliases,
-        is_known=interpreted.known,
-        interpretation=interpreted.materials,
+        is_known=read is None or read.known,
+        interpretation="" if read is None else read.materials,
     )
 
 
@@ -192,10 +171,9 @@ def _histogram(counts: NDArray[np.int64]) -> Histogram:
     return Histogram(tuple(edges.tolist()), tuple(int(n) for n in counts))
 
 
-def _mean_spectra(facts: RunFacts) -> Tuple[MeanSpectrum, ...]:
-    """Mean spectra over the sample, whose pixels get the same labels as in the map."""
-    values = np.ascontiguousarray(facts.sample.spectra.T[list(facts.prior.band_indices)])[:, np.newaxis, :]
-    valid = np.ones(values.shape[1:], dtype=bool)
-    probabilities = facts.prior.predict(values, valid)
-    labels, _ = decide(probabilities, valid, facts.config.min_confidence, facts.prior.interpretation.precedence)
-    return class_spectra(facts.sample.spectra, labels[0], facts.scene.axis.centres_nm, len(facts.classes))
+def _mean_spectra(run: MapRun) -> Tuple[MeanSpectrum, ...]:
+    """Mean spectra of the sample's pixels by their labels in the map."""
+    if run.sample_labels is None:
+        return ()
+    found = run.sample_labels
+    return class_spectra(found.sample.spectra, found.labels, run.scene.axis.centres_nm, len(run.classes))

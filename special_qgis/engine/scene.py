@@ -58,7 +58,9 @@ class Scene:
         self.axis = choice.axis
         self.band_numbers = reader.bands.numbers
         self.warnings = warnings
-        self.grid: Grid = read_grid(reader.dataset).crop(reader.area.window)
+        self.file_grid: Grid = read_grid(reader.dataset)
+        self.file_window = reader.area.window  # the area in the file
+        self.grid: Grid = self.file_grid.crop(self.file_window)
         self.rows, self.cols = self.grid.rows, self.grid.cols
         self.area = Window(0, 0, self.rows, self.cols)
         self.dtype = reader.bands.dtype

@@ -23,7 +23,7 @@ class ClassSummary:
     mean_confidence: Optional[float] = None  # of the class's pixels, in [0, 1]; None where it has none
     aliases: Tuple[str, ...] = ()
     is_known: bool = True  # whether the spectral prior understood the name
-    interpretation: str = ""  # what the name was read as, in words: "tree, some grass"
+    interpretation: str = ""  # what the name was read as, in words: "tree, some grass"; "" = names were not read
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,29 @@ class MeanSpectrum:
 
 
 @dataclass(frozen=True)
+class LearningSummary:
+    """How the network learnt the scene from the first stage's labels, and what it changed."""
+
+    is_used: bool  # False = the map is the first stage's
+    reason: str = ""  # why the network's result is not used, in words; "" = it is
+    losses: Tuple[float, ...] = ()  # of every training step
+    agreements: Tuple[float, ...] = ()  # with the first stage at every step, weighted by its confidence
+    final_agreement: Optional[float] = None  # of the final weights, over all training windows
+    confident_px: Tuple[int, ...] = ()  # of every epoch after the warm-up
+    hard_px: Tuple[int, ...] = ()
+    changed_px: int = 0  # pixels whose class is another than the first stage's
+    compared_px: int = 0  # pixels that have a class in both
+    transitions: Tuple[Tuple[int, int, int], ...] = ()  # from class, to class, pixels; most frequent first
+    device: str = ""  # where the training ran
+    backend: str = ""  # what ran the Mamba layers
+
+    @property
+    def changed_share(self) -> Optional[float]:
+        """Share of pixels whose class was changed; None where nothing was compared."""
+        return self.changed_px / self.compared_px if self.is_used and self.compared_px else None
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """Everything that the report of one classification shows."""
 
@@ -73,11 +96,13 @@ class RunSummary:
     confidence: Optional[Histogram] = None  # over classified pixels
     class_confidence: Mapping[int, Histogram] = field(default_factory=dict)  # the same by class id; may be empty
     spectra: Tuple[MeanSpectrum, ...] = ()
+    learning: Optional[LearningSummary] = None  # None = no network stage in this run
+    stages: Tuple[str, ...] = ()  # what made the map, in words and in order: "spectral prior", "MambaHSI …"
     quantity: str = "unknown"  # "reflectance", "radiance" or "unknown", for the spectra's axis
     map_png: Optional[bytes] = None  # picture of the class raster
     rgb_png: Optional[bytes] = None  # picture of the scene in true colour
     timing_s: Mapping[str, float] = field(default_factory=dict)  # stage in words -> seconds, in order
-    parameters: Mapping[str, Any] = field(default_factory=dict)  # ClassifyConfig.to_json()
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # JSON form of the job's options
     provenance: Mapping[str, Any] = field(default_factory=dict)  # versions, seed, platform, input …
 
     @property

@@ -12,6 +12,7 @@ from typing import Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import Sample
 from .images import LabelThumbnail
 from .summary import MeanSpectrum
 from .windows import Window
@@ -72,6 +73,27 @@ class MapTally:
         """(K,) float64, mean confidence of each class; NaN for a class without pixels."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(self.counts > 0, self.confidence_sums / self.counts, np.nan)
+
+
+class SampleLabels:
+    """What the map says of the pixels of a sample.
+
+    Args:
+        sample: Pixels in the order of rows.
+    """
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self.labels = np.zeros(len(sample.rows), np.uint8)  # 0 = unclassified
+
+    def add(self, window: Window, labels: NDArray[np.uint8]) -> None:
+        """Take in a tile; every tile of the map is given once, in any order."""
+        rows, cols = self.sample.rows, self.sample.cols
+        first, last = np.searchsorted(rows, (window.row_off, window.row_off + window.rows))
+        inside = first + np.flatnonzero(
+            (cols[first:last] >= window.col_off) & (cols[first:last] < window.col_off + window.cols)
+        )
+        self.labels[inside] = labels[rows[inside] - window.row_off, cols[inside] - window.col_off]
 
 
 def class_spectra(

@@ -77,7 +77,8 @@ def _config(folder: Path, **changes: Any) -> ClassifyConfig:
         probabilities=str(folder / "probabilities.tif"),
         report=str(folder / "report.html"),
     )
-    return replace(ClassifyConfig(SceneConfig(str(folder / "scene.tif")), CLASSES, outputs), **changes)
+    config = ClassifyConfig(SceneConfig(str(folder / "scene.tif")), CLASSES, outputs, refine=False)
+    return replace(config, **changes)
 
 
 def _read(path: str | Path) -> np.ndarray:
@@ -282,7 +283,8 @@ REAL_SCENES = [
 def test_classify_real_scene_runs_by_class_names_alone(tmp_path: Path, scenes_dir: Path, name: str) -> None:
     source = scenes_dir / name
     outputs = OutputConfig(str(tmp_path / "map.tif"), str(tmp_path / "c.tif"), "", str(tmp_path / "report.html"))
-    result = classify(ClassifyConfig(SceneConfig(str(source)), str(source.parent / "classes.txt"), outputs))
+    classes = str(source.parent / "classes.txt")
+    result = classify(ClassifyConfig(SceneConfig(str(source)), classes, outputs, refine=False))
     n_found = sum(c["count"] > 0.002 * result["classified_px"] for c in result["class_areas"].values())
     assert n_found >= 2
     assert result["classified_px"] == int((_read(result["map"]) > 0).sum())

@@ -11,13 +11,16 @@ import pytest
 from qgis.core import QgsApplication, QgsProcessingAlgorithm, QgsProcessingParameterDefinition
 
 STORED = Path(__file__).resolve().parent.parent / "data" / "public_api.json"
+NEED_RUNTIME = ("applyclassifier", "refine")
 NAMES = (
+    *NEED_RUNTIME,
     "assess",
     "checkruntime",
     "classify",
     "inspectscene",
     "installmodel",
     "installruntime",
+    "pseudolabels",
     "spectralprior",
     "truecolour",
 )
@@ -71,11 +74,14 @@ def test_algorithm_may_run_outside_the_main_thread(plugin: Any, name: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_algorithm_can_execute_without_private_runtime(
-    plugin: Any, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("SPECIAL_DATA_DIR", str(tmp_path))
-    monkeypatch.delenv("SPECIAL_PYTHON", raising=False)
+def test_algorithm_can_execute_without_private_runtime_or_says_how_to_install_it(plugin: Any, name: str) -> None:
+    can, reason = algorithm(name).canExecute()
+    assert can == (name not in NEED_RUNTIME)
+    assert ("Install runtime" in reason) == (name in NEED_RUNTIME)
+
+
+@pytest.mark.parametrize("name", NEED_RUNTIME)
+def test_algorithm_can_execute_with_a_runtime(plugin: Any, with_runtime: str, name: str) -> None:
     assert algorithm(name).canExecute() == (True, "")
 
 
@@ -83,8 +89,8 @@ def test_expert_parameters_of_classify_are_advanced(plugin: Any) -> None:
     advanced = QgsProcessingParameterDefinition.FlagAdvanced
     one = algorithm("classify")
     found = [d.name() for d in one.parameterDefinitions() if not d.flags() & advanced]
-    assert found[:7] == ["INPUT", "CLASSES", "SOURCE", "PRESET", "MIN_CONFIDENCE", "EXTENT", "AOI"]
-    assert found[7:] == ["OUTPUT", "CONFIDENCE", "PROBABILITIES", "REPORT"]
+    assert found[:8] == ["INPUT", "CLASSES", "SOURCE", "REFINE", "PRESET", "MIN_CONFIDENCE", "EXTENT", "AOI"]
+    assert found[8:] == ["OUTPUT", "CONFIDENCE", "PROBABILITIES", "REPORT", "PSEUDO_LABELS", "CLASSIFIER"]
 
 
 def test_documentation_of_parameters_is_up_to_date(plugin: Any, repository: Path) -> None:

@@ -64,3 +64,9 @@ def test_numbers_without_overlap_are_an_error() -> None:
 def test_same_name_of_two_numbers_stays_distinguishable_by_number() -> None:
     match = match_classes([1, 2], {1: "tree", 2: "tree"}, [1, 2], {})
     assert match.names == ("tree", "tree (2)")
+
+
+def test_names_that_only_repeat_their_value_are_matched_by_number() -> None:
+    match = match_classes([1, 2], {1: "class 1", 2: "class 2"}, [1, 2], {1: "water", 2: "tree"})
+    assert match.by == "number"
+    assert match.map_index == match.reference_index == {1: 0, 2: 1}

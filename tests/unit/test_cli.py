@@ -18,12 +18,14 @@ from special_qgis.engine import config as config_module
 from special_qgis.engine.__main__ import main
 from special_qgis.engine.command_line import parse_arguments, parse_size
 from special_qgis.engine.config import (
+    ApplyConfig,
     AssessConfig,
     ClassifyConfig,
     DownloadModelConfig,
     ImportModelConfig,
     ListModelsConfig,
     PriorJobConfig,
+    RefineJobConfig,
     RemoveModelConfig,
     SceneConfig,
     TrueColourConfig,
@@ -53,7 +55,8 @@ SCENE = SceneConfig(
 )
 PRIOR_WORDS = ["--no-adapt", "--rounds", "3", "--sample-px", "5000"]
 PRIOR = config_module.PriorConfig(adapt=False, n_rounds=3, sample_px=5000)
-PRIVATE_FIELDS = {"exponent"}  # set by the method, not by the user
+NETWORK_FIELDS = {field.name for field in dataclasses.fields(config_module.RefineConfig)}
+PRIVATE_FIELDS = NETWORK_FIELDS | {"exponent", "classifier"}  # set by the method, or tested by itself
 
 
 def parse(words: List[str]) -> Any:
@@ -85,21 +88,55 @@ def all_fields(config: Any) -> set[str]:
 def test_classify_every_option_reaches_its_field() -> None:
     words = ["classify", "s.tif", *SCENE_WORDS, *PRIOR_WORDS, "--classes", "a; b", "--output", "m.tif"]
     words += shlex.split("--confidence c.tif --probabilities p.tif --report r.html --source spectral --preset fast")
-    words += shlex.split("--device cpu --seed 7 --min-confidence 0.25")
+    words += shlex.split("--device cpu --seed 7 --min-confidence 0.25 --no-refine --pseudo-labels l.tif")
     expected = ClassifyConfig(
         scene=SCENE,
         classes="a; b",
-        outputs=config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html"),
+        outputs=config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html", "l.tif"),
         source="spectral",
         preset="fast",
         device="cpu",
         seed=7,
         min_confidence=0.25,
+        refine=False,
         prior=PRIOR,
     )
     assert parse(words) == expected
     default = ClassifyConfig(SceneConfig("x"), "x")
     assert differing_fields(expected, default) == all_fields(default) - PRIVATE_FIELDS  # a new field needs an option
+
+
+def test_classify_saves_a_classifier_where_asked() -> None:
+    found = parse(shlex.split("classify s.tif --classes 'a; b' --output m.tif --save-classifier c.safetensors"))
+    assert found.outputs == config_module.OutputConfig(map="m.tif", classifier="c.safetensors")
+
+
+def test_refine_every_option_reaches_its_field() -> None:
+    words = ["refine", "s.tif", *SCENE_WORDS, "--labels", "old.tif", "--classes", "a; b", "--output", "m.tif"]
+    words += shlex.split("--confidence c.tif --probabilities p.tif --report r.html --save-classifier k.safetensors")
+    words += shlex.split("--device cpu --seed 7 --min-confidence 0.25 --preset paper --label-confidence q.tif")
+    expected = RefineJobConfig(
+        scene=SCENE,
+        labels="old.tif",
+        label_confidence="q.tif",
+        classes="a; b",
+        outputs=config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html", "", "k.safetensors"),
+        preset="paper",
+        device="cpu",
+        seed=7,
+        min_confidence=0.25,
+        assumed_confidence=0.5,
+    )
+    assert parse([*words, "--assumed-confidence", "0.5"]) == expected
+    default = RefineJobConfig(SceneConfig("x"), "x")
+    assert differing_fields(expected, default) == all_fields(default) - NETWORK_FIELDS - {"pseudo_labels"}
+
+
+def test_apply_every_option_reaches_its_field() -> None:
+    words = ["apply", "s.tif", *SCENE_WORDS, "--classifier", "k.safetensors", "--output", "m.tif"]
+    words += shlex.split("--confidence c.tif --probabilities p.tif --report r.html --device cpu --min-confidence 0.25")
+    outputs = config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html")
+    assert parse(words) == ApplyConfig(SCENE, "k.safetensors", outputs, "cpu", 0.25)
 
 
 def test_classify_no_options_gives_the_defaults_of_the_configuration() -> None:
@@ -196,9 +233,12 @@ def test_format_result_classify_is_a_table_of_classes() -> None:
             "class 2": {"id": 2, "count": 3000, "share": 0.75, "area_m2": None},
         },
         "mean_confidence": 0.5,
+        "changed_share": 0.025,
         "map": "/m.tif",
         "confidence": "",
         "probabilities": "",
+        "pseudo_labels": "/l.tif",
+        "classifier": "",
         "report": "/r.html",
     }
     assert format_result("classify", result) == (
@@ -207,7 +247,9 @@ def test_format_result_classify_is_a_table_of_classes() -> None:
         " 2  class 2   3,000  75.0%         -\n"
         "\n"
         "mean confidence 0.500\n"
+        "the network changed 2.5% of the pixels\n"
         "map /m.tif\n"
+        "pseudo labels /l.tif\n"
         "report /r.html\n"
     )
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from special_qgis.engine.confidence import decide
 
@@ -30,14 +29,6 @@ def test_decide_invalid_pixel_has_no_label_and_no_confidence():
     labels, confidence = decide(np.full((2, 1, 2), 0.5, np.float32), np.array([[True, False]]))
     assert labels.tolist() == [[1, 0]]
     assert confidence.tolist() == [[0.0, 0.0]]
-
-
-@pytest.mark.parametrize(("least", "label"), [(0.0, 1), (0.2, 1), (0.3, 0)], ids=["off", "below", "above"])
-def test_decide_below_the_least_confidence_stays_unclassified(least, label):
-    probabilities = np.array([0.625, 0.375], np.float32)[:, None, None]
-    labels, confidence = decide(probabilities, np.ones((1, 1), bool), least)
-    assert labels[0, 0] == label
-    assert confidence[0, 0] == pytest.approx(0.25)
 
 
 def test_decide_equals_are_won_by_the_first_in_precedence():

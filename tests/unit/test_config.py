@@ -57,6 +57,7 @@ def test_config_through_json_is_the_same(config: Any) -> None:
         (lambda: RefineConfig(warm_up_epochs=21), "warm_up_epochs", "21"),
         (lambda: RefineConfig(final_learning_rate=1.0), "learning_rate", r"\(0.001, 1.0\)"),
         (lambda: RefineConfig(random_set="odd"), "random_set", "'odd'"),
+        (lambda: RefineConfig(uneven_sides="crop"), "uneven_sides", "'crop'"),
         (lambda: RefineConfig(halo_px=100), "halo_px", "100"),
         (lambda: RefineConfig(average_decay=1.0), "average_decay", "1.0"),
         (lambda: AssessConfig("", "b"), "map", "''"),
@@ -113,3 +114,4 @@ def test_published_refinement_has_the_published_constants() -> None:
     assert (config.noise, config.relative_noise, config.tile_px) == (0.1, False, 512)
     assert (config.low_quantile, config.high_quantile) == (0.0001, 0.9999)
     assert (config.average_decay, config.fuse_stage_one, config.spectral_px) == (0.0, False, "confident")
+    assert config.uneven_sides == "resize"

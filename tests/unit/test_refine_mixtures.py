@@ -129,22 +129,22 @@ def test_projection_of_fewer_bands_than_dimensions_keeps_all_bands() -> None:
 
 
 def test_candidates_are_drawn_from_valid_pixels_labelled_or_not() -> None:
-    image = np.random.default_rng(0).normal(size=(3, 10, 12)).astype(np.float32)
+    spectra = np.random.default_rng(0).normal(size=(120, 3)).astype(np.float32)
     valid = np.zeros((10, 12), bool)
     valid[2:8, 3:9] = True
-    projection = Projection.fit(image.reshape(3, -1).T, 3)
-    assert np.array_equal(draw_candidates(image, valid, projection, 1000, 0).index, np.flatnonzero(valid))
-    capped = draw_candidates(image, valid, projection, 10, 0)
+    projection = Projection.fit(spectra, 3)
+    assert np.array_equal(draw_candidates(spectra, valid, projection, 1000, 0).index, np.flatnonzero(valid))
+    capped = draw_candidates(spectra, valid, projection, 10, 0)
     assert capped.index.size == 10
     assert valid.ravel()[capped.index].all()
-    np.testing.assert_allclose(capped.features, projection.apply(image.reshape(3, -1)[:, capped.index].T))
+    np.testing.assert_allclose(capped.features, projection.apply(spectra[capped.index]))
 
 
 def test_soft_sets_of_a_class_without_spectral_model_are_empty() -> None:
     rng = np.random.default_rng(0)
     features = np.concatenate([rng.normal(0.0, 1.0, (2000, 3)), rng.normal(5.0, 1.0, (30, 3))])
-    image = features.T.reshape(3, 29, 70).astype(np.float32)
-    candidates = draw_candidates(image, np.ones((29, 70), bool), Projection.fit(image.reshape(3, -1).T, 3), 5000, 0)
+    spectra = features.astype(np.float32)
+    candidates = draw_candidates(spectra, np.ones((29, 70), bool), Projection.fit(spectra, 3), 5000, 0)
     labels = np.concatenate([np.ones(2000, np.uint8), np.full(30, 2, np.uint8)])
     opinion = Opinion(labels, rng.uniform(0.0, 1.0, 2030).astype(np.float32))
     (sets,) = make_soft_sets(

@@ -15,9 +15,9 @@ from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.refinement import predict_tiles, refine
 from special_qgis.engine.refine.scene_pixels import ScenePixels
 from special_qgis.engine.refine.stage_one import probabilities_of_labels
-from special_qgis.engine.tile_store import TileStore
 from special_qgis.engine.refine.train import train
 from special_qgis.engine.scene import open_scene
+from special_qgis.engine.tile_store import TileStore
 from special_qgis.engine.windows import Window, plan_tiles
 from tests.helpers.noisy_scene import small_network
 from tests.helpers.small_scene import SIDE_PX, truth, write_scene

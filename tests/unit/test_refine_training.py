@@ -126,7 +126,7 @@ def test_history_tells_loss_and_agreement_of_every_step_and_sets_of_every_epoch(
     assert sum("loss" in text and "agreement" in text for _, text in listener.progress) == 60
 
 
-@pytest.mark.parametrize("message", ["Looking", "step 1 of", "step 35 of", "Mapping"], ids=str)
+@pytest.mark.parametrize("message", ["Looking", "Preparing", "step 1 of", "step 35 of", "Mapping"], ids=str)
 def test_refinement_cancelled_anywhere_stops_within_a_second(scene: NoisyScene, message: str) -> None:
     listener = Listener(cancel_on=message)
     with pytest.raises(Cancelled):

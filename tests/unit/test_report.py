@@ -123,8 +123,3 @@ def test_json_holds_the_summary_with_stable_keys_and_null_for_nan() -> None:
 
 def test_json_keeps_unicode_readable() -> None:
     assert "Wälder 森" in render_json(make_summary(title="Wälder 森"))
-
-
-def test_html_names_a_class_once_where_its_reading_repeats_it() -> None:
-    classes = (ClassSummary(1, "roof", "#b04a3a", 10, 1.0, None, 0.5, ("hut",), True, "roof → tile; hut → wood"),)
-    assert "roof read as: tile; hut → wood" in _text(render_html(make_summary(classes=classes)))

@@ -16,7 +16,7 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
-from ..errors import ConfigError, ModelError
+from ..errors import ConfigError, InputError, ModelError
 from ..models.architecture import CONFIG_KEY, check_config, difference, infer, name_of, normal_names, parse_config
 from ..models.card import ModelCard, card_of
 from ..models.hashing import check_hash, sha256_of
@@ -24,6 +24,7 @@ from ..models.inspection import TORCH, find_config, find_format
 from ..models.registry import ModelEntry, entry_named, entry_of_file_name, entry_of_hash
 from ..models.torch_archive import read_archive
 from ..progress import NullProgress, Progress, SubProgress, check_cancelled
+from .compact import expand, is_compact
 from .tensor_files import Tensors, read_tensors, shapes_of
 
 for _variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):  # read when open_clip imports Hugging Face's packages
@@ -91,22 +92,38 @@ def load_clip(
         raise ModelError(f"There is no checkpoint {path}.", "Run ‘Install model’ to bring one.")
     file = _identify(path, SubProgress(progress, 0.0, 0.3))
     tensors, metadata = read_tensors(path, SubProgress(progress, 0.3, 0.6))
-    tensors = {normal: tensors[name] for name, normal in normal_names(tensors).items()}
     try:
+        tensors, metadata, known_words = _expanded(tensors, metadata)
+        tensors = {normal: tensors[name] for name, normal in normal_names(tensors).items()}
         inferred = infer(shapes_of(tensors)).config
         config = _find_config(file, inferred, metadata, architecture) or dict(inferred)
         if "quick_gelu" not in config:
             config["quick_gelu"] = _activation(file, config == inferred, progress)
         model = _build(config, tensors, dtype)
-    except ModelError as error:
-        raise error if str(path) in error.message else ModelError(f"{path}: {error.message}", error.hint) from error
+    except (ModelError, InputError) as error:
+        if isinstance(error, ModelError) and str(path) in error.message:
+            raise
+        raise ModelError(f"{path}: {error.message}", error.hint) from error
     check_cancelled(progress)
     if dtype != torch.float32:
         _lower_precision(model.visual, dtype)
     model.to(device)
     progress.report(1.0, "The model is loaded")
     name = name_of({**inferred, "quick_gelu": config["quick_gelu"]})
-    return _describe(model, config, name, file, torch.device(device), dtype)
+    return _describe(model, config, name, file, known_words)
+
+
+def _expanded(
+    tensors: Tensors, metadata: Mapping[str, str]
+) -> Tuple[Tensors, Mapping[str, str], Optional[Tuple[str, ...]]]:
+    """Full weights, metadata with the configuration, and the learnt words, of a file in the plugin's compact form.
+
+    Any other file comes back as it is, without words.
+    """
+    if not is_compact(metadata):
+        return tensors, metadata, None
+    state, config, words = expand(tensors, metadata)
+    return state, {**metadata, CONFIG_KEY: json.dumps(config)}, words
 
 
 class _File(NamedTuple):
@@ -264,7 +281,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _describe(
-    model: Any, config: Mapping[str, Any], architecture: str, file: _File, device: torch.device, dtype: torch.dtype
+    model: Any, config: Mapping[str, Any], architecture: str, file: _File, known_words: Optional[Tuple[str, ...]]
 ) -> LoadedClip:
     preprocessing = config.get("preprocess_cfg") or {}
     options = config["text_cfg"].get("tokenizer_kwargs") or {}

@@ -42,6 +42,10 @@ def add_noise(image: torch.Tensor, spread: torch.Tensor, generator: torch.Genera
         image: (1, bands, rows, cols) float32; not changed.
         spread: (bands,) float32, standard deviation of the noise in each band, on the image's device.
         generator: On the image's device.
+
+    Returns:
+        As ``image``, in the memory format ``channels_last``.
     """
-    noise = torch.randn(image.shape, generator=generator, device=image.device, dtype=image.dtype)
-    return image + noise.mul_(spread[:, None, None])
+    bands_last = image.permute(0, 2, 3, 1)
+    noise = torch.randn(bands_last.shape, generator=generator, device=image.device, dtype=image.dtype)
+    return noise.mul_(spread).add_(bands_last).permute(0, 3, 1, 2)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..config import RefineConfig
 from ..progress import NullProgress, Progress, SubProgress
 from ..windows import Window
+from .first_pass import make_first_pass
 from .fusion import fuse
 from .infer import predict_blended
 from .stage_one import ArrayPixels, Pixels
@@ -85,6 +86,7 @@ def predict_tiles(
         values, valid = pixels.values(window)
         return trained.predict(values, valid)
 
+    make_first_pass(trained.network, pixels.n_bands, False, SubProgress(progress, 0.0, 0.0))
     progress.report(0.0, "Mapping with the trained network")
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..scene import Scene
-from ..windows import Window
 from ..tile_store import TileStore
+from ..windows import Window
 
 
 class ScenePixels:

@@ -39,12 +39,12 @@ class Opinion(NamedTuple):
 
 
 def draw_candidates(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], projection: Projection, n_px: int, seed: int
+    spectra: NDArray[np.float32], valid: NDArray[np.bool_], projection: Projection, n_px: int, seed: int
 ) -> Candidates:
     """Draw from all valid pixels of a window, never from labelled ones only.
 
     Args:
-        image: (bands, rows, cols) float32, scaled.
+        spectra: (rows · cols, bands) float32, scaled, of the window.
         valid: (rows, cols) bool.
         projection: Principal components of the scene.
         n_px: Most pixels wanted.
@@ -53,8 +53,7 @@ def draw_candidates(
     index = np.flatnonzero(valid)
     if index.size > n_px:
         index = np.sort(np.random.default_rng((seed, 4)).choice(index, n_px, replace=False))
-    spectra = image.reshape(image.shape[0], -1)[:, index].T
-    return Candidates(index, projection.apply(spectra))
+    return Candidates(index, projection.apply(spectra[index]))
 
 
 def make_soft_sets(

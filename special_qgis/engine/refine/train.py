@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List
+from typing import Callable, List
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from ..confidence import decide
 from ..config import RefineConfig
 from ..errors import RefinementError
 from ..progress import Progress, SubProgress, check_cancelled
-from ..windows import Window
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
+from .first_pass import make_first_pass
+from .fixed_norms import NormStatistics, recorded_norms
 from .fusion import Agreement
 from .losses import soft_cross_entropy
 from .mixtures import Projection
@@ -31,10 +32,10 @@ from .schedule import cosine_rate
 from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
 from .stage_one import Pixels, StageOneTile
 from .tiles import Census, plan_training, take_census
+from .training_windows import TrainingWindow, TrainingWindows, as_input
 
 Build = Callable[[int, int], torch.nn.Module]  # bands, classes → (1, bands, rows, cols) to (1, classes, rows, cols)
 SCALING_SAMPLE_PX = 50_000  # quantiles, spreads and principal components are found on
-CACHE_BYTES = 512 * 2**20  # of training windows kept in memory; the others are read again
 SWALLOWED_SHARE = 0.98  # of the pixels in one class: a degenerate map, unless stage 1 has about as many
 LEAST_AGREEMENT = 0.5  # with stage 1, weighted by its confidence
 
@@ -59,8 +60,8 @@ class TrainedNetwork:
     n_classes: int
     agreement: Agreement  # with stage 1 of the scene trained on
     history: TrainingHistory
+    norms: NormStatistics  # what its normalisations saw in the training windows
 
-    @torch.no_grad()
     def predict(self, values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Class probabilities of a window.
 
@@ -71,54 +72,17 @@ class TrainedNetwork:
         Returns:
             (classes, rows, cols) float32, sum 1, also where invalid.
         """
-        device = next(self.network.parameters()).device
-        image = as_input(self.scaling.image(values, valid), device)
-        probabilities: NDArray[np.float32] = torch.softmax(self.network(image)[0].float(), 0).cpu().numpy()
-        return probabilities
+        return class_probabilities(self.network, self.scaling, values, valid)
 
 
-def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
-    """(1, bands, rows, cols) tensor of its own: rounding of some kernels depends on how memory is aligned."""
-    return torch.tensor(image, device=device)[None]
-
-
-@dataclass(frozen=True)
-class _TrainingWindow:
-    """A window as steps need it."""
-
-    image: NDArray[np.float32]  # (bands, rows, cols) float32, scaled
-    valid: NDArray[np.bool_]  # (rows, cols)
-    tile: StageOneTile
-
-    @property
-    def n_bytes(self) -> int:
-        """Size in memory, nearly."""
-        return self.image.nbytes + self.tile.probabilities.nbytes
-
-
-class _Windows:
-    """The training windows, as many of them in memory as a fixed budget holds."""
-
-    def __init__(self, pixels: Pixels, windows: List[Window], scaling: Scaling) -> None:
-        self.n = len(windows)
-        self._pixels, self._windows, self._scaling = pixels, windows, scaling
-        self._kept: Dict[int, _TrainingWindow] = {}
-        self._kept_bytes = 0
-
-    def get(self, number: int) -> _TrainingWindow:
-        """A window, read where it is not in memory."""
-        if number in self._kept:
-            return self._kept[number]
-        window = self._windows[number]
-        values, valid = self._pixels.values(window)
-        probabilities, labelled = self._pixels.stage_one(window)
-        made = _TrainingWindow(
-            self._scaling.image(values, valid), valid, StageOneTile.of(probabilities, valid & labelled)
-        )
-        if self._kept_bytes + made.n_bytes <= CACHE_BYTES or not self._kept:
-            self._kept[number] = made
-            self._kept_bytes += made.n_bytes
-        return made
+@torch.no_grad()
+def class_probabilities(
+    network: torch.nn.Module, scaling: Scaling, values: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Class probabilities of a window by a network; arguments and result as ``TrainedNetwork.predict``."""
+    image = as_input(scaling.image(values, valid), next(network.parameters()).device)
+    probabilities: NDArray[np.float32] = torch.softmax(network(image)[0].float(), 0).cpu().numpy()
+    return probabilities
 
 
 def train(
@@ -143,17 +107,20 @@ def train(
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
     projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
     census = take_census(pixels, SubProgress(progress, 0.0, 0.05))
-    windows = _Windows(pixels, plan_training(pixels, census, config.tile_px, config.training_tiles, seed), scaling)
+    plan = plan_training(pixels, census, config.tile_px, config.training_tiles, seed)
+    windows = TrainingWindows(pixels, plan, scaling, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(pixels.n_bands, pixels.n_classes).to(device)
+    make_first_pass(network, pixels.n_bands, True, SubProgress(progress, 0.05, 0.05))
     trainer = _Trainer(network, windows, census, config, seed, device)
     trainer.draw_candidates(projection)
     trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
     network.load_state_dict(trainer.average.weights())
     network.eval()
-    agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
-    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history)
+    with recorded_norms(network) as norms:
+        agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
+    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history, norms)
 
 
 class _Trainer:
@@ -162,7 +129,7 @@ class _Trainer:
     def __init__(
         self,
         network: torch.nn.Module,
-        windows: _Windows,
+        windows: TrainingWindows,
         census: Census,
         config: RefineConfig,
         seed: int,
@@ -186,7 +153,9 @@ class _Trainer:
         n_px = max(1, self._config.candidate_px // self._windows.n)
         for number in range(self._windows.n):
             window = self._windows.get(number)
-            self._candidates.append(draw_candidates(window.image, window.valid, projection, n_px, self._seed + number))
+            self._candidates.append(
+                draw_candidates(window.spectra, window.valid, projection, n_px, self._seed + number)
+            )
 
     def run(self, scaling: Scaling, progress: Progress) -> None:
         """All epochs."""
@@ -220,9 +189,9 @@ class _Trainer:
         number = self._next()
         window = self._windows.get(number)
         view = draw_view(self._rng)
-        image = as_input(window.image, self._device)
         self._network.train()
-        logits = view.undo(self._network(view.apply(add_noise(image, spread, self._noise))))[0].float()
+        seen = add_noise(view.apply(window.image), spread, self._noise)
+        logits = view.undo(self._network(seen))[0].float()
         log_probabilities = torch.log_softmax(logits.flatten(1), 0)
         draw = DRAW[self._config.random_set]
         drawn = draw(window.tile, self._config.random_px, self._absent, self._rng)
@@ -242,10 +211,10 @@ class _Trainer:
         return value, _agreement([labels], [window.tile])
 
     @torch.no_grad()
-    def _probabilities(self, window: _TrainingWindow) -> NDArray[np.float32]:
+    def _probabilities(self, window: TrainingWindow) -> NDArray[np.float32]:
         """(classes, rows · cols) float32, the network's."""
         self._network.eval()
-        logits = self._network(as_input(window.image, self._device))[0].float()
+        logits = self._network(window.image)[0].float()
         probabilities: NDArray[np.float32] = torch.softmax(logits.flatten(1), 0).cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise _diverged(len(self.history.losses))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where stage 1 computes, how precisely, and how many windows at once.
+
+All three follow from the machine and the model, never from the scene, so a scene gives the same map again.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+
+from ..errors import ConfigError
+from .tower import patch_px
+
+__all__ = ["choose_batch", "choose_device", "choose_precision", "is_out_of_memory", "prepare_tower"]
+
+FLOP_AT_ONCE = 150e9  # on a CPU: four windows of ViT-B/16, under a second on two cores, so that cancel answers in time
+LARGEST_BATCH = 64
+SHARE_OF_MEMORY = 0.25  # of a GPU's free memory for the windows under way
+COPIES = 40  # of a window's tokens that are in memory at once, attention and upsampling included
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device to compute on.
+
+    Args:
+        wanted: "automatic" = a CUDA device where there is one, else the CPU; or a device by PyTorch's name.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    if wanted == "automatic":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ConfigError(f"device must be automatic, cpu or cuda; got {wanted!r}.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device is cuda, and PyTorch finds no CUDA device.", "Choose automatic or cpu.")
+    return device
+
+
+def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """The tower's number type.
+
+    Args:
+        wanted: One of ``config.PRECISIONS``; "automatic" = float16 on CUDA, bfloat16 on a CPU that multiplies it in
+            hardware, else float32.
+        device: Where it will run.
+    """
+    if wanted != "automatic":
+        return _DTYPES[wanted]
+    if device.type == "cuda":
+        return torch.float16
+    return torch.bfloat16 if device.type == "cpu" and _cpu_has_bfloat16() else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor has instructions for products of bfloat16, as far as this PyTorch can tell."""
+    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name)()) for name in questions if hasattr(torch.cpu, name))
+
+
+def choose_batch(wanted: int, visual: Any, window: tuple[int, int], device: torch.device) -> int:
+    """Windows at once: what is wanted, else by time on a CPU and by free memory on a GPU, a power of two."""
+    if wanted > 0:
+        return wanted
+    height, width = patch_px(visual)
+    tokens = (window[0] // height) * (window[1] // width) + 1
+    if device.type == "cuda":
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        wide = max(int(visual.conv1.out_channels) * tokens, 3 * 121 * window[0] * window[1] // COPIES)
+        fits = free_bytes * SHARE_OF_MEMORY / (4.0 * COPIES * wide)
+    else:
+        flop = 2.0 * tokens * sum(parameter.numel() for parameter in visual.parameters())
+        fits = FLOP_AT_ONCE / flop
+    batch = 1
+    while batch * 2 <= min(fits, LARGEST_BATCH):
+        batch *= 2
+    return batch
+
+
+def prepare_tower(visual: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """The tower on a device in a type, for inference; a copy unless it is that already."""
+    weight = visual.conv1.weight
+    if weight.device == device and weight.dtype == dtype and not visual.training:
+        return visual
+    return copy.deepcopy(visual).to(device=device, dtype=dtype).eval()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Scores of windows: from pixels of a batch of windows to the cosine of every pixel with every query.
+
+``s = cos(f, t) − w · cos(c, t)`` with the upsampled feature f of a pixel, the class token c of its window, a query t
+and the published w = 0.3. Where memory does not suffice, fewer windows are computed at once, one at last, then on the
+CPU.
+
+Source: Li et al. 2024, SegEarth-OV, arXiv 2410.01768, section 3.3, as SPECIAL (arXiv 2501.16222) uses it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from ..config import ClipConfig
+from ..errors import ConfigError, EngineError
+from ..progress import Progress, check_cancelled
+from .dense import dense_features
+from .devices import choose_batch, choose_precision, is_out_of_memory, prepare_tower
+from .tower import check_tower, patch_px
+from .upsampling import Bilateral, Bilinear, JbuWeights, Learned, Upsampler, compress, cosines
+
+__all__ = ["WindowScorer", "choose_upsampler"]
+
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def choose_upsampler(wanted: str, weights: Optional[JbuWeights]) -> str:
+    """The kind of upsampler, one of ``config.UPSAMPLERS`` but "automatic".
+
+    Args:
+        wanted: One of ``config.UPSAMPLERS``.
+        weights: Learned weights at hand; None = there are none.
+
+    Raises:
+        ConfigError: Learned weights are wanted and not there, or are of the other kind.
+    """
+    there = weights.kind if weights is not None else None
+    if wanted == "automatic":
+        return there or "bilateral"
+    if wanted in ("bilateral", "bilinear") or wanted == there:
+        return wanted
+    raise ConfigError(
+        f"upsampler is {wanted}, and the weights at hand are {'those of ' + there if there else 'none'}.",
+        "Import an upsampler's checkpoint, or choose bilateral, which needs none.",
+    )
+
+
+class WindowScorer:
+    """Scores batches of windows.
+
+    Args:
+        visual: Visual tower of an open_clip model; it is left as it is.
+        queries: (queries, dimensions) float32, of unit length.
+        config: Upsampler, precision, tolerance, share of the class token, batch.
+        weights: Of a learned upsampler; None = there are none.
+        window: Rows and columns of a window.
+        device: Where to compute.
+        progress: Hears when memory does not suffice; asked for cancel between tower and upsampling.
+
+    Raises:
+        ConfigError: The tower is not such a ViT, or does not fit the queries or the upsampler.
+    """
+
+    def __init__(
+        self,
+        visual: Any,
+        queries: NDArray[np.float32],
+        config: ClipConfig,
+        weights: Optional[JbuWeights],
+        window: Tuple[int, int],
+        device: torch.device,
+        progress: Progress,
+    ) -> None:
+        check_tower(visual)
+        self.kind = choose_upsampler(config.upsampler, weights)
+        self._weights = weights if self.kind.startswith("jbu") else None
+        _check_dimensions(visual, queries, self._weights)
+        self._source, self._config, self._progress = visual, config, progress
+        self._queries = torch.from_numpy(queries)
+        self.batch = choose_batch(config.batch, visual, window, device)
+        self._move(device)
+
+    @property
+    def n_queries(self) -> int:
+        """Number of queries."""
+        return int(self._queries.shape[0])
+
+    @property
+    def uses_spectra(self) -> bool:
+        """Whether the guide is the principal components of the spectra."""
+        return self.kind == "bilateral"
+
+    def _move(self, device: torch.device) -> None:
+        """Take the tower and all that is computed with to a device."""
+        self.device, self.dtype = device, choose_precision(self._config.precision, device)
+        self._tower = prepare_tower(self._source, device, self.dtype)
+        self._queries = self._queries.to(device)
+        if self._weights is not None:
+            self._weights = self._weights.to(device, torch.float32)
+        self._mean, self._std = (
+            torch.tensor(getattr(self._source, name, None) or default, device=device)[:, None, None]
+            for name, default in (("image_mean", OPENAI_MEAN), ("image_std", OPENAI_STD))
+        )
+
+    def score(self, images: NDArray[np.float32], guides: Optional[NDArray[np.float32]] = None) -> NDArray[np.float32]:
+        """Score windows.
+
+        Args:
+            images: (windows, 3, rows, cols) float32 in [0, 1], sides whole patches.
+            guides: (windows, components, rows, cols) float32; None = the images guide.
+
+        Returns:
+            (windows, queries, rows, cols) float32.
+
+        Raises:
+            EngineError: Memory does not suffice even for one window on the CPU.
+            Cancelled: The user asked to stop.
+        """
+        found = []
+        start = 0
+        while start < len(images):
+            part = slice(start, start + self.batch)
+            try:
+                found.append(self._score_batch(images[part], None if guides is None else guides[part]))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink(error)
+                continue
+            start += len(found[-1])
+        return np.concatenate(found)
+
+    def _shrink(self, error: BaseException) -> None:
+        """Ask for less memory from now on."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if self.batch > 1:
+            self.batch //= 2
+            self._progress.info(f"Memory does not suffice; {self.batch} windows at once are tried.")
+        elif self.device.type != "cpu":
+            self._progress.warn("The GPU's memory does not suffice for one window; the CPU goes on, much slower.")
+            self._move(torch.device("cpu"))
+        else:
+            raise EngineError(
+                "Memory does not suffice for one window of the CLIP stage.",
+                "Close other programs, or choose a smaller window or a smaller model.",
+            ) from error
+
+    @torch.inference_mode()
+    def _score_batch(self, images: NDArray[np.float32], guides: Optional[NDArray[np.float32]]) -> NDArray[np.float32]:
+        check_cancelled(self._progress)
+        batch = (torch.from_numpy(images).to(self.device) - self._mean) / self._std
+        features, first = dense_features(self._tower, batch)
+        offsets = self._config.cls_debias * functional.normalize(first.float(), dim=1) @ self._queries.T
+        guide = batch if guides is None else torch.from_numpy(guides).to(self.device)
+        n_together = len(batch) if self.device.type == "cuda" else 1  # on a CPU one window fits the caches better
+        out = np.empty((len(batch), len(self._queries), *batch.shape[2:]), np.float32)
+        for start in range(0, len(batch), n_together):
+            check_cancelled(self._progress)
+            part = slice(start, start + n_together)
+            scores = self._cosines(features[part].float(), guide[part]) - offsets[part, :, None, None]
+            out[part] = scores.cpu().numpy()
+        return out
+
+    def _cosines(self, features: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
+        """Cosines of every pixel: (windows, queries, rows, cols)."""
+        grid = (int(features.shape[2]), int(features.shape[3]))
+        compressed = compress(features, self._queries, self._weights, self._config.tolerance)
+        found = cosines(compressed, self._upsampler().plan(guide, grid))
+        size = (int(guide.shape[2]), int(guide.shape[3]))
+        if tuple(found.shape[2:]) != size:  # patches whose side is no power of two
+            found = functional.interpolate(found, size=size, mode="bilinear", align_corners=False)
+        return found
+
+    def _upsampler(self) -> Upsampler:
+        if self.kind == "bilinear":
+            return Bilinear()
+        factor = max(patch_px(self._source))
+        if self._weights is not None:
+            return Learned(self._weights, self._weights.n_steps(factor))
+        return Bilateral(steps_to(factor))
+
+
+def steps_to(factor: int) -> int:
+    """Steps by two that reach a factor."""
+    return max(1, (factor - 1).bit_length())
+
+
+def _check_dimensions(visual: Any, queries: NDArray[np.float32], weights: Optional[JbuWeights]) -> None:
+    dimensions = int(visual.proj.shape[1])
+    others: Sequence[Tuple[str, int]] = [("text embeddings", queries.shape[1])]
+    if weights is not None:
+        others = [*others, ("upsampler's weights", weights.dimensions)]
+    for what, found in others:
+        if found != dimensions:
+            raise ConfigError(
+                f"The {what} have {found} dimensions; the model's image features have {dimensions}.",
+                "Choose files that belong to the same model.",
+            )

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage 1: a scene's colours and class names to class probabilities of every pixel, in bounded memory.
+
+The scene is scored at several scales. At each, windows slide over it row by row; their scores are averaged where they
+overlap; a softmax over all queries gives probabilities, of which a class takes the largest of its queries; area
+averages bring them back to the scene's grid. The mean over scales, normalised, goes to a ``TileStore``.
+
+Source: SPECIAL, arXiv 2501.16222, section III-A; Li et al. 2024, SegEarth-OV, arXiv 2410.01768.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import LandCoverClass
+from ..config import ClipConfig
+from ..errors import ConfigError
+from ..progress import Progress, SubProgress, check_cancelled
+from ..tile_store import TileStore
+from ..windows import TILE_PX, Window, plan_tiles
+from .devices import choose_device
+from .scaled_image import ScaledImage
+from .scales import automatic_factors
+from .scorer import WindowScorer
+from .source import RgbSource
+from .text import ClassEmbeddings, embed_classes
+from .tower import image_side_px, patch_px
+from .upsampling import JbuWeights, read_weights
+from .way_back import WayBack, cut_bands
+from .windows import RowMerger, WindowPlan, batches, plan_windows
+
+__all__ = ["score_scene"]
+
+_ENCODED = 0.1  # fraction of the stage at which the class names are encoded
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """The scene at one scale, and the windows over it."""
+
+    image: ScaledImage
+    plan: WindowPlan
+
+
+def score_scene(
+    source: RgbSource,
+    model: Any,
+    tokenizer: Any,
+    classes: Sequence[LandCoverClass],
+    config: ClipConfig,
+    store: TileStore,
+    device: str,
+    progress: Progress,
+    upsampler: Optional[Union[Mapping[str, Any], JbuWeights]] = None,
+    cache_folder: Optional[Path] = None,
+    checkpoint_hash: str = "",
+) -> Dict[str, Any]:
+    """Write class probabilities of every tile of a scene.
+
+    Args:
+        source: The scene's colours.
+        model: open_clip model whose visual tower is a ViT; it is left as it is.
+        tokenizer: Its tokenizer.
+        classes: In the order of their ids.
+        config: Options.
+        store: Of the scene's size and number of classes; every tile is written.
+        device: "automatic", "cpu" or "cuda".
+        progress: Reports the share of windows done; asked for cancel at every batch and every window.
+        upsampler: State dict of a learned upsampler; None = there is none.
+        cache_folder: Where text embeddings are kept; None = nowhere.
+        checkpoint_hash: Names the checkpoint in that folder.
+
+    Returns:
+        What the report tells of the stage, as JSON values.
+
+    Raises:
+        ConfigError: Model, upsampler, options or store do not fit one another.
+        EngineError: Memory does not suffice.
+        RasterWriteError: The disk is full.
+        Cancelled: The user asked to stop.
+    """
+    if (store.rows, store.cols, store.n_classes) != (source.rows, source.cols, len(classes)):
+        raise ConfigError(
+            f"The store holds {store.n_classes} classes of {store.rows} × {store.cols} pixels; "
+            f"{len(classes)} classes of {source.rows} × {source.cols} are needed."
+        )
+    scales = plan_scales(source, model.visual, config)
+    embeddings = embed_classes(
+        model,
+        tokenizer,
+        classes,
+        config.templates,
+        config.use_aliases,
+        cache_folder,
+        checkpoint_hash,
+        SubProgress(progress, 0.0, _ENCODED),
+    )
+    weights = read_weights(upsampler) if upsampler is not None else None
+    window = (scales[0].plan.window_rows, scales[0].plan.window_cols)
+    scorer = WindowScorer(model.visual, embeddings.queries, config, weights, window, choose_device(device), progress)
+    _write_scales(source, scales, scorer, embeddings, config, store, SubProgress(progress, _ENCODED, 1.0))
+    return _facts(source, scales, scorer, embeddings, config)
+
+
+def plan_scales(source: RgbSource, visual: Any, config: ClipConfig) -> List[_Scale]:
+    """The scene at every scale factor, and windows over each.
+
+    Raises:
+        ConfigError: The window does not fit the model's patches.
+    """
+    window_px = config.window_px or image_side_px(visual)
+    stride_px = config.stride_px or max(1, window_px // 2)
+    scales = []
+    for factor in config.scales or automatic_factors(source.gsd_m):
+        image = ScaledImage(source, factor)
+        scales.append(_Scale(image, plan_windows(image.rows, image.cols, window_px, stride_px, patch_px(visual))))
+    return scales
+
+
+def _write_scales(
+    source: RgbSource,
+    scales: Sequence[_Scale],
+    scorer: WindowScorer,
+    embeddings: ClassEmbeddings,
+    config: ClipConfig,
+    store: TileStore,
+    progress: Progress,
+) -> None:
+    """Score all scales side by side, one row of tiles after the other, and write their mean."""
+    counter = _Counter(sum(scale.plan.n_windows for scale in scales), progress)
+    streams = [_bands(source, scale, scorer, embeddings, config, counter) for scale in scales]
+    for bands in zip(*streams):
+        first, n_rows = bands[0][0], bands[0][1].shape[1]
+        place = Window(first, 0, n_rows, source.cols)
+        for tile in plan_tiles(place):
+            check_cancelled(progress)
+            rows, cols = tile.slices(place)
+            total = np.sum([probabilities[:, rows, cols] for _, probabilities in bands], axis=0, dtype=np.float32)
+            _, valid = source.read(tile)
+            store.write(tile, total / total.sum(axis=0), valid)
+
+
+class _Counter:
+    """Counts the windows that are done."""
+
+    def __init__(self, n_windows: int, progress: Progress) -> None:
+        self.progress = progress
+        self._n_windows, self._n_done = n_windows, 0
+
+    def add(self, n: int) -> None:
+        """Tell that windows are done."""
+        self._n_done += n
+        self.progress.report(self._n_done / self._n_windows, "Comparing the scene with the class names")
+
+
+def _bands(
+    source: RgbSource,
+    scale: _Scale,
+    scorer: WindowScorer,
+    embeddings: ClassEmbeddings,
+    config: ClipConfig,
+    counter: _Counter,
+) -> Iterator[Tuple[int, NDArray[np.float32]]]:
+    """First row and (classes, rows, cols) probabilities of each row of the scene's tiles, at one scale."""
+    image = scale.image
+    back = WayBack((image.rows, image.cols), (source.rows, source.cols), embeddings.class_of_query, config.temperature)
+
+    def parts() -> Iterator[Tuple[int, NDArray[np.float32]]]:
+        for place, scores in _score_rows(scale, scorer, config.blending, counter):
+            back.add(place, scores)
+            yield back.finished()
+
+    return cut_bands(parts(), source.rows, TILE_PX)
+
+
+def _score_rows(
+    scale: _Scale, scorer: WindowScorer, blending: str, counter: _Counter
+) -> Iterator[Tuple[Window, NDArray[np.float32]]]:
+    """Rows of the scaled image whose scores are complete, from the top, and those scores."""
+    plan, image = scale.plan, scale.image
+    merger = RowMerger(plan, scorer.n_queries, blending)
+    for row in range(len(plan.tops)):
+        for cols in batches(plan, scorer.batch):
+            check_cancelled(counter.progress)
+            _score_batch(scale, scorer, merger, row, cols)
+            counter.add(len(cols))
+        place, scores = merger.finish(row)
+        inside = Window(place.row_off, 0, min(place.rows, image.rows - place.row_off), image.cols)
+        yield inside, scores[:, : inside.rows, : inside.cols]
+        merger.advance(row)
+
+
+def _score_batch(scale: _Scale, scorer: WindowScorer, merger: RowMerger, row: int, cols: Sequence[int]) -> None:
+    """Score neighbouring windows; those without a valid pixel are passed over."""
+    plan = scale.plan
+    left = plan.lefts[cols[0]]
+    width = plan.lefts[cols[-1]] + plan.window_cols - left
+    span = scale.image.read(Window(plan.tops[row], left, plan.window_rows, width), scorer.uses_spectra)
+    windows = [(col, span.cut(_cols(plan, col, left))) for col in cols]
+    seen = [(col, part) for col, part in windows if part.valid.any()]
+    if not seen:
+        return
+    guides = [part.guide for _, part in seen if part.guide is not None]
+    scores = scorer.score(np.stack([part.rgb for _, part in seen]), np.stack(guides) if guides else None)
+    for (col, _), of_window in zip(seen, scores):
+        merger.add(row, col, of_window)
+
+
+def _cols(plan: WindowPlan, col: int, origin: int) -> slice:
+    return slice(plan.lefts[col] - origin, plan.lefts[col] - origin + plan.window_cols)
+
+
+def _facts(
+    source: RgbSource,
+    scales: Sequence[_Scale],
+    scorer: WindowScorer,
+    embeddings: ClassEmbeddings,
+    config: ClipConfig,
+) -> Dict[str, Any]:
+    """What the report tells."""
+    words: List[List[str]] = [[] for _ in range(embeddings.n_classes)]
+    for index, word in zip(embeddings.class_of_query, embeddings.words):
+        words[index].append(word)
+    return {
+        "words": words,
+        "templates": config.templates,
+        "scales": [scale.image.factor for scale in scales],
+        "scales_chosen": "by the options" if config.scales else "by the size of a pixel",
+        "pixel_m": source.gsd_m,
+        "window_px": [[scale.plan.window_rows, scale.plan.window_cols] for scale in scales],
+        "n_windows": [scale.plan.n_windows for scale in scales],
+        "blending": config.blending,
+        "upsampler": scorer.kind,
+        "tolerance": config.tolerance,
+        "device": str(scorer.device),
+        "precision": str(scorer.dtype).rpartition(".")[2],
+        "batch": scorer.batch,
+    }

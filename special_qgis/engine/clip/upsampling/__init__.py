@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Feature upsampling: learned (JBU one, JBU stack), guided by spectra, or bilinear.
+
+``upsample(state, features, guide)`` is the whole of a learned upsampler. Stage 1 upsamples compressed features and
+compares them with the text on the way: ``scores``.
+"""
+
+from __future__ import annotations
+
+from .compression import Compressed, compress
+from .scores import cosines
+from .upsamplers import Bilateral, Bilinear, Learned, Upsampler, upsample
+from .weights import JbuWeights, read_weights
+
+__all__ = [
+    "Bilateral",
+    "Bilinear",
+    "Compressed",
+    "JbuWeights",
+    "Learned",
+    "Upsampler",
+    "compress",
+    "cosines",
+    "read_weights",
+    "upsample",
+]

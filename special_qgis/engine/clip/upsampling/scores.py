@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Cosines of upsampled features with text embeddings, from compressed features."""
+
+from __future__ import annotations
+
+import torch
+
+from .compression import Compressed
+from .steps import CORRECTION
+from .upsamplers import SpatialMap
+
+__all__ = ["cosines", "finish_cosines"]
+
+CHANNELS_AT_ONCE = 64  # of those that lengths are summed from, so that a window of 224 needs 13 MB
+
+
+def cosines(compressed: Compressed, spread: SpatialMap) -> torch.Tensor:
+    """Cosine of every pixel's feature with every query.
+
+    Args:
+        compressed: From ``compress``.
+        spread: Linear map from patches to pixels.
+
+    Returns:
+        (batch, queries, rows, cols), 0 where a feature vanishes.
+    """
+    n = compressed.n_queries
+    products = spread(compressed.maps[:, : n + 1])
+    squares = torch.zeros_like(products[:, 0])
+    for start in range(n + 1, int(compressed.maps.shape[1]), CHANNELS_AT_ONCE):
+        squares += spread(compressed.maps[:, start : start + CHANNELS_AT_ONCE]).square().sum(1)
+    return finish_cosines(compressed, products, squares)
+
+
+def finish_cosines(compressed: Compressed, products: torch.Tensor, squares: torch.Tensor) -> torch.Tensor:
+    """Cosines from upsampled products (batch, queries + 1, rows, cols) and squared lengths (batch, rows, cols)."""
+    n = compressed.n_queries
+    squares = squares + 2.0 * CORRECTION * products[:, n] + compressed.length_offset
+    inverse = squares.clamp_min(torch.finfo(squares.dtype).tiny).rsqrt()
+    result: torch.Tensor = (products[:, :n] + compressed.text_offset[:, None, None]) * inverse[:, None]
+    return result

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Upsamplers: from one vector per patch to one per pixel, guided by the image.
+
+Every upsampler is a linear map of space that all channels share, made from a guide by ``plan``; ``upsample`` is the
+whole of a learned one for features with all their channels.
+"""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Protocol, Sequence, Tuple, Union
+
+import torch
+from torch.nn import functional
+
+from ...errors import InputError
+from .bilateral import bilateral_kernels
+from .steps import CORRECTION, apply_kernels, double, learned_kernels
+from .weights import JbuWeights, read_weights
+
+__all__ = ["Bilateral", "Bilinear", "Learned", "Upsampler", "upsample"]
+
+
+def upsample(
+    state: Union[Mapping[str, Any], JbuWeights], features: torch.Tensor, guide: torch.Tensor, n_steps: int = 4
+) -> torch.Tensor:
+    """Upsample features by a learned upsampler, JBU one or JBU stack, whichever the state dict holds.
+
+    Args:
+        state: State dict with the keys that ``weights`` lists, or weights already read.
+        features: (batch, dimensions, rows, cols), one vector per patch.
+        guide: (batch, 3, image rows, image cols), the image as the model sees it.
+        n_steps: Steps by two.
+
+    Returns:
+        (batch, dimensions, rows · 2ⁿ, cols · 2ⁿ) in the features' type.
+
+    Raises:
+        ConfigError: The state dict is of another kind, or has too few steps.
+        InputError: Shapes do not fit.
+    """
+    weights = read_weights(state).to(features.device, features.dtype)
+    if features.ndim != 4 or features.shape[1] != weights.dimensions:
+        raise InputError(
+            f"Features have shape {tuple(features.shape)}; this upsampler accepts (batch, {weights.dimensions}, rows, "
+            "cols)."
+        )
+    spread = Learned(weights, n_steps).plan(guide.to(features.dtype), (int(features.shape[2]), int(features.shape[3])))(
+        features
+    )
+    fixed = functional.conv2d(spread, weights.fix[:, :, None, None], weights.fix_bias)
+    return spread + CORRECTION * fixed
+
+
+class SpatialMap(Protocol):
+    """A linear map of space, the same for all channels."""
+
+    def __call__(self, maps: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, rows, cols) → (batch, channels, more rows, more cols)."""
+
+
+class Upsampler(Protocol):
+    """Makes linear maps from guides."""
+
+    def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
+        """The map for a guide of (batch, channels, image rows, image cols) and a grid of patches."""
+
+
+class _Steps:
+    """Enlarge by two and sum over neighbours, once for each set of kernels."""
+
+    def __init__(self, kernels: Sequence[torch.Tensor]) -> None:
+        self._kernels = kernels
+
+    def __call__(self, maps: torch.Tensor) -> torch.Tensor:
+        for kernels in self._kernels:
+            maps = apply_kernels(double(maps), kernels)
+        return maps
+
+
+class Learned:
+    """Joint bilateral upsampling with learned kernels.
+
+    Args:
+        weights: Of the upsampler.
+        n_steps: Steps by two.
+
+    Raises:
+        InputError: The upsampler has fewer steps.
+    """
+
+    def __init__(self, weights: JbuWeights, n_steps: int) -> None:
+        if n_steps < 1 or n_steps > max(weights.n_steps(2.0**n_steps), 1):
+            raise InputError(f"The upsampler has {len(weights.steps)} steps; {n_steps} were asked for.")
+        self._weights, self._n_steps = weights, n_steps
+
+    def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
+        """The map for a guide, the image as the model sees it."""
+        levels = guide_levels(guide, grid, self._n_steps)
+        return _Steps([learned_kernels(self._weights.step(n), level) for n, level in enumerate(levels)])
+
+
+class Bilateral:
+    """Joint bilateral upsampling without learned weights, guided by the spectra.
+
+    Args:
+        n_steps: Steps by two.
+    """
+
+    def __init__(self, n_steps: int) -> None:
+        self._n_steps = n_steps
+
+    def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
+        """The map for a guide, principal components of unit variance, or any image."""
+        return _Steps([bilateral_kernels(level) for level in guide_levels(guide, grid, self._n_steps)])
+
+
+class Bilinear:
+    """Plain bilinear interpolation to the guide's size; what the guide shows makes no difference."""
+
+    def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
+        """The map to the guide's size."""
+        size = (int(guide.shape[2]), int(guide.shape[3]))
+
+        def enlarge(maps: torch.Tensor) -> torch.Tensor:
+            return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+
+        return enlarge
+
+
+def guide_levels(guide: torch.Tensor, grid: Tuple[int, int], n_steps: int) -> List[torch.Tensor]:
+    """The guide averaged to the size of each step's result."""
+    return [
+        functional.adaptive_avg_pool2d(guide, (grid[0] * 2**step, grid[1] * 2**step)) for step in range(1, n_steps + 1)
+    ]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The door to the second stage for jobs that can do without it: maps with the network, or tells why it cannot.
+
+The stage needs PyTorch, which QGIS's own Python does not have. A job that starts there still maps, by the first stage.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional
+
+from .config import RefineConfig
+from .errors import RefinementError, RuntimeMissingError
+from .evidence import Evidence, decided_tiles
+from .map_run import MapRun
+from .progress import Progress
+from .summary import LearningSummary
+
+NETWORK_NAME = "MambaHSI network"  # as a stage of the method, for people
+NEEDED_PACKAGES = ("torch", "sklearn", "safetensors")
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What the second stage needs to know."""
+
+    config: RefineConfig
+    device: str  # one of config.DEVICES
+    seed: int
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # goes into the classifier file
+
+
+def map_with_network(
+    run: MapRun, evidence: Evidence, options: Optional[NetworkOptions], progress: Progress
+) -> Optional[LearningSummary]:
+    """Write a map: that of the network where it is wanted and works, else that of the first stage.
+
+    Args:
+        run: Takes the tiles.
+        evidence: The first stage.
+        options: Of the network; None = it is not wanted.
+        progress: Hears of everything; asked for cancel.
+
+    Returns:
+        How the learning went; None where it was not wanted.
+
+    Raises:
+        RuntimeMissingError: A classifier is asked for and the network cannot run.
+    """
+    learning = None
+    has_pseudo_labels = False
+    if options is not None:
+        try:
+            learnt: LearningSummary = load_stage().learn_and_map(run, evidence, options, progress)
+            return learnt
+        except RefinementError as error:
+            lost = " and there is no classifier" if run.targets.classifier else ""
+            run.listener.warn(f"{error.message} The map is the first stage's, without the network{lost}.")
+            learning = LearningSummary(False, error.message)
+            has_pseudo_labels = True
+        except StageMissing as error:
+            if run.targets.classifier:
+                raise RuntimeMissingError(
+                    f"A classifier is asked for, and the network stage cannot run, because {error.reason}.",
+                    "Run 'Install runtime', or leave the classifier out.",
+                ) from error
+            run.listener.warn(
+                f"The network stage was left out, because {error.reason}. Run 'Install runtime' to have it, or switch "
+                "the stage off."
+            )
+            learning = LearningSummary(False, error.reason)
+    for tile in decided_tiles(run.scene, evidence, run.look, progress):
+        if not has_pseudo_labels:
+            run.take_pseudo_labels(tile)
+        run.take(tile)
+    run.watch.lap("Mapping")
+    return learning
+
+
+class StageMissing(Exception):  # noqa: N818 - a finding, not a failure
+    """This Python cannot run the stage.
+
+    Args:
+        reason: Why, in words that follow "because".
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def load_stage() -> Any:
+    """Import the second stage.
+
+    Raises:
+        StageMissing: A package that it needs is missing or broken.
+    """
+    for name in NEEDED_PACKAGES:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise StageMissing(f"this Python has no {error.name or name}") from error
+        except OSError as error:  # how Windows tells of a library that does not load
+            raise StageMissing(f"{name} cannot be loaded ({error})") from error
+    return importlib.import_module(".refine.scene_learning", __package__)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The second stage on a scene: keeps the first stage's probabilities aside, learns them, writes the network's map.
+
+Nothing of the map is written before the training has succeeded, so that a failed one leaves the first stage's result
+to be written instead.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Tuple
+
+import torch
+
+from ..config import RefineConfig
+from ..evidence import Evidence, MappedTile, decide_tile, decided_tiles
+from ..mamba import MambaHSI
+from ..map_run import MapRun
+from ..network_stage import NetworkOptions
+from ..progress import Progress, SubProgress
+from ..scene import Scene
+from ..summary import LearningSummary
+from ..tile_store import TileStore
+from .changes import ChangeTally
+from .classifier_file import ClassifierCard, encode_classifier
+from .devices import choose_device, is_out_of_memory
+from .network import network_builder
+from .refinement import predict_tiles
+from .scene_pixels import ScenePixels
+from .train import TrainedNetwork, train
+
+_STAGE_ONE, _TRAINED = 0.1, 0.85  # fractions of the stage at which its parts end
+
+
+def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, progress: Progress) -> LearningSummary:
+    """Learn a scene from its first stage and write the map.
+
+    Args:
+        run: Takes the tiles of the map and the classifier.
+        evidence: The first stage.
+        options: Of the network.
+        progress: Hears of every step; asked for cancel.
+
+    Returns:
+        How it went.
+
+    Raises:
+        RefinementError: The training diverged or gave a degenerate map; no tile was taken.
+        ConfigError: The device asked for is not there.
+        Cancelled: The user cancelled.
+    """
+    scene = run.scene
+    with TileStore(scene.rows, scene.cols, len(run.classes)) as store:
+        for tile in decided_tiles(scene, evidence, run.look, SubProgress(progress, 0.0, _STAGE_ONE)):
+            store.write(tile.window, tile.probabilities, tile.valid)
+            run.take_pseudo_labels(tile)
+        run.watch.lap("First stage")
+        pixels = ScenePixels(scene, store)
+        trained = _train_somewhere(pixels, options, SubProgress(progress, _STAGE_ONE, _TRAINED))
+        run.watch.lap("Learning the scene")
+        changes = ChangeTally(len(run.classes))
+        for tile in _map(trained, pixels, options.config, evidence, changes, progress):
+            run.take(tile)
+        run.watch.lap("Mapping with the network")
+    run.write_classifier(encode_classifier(trained, _card(run, trained, options)))
+    return _summarise(trained, changes)
+
+
+def _train_somewhere(pixels: ScenePixels, options: NetworkOptions, progress: Progress) -> TrainedNetwork:
+    """Train on the device asked for; on the processor where the graphics card's memory runs out."""
+    device = choose_device(options.device)
+    progress.info(f"The network learns on {_device_name(device)}.")
+    build = network_builder(options.config)
+    try:
+        return train(pixels, build, options.config, options.seed, device, progress)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    progress.warn("The graphics card has too little memory for the network, so the processor is used, which is slower.")
+    torch.cuda.empty_cache()
+    return train(pixels, build, options.config, options.seed, torch.device("cpu"), progress)
+
+
+def _map(
+    trained: TrainedNetwork,
+    pixels: ScenePixels,
+    config: RefineConfig,
+    evidence: Evidence,
+    changes: ChangeTally,
+    progress: Progress,
+) -> Iterator[MappedTile]:
+    """The tiles of the map; what they change is counted on the way."""
+    for window, probabilities in predict_tiles(trained, pixels, config, SubProgress(progress, _TRAINED, 1.0)):
+        before, valid = pixels.stage_one(window)
+        tile = decide_tile(window, valid, probabilities)
+        changes.add(decide_tile(window, valid, before, evidence.precedence).labels, tile.labels)
+        yield tile
+
+
+def _card(run: MapRun, trained: TrainedNetwork, options: NetworkOptions) -> ClassifierCard:
+    scene: Scene = run.scene
+    return ClassifierCard(
+        classes=run.classes,
+        centres_nm=tuple(scene.axis.centres_nm.tolist()),
+        quantity=scene.quantity,
+        low=trained.scaling.low,
+        high=trained.scaling.high,
+        uneven_sides=options.config.uneven_sides,
+        window_px=options.config.tile_px,
+        halo_px=options.config.halo_px,
+        learnt_px=tuple(run.tally.counts.tolist()),
+        provenance=options.provenance,
+    )
+
+
+def _summarise(trained: TrainedNetwork, changes: ChangeTally) -> LearningSummary:
+    history, device = trained.history, next(trained.network.parameters()).device
+    return LearningSummary(
+        is_used=True,
+        losses=_rounded(history.losses),
+        agreements=_rounded(history.agreements),
+        final_agreement=round(history.final_agreement, 6),
+        confident_px=tuple(history.confident_px),
+        hard_px=tuple(history.hard_px),
+        changed_px=changes.changed_px,
+        compared_px=changes.compared_px,
+        transitions=changes.transitions(),
+        device=_device_name(device),
+        backend=trained.network.backend_in_use() if isinstance(trained.network, MambaHSI) else "",
+    )
+
+
+def _rounded(values: List[float]) -> Tuple[float, ...]:
+    return tuple(round(value, 6) for value in values)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "the processor"
