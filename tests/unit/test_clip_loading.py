@@ -21,6 +21,9 @@ import pytest
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
+from demo_clip import export
+from demo_clip.network import build_model
+from demo_clip.tokens import Rows
 from open_clip.model import convert_weights_to_lp
 from safetensors.torch import save_file
 
@@ -235,6 +238,30 @@ def test_activation_that_the_user_names_wins(checkpoint: Path, images: Any, monk
     monkeypatch.setattr(open_clip, "list_models", lambda: ["tiny-quickgelu"])
     monkeypatch.setattr(open_clip, "get_model_config", lambda name: QUICK)
     assert_same_model(load_clip(checkpoint, architecture="tiny-quickgelu"), QUICK, images)
+
+
+def test_compact_checkpoint_is_imported_and_loaded_with_its_words(tmp_path: Path) -> None:
+    rows = Rows.of_words()
+    trained = build_model(len(rows.token_ids) + 1, seed=1)
+    tensors, metadata = export.pack(trained.state_dict(), rows)
+    save_file(tensors, tmp_path / "x.safetensors", metadata)
+    model = import_file(tmp_path / "x.safetensors", tmp_path / "models", Wish(name="small"), NullProgress())
+    assert (model.kind, model.architecture) == ("clip", "ViT of width 192, 5 layers, patches of 8 px")
+    listener = Listener()
+    loaded = load_clip(model.path, progress=listener)
+    assert loaded.known_words is not None and "water" in loaded.known_words
+    assert (loaded.name, loaded.embed_dim, loaded.patch_px, listener.warnings) == ("small", 192, (8, 8), [])
+    for name, value in trained.visual.conv1.named_parameters():
+        step = value.flatten(1).abs().amax(dim=1).max() / 127
+        torch.testing.assert_close(loaded.model.visual.conv1.get_parameter(name), value, atol=float(step), rtol=0.0)
+
+
+def test_damaged_compact_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file(state(), path, {"special_compact_clip": "{}"})
+    with pytest.raises(ModelError, match="compact checkpoint") as caught:
+        load_clip(path)
+    assert str(path) in caught.value.message
 
 
 def test_stray_configuration_in_the_folder_of_models_counts_for_no_imported_model(tmp_path: Path, images: Any) -> None:

@@ -96,9 +96,10 @@ def load_clip(
         tensors, metadata, known_words = _expanded(tensors, metadata)
         tensors = {normal: tensors[name] for name, normal in normal_names(tensors).items()}
         inferred = infer(shapes_of(tensors)).config
-        config = _find_config(file, inferred, metadata, architecture) or dict(inferred)
+        found = _find_config(file, inferred, metadata, architecture)
+        config = dict(inferred) if found is None else found
         if "quick_gelu" not in config:
-            config["quick_gelu"] = _activation(file, config == inferred, progress)
+            config["quick_gelu"] = _activation(file, found is None, progress)
         model = _build(config, tensors, dtype)
     except (ModelError, InputError) as error:
         if isinstance(error, ModelError) and str(path) in error.message:
@@ -113,9 +114,7 @@ def load_clip(
     return _describe(model, config, name, file, known_words)
 
 
-def _expanded(
-    tensors: Tensors, metadata: Mapping[str, str]
-) -> Tuple[Tensors, Mapping[str, str], Optional[Tuple[str, ...]]]:
+def _expanded(tensors: Tensors, metadata: Dict[str, str]) -> Tuple[Tensors, Dict[str, str], Optional[Tuple[str, ...]]]:
     """Full weights, metadata with the configuration, and the learnt words, of a file in the plugin's compact form.
 
     Any other file comes back as it is, without words.
@@ -285,6 +284,7 @@ def _describe(
 ) -> LoadedClip:
     preprocessing = config.get("preprocess_cfg") or {}
     options = config["text_cfg"].get("tokenizer_kwargs") or {}
+    weight = model.visual.conv1.weight
     return LoadedClip(
         model=model,
         tokenizer=SimpleTokenizer(
@@ -299,8 +299,9 @@ def _describe(
         patch_px=_pair(model.visual.patch_size),
         embed_dim=int(config["embed_dim"]),
         context_length=int(model.context_length),
-        device=device,
-        dtype=dtype,
+        device=weight.device,
+        dtype=weight.dtype,
+        known_words=known_words,
     )
 
 
