@@ -65,6 +65,7 @@ def test_infer_width_with_other_heads_knows_them() -> None:
         pytest.param(lambda s: {k: v for k, v in s.items() if not k.startswith("visual.")}, "image tower is missing"),
         pytest.param(lambda s: {k: v for k, v in s.items() if k.startswith("visual.")}, "text tower is missing"),
         pytest.param(lambda s: {"layer.weight": (3, 3)}, "no CLIP model"),
+        pytest.param(lambda s: {"vision_model.post_layernorm.weight": (768,)}, "form of Hugging Face's transformers"),
         pytest.param(
             lambda s: {"visual.layer1.0.conv1.weight": (64,), "token_embedding.weight": (49408, 64)}, "a ResNet"
         ),
@@ -79,7 +80,19 @@ def test_infer_width_with_other_heads_knows_them() -> None:
         pytest.param(lambda s: {k: v for k, v in s.items() if k != "visual.proj"}, "visual.proj is missing"),
         pytest.param(lambda s: {**clip_shapes(width=100)}, "attention heads cannot be told"),
     ],
-    ids=["no-image", "no-text", "nothing", "resnet", "timm", "positions", "words", "layers", "proj", "heads"],
+    ids=[
+        "no-image",
+        "no-text",
+        "nothing",
+        "transformers",
+        "resnet",
+        "timm",
+        "positions",
+        "words",
+        "layers",
+        "proj",
+        "heads",
+    ],
 )
 def test_infer_unusable_weights_are_refused_with_the_reason(change: Any, message: str) -> None:
     with pytest.raises(ModelError, match=message):

@@ -181,6 +181,11 @@ def _pair(value: Any) -> Tuple[int, int]:
 def _require_towers(shapes: Shapes) -> None:
     image = any(name.startswith("visual.") for name in shapes)
     text = "token_embedding.weight" in shapes or any(name.startswith("text.") for name in shapes)
+    if any(name.startswith("vision_model.") for name in shapes):
+        raise ModelError(
+            "The file is a CLIP in the form of Hugging Face's transformers, whose weights have other names.",
+            "Bring open_clip's file from the same page: open_clip_model.safetensors or open_clip_pytorch_model.bin.",
+        )
     if not image and not text:
         raise ModelError("The file holds no CLIP model: it has neither an image nor a text tower.", _SUPPORTED)
     if not image:
