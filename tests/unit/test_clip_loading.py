@@ -30,11 +30,13 @@ from safetensors.torch import save_file
 from special_qgis.engine.clip import loading
 from special_qgis.engine.clip.loading import LoadedClip, load_clip
 from special_qgis.engine.clip.tensor_files import read_tensors
+from special_qgis.engine.clip.upsampling.weights import read_weights
 from special_qgis.engine.errors import Cancelled, ConfigError, ModelError
 from special_qgis.engine.models.card import card_path
 from special_qgis.engine.models.importing import Wish, import_file
 from special_qgis.engine.models.registry import REGISTRY
 from special_qgis.engine.progress import NullProgress
+from tests.helpers.clip_models import EMBED_DIM, jbu_state
 from tests.helpers.listener import Listener
 from tests.helpers.tiny_clip import make_openai_archive, make_tiny_clip, tiny_config, tiny_model
 
@@ -262,6 +264,35 @@ def test_damaged_compact_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="compact checkpoint") as caught:
         load_clip(path)
     assert str(path) in caught.value.message
+
+
+def test_heads_that_only_a_configuration_can_tell(tmp_path: Path, images: Any) -> None:
+    config = tiny_config(width=48)
+    config["vision_cfg"]["head_width"] = 16
+    assert_same_model(load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config)), config, images)
+    bare = make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False)
+    with pytest.raises(ModelError, match="image tower is 48 wide"):
+        load_clip(bare)
+
+
+def test_architecture_named_at_the_import_is_built(
+    tmp_path: Path, images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(width=48)
+    config["vision_cfg"]["head_width"] = 16
+    monkeypatch.setattr(open_clip, "list_models", lambda: ["odd-one"])
+    monkeypatch.setattr(open_clip, "get_model_config", lambda name: config)
+    bare = make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False)
+    model = import_file(bare, tmp_path / "models", Wish(name="mine", architecture="odd-one"), NullProgress())
+    assert_same_model(load_clip(model.path), config, images)
+
+
+@pytest.mark.parametrize("kind", ["jbu_one", "jbu_stack"])
+def test_upsampler_goes_from_import_to_weights(tmp_path: Path, kind: str) -> None:
+    torch.save({"state_dict": jbu_state(kind), "epoch": 1}, tmp_path / "x.ckpt")
+    model = import_file(tmp_path / "x.ckpt", tmp_path / "models", Wish(), NullProgress())
+    assert (model.kind, model.architecture) == ("upsampler", kind.replace("_", "-"))
+    assert read_weights(read_tensors(model.path)[0]).dimensions == EMBED_DIM
 
 
 def test_stray_configuration_in_the_folder_of_models_counts_for_no_imported_model(tmp_path: Path, images: Any) -> None:

@@ -55,6 +55,11 @@ def test_infer_usual_sizes_gives_open_clips_name(sizes: Dict[str, int], name: st
     assert facts.config["embed_dim"] == 32
 
 
+def test_infer_width_without_a_custom_of_heads_says_what_is_not_told() -> None:
+    assert "image tower is 100 wide" in infer(clip_shapes(width=100)).not_told
+    assert infer(clip_shapes()).not_told == ""
+
+
 def test_infer_width_with_other_heads_knows_them() -> None:
     assert infer(clip_shapes(width=1280)).config["vision_cfg"]["head_width"] == 80
 
@@ -78,7 +83,6 @@ def test_infer_width_with_other_heads_knows_them() -> None:
             lambda s: {k: v for k, v in s.items() if "visual.transformer.resblocks.0" not in k}, "no whole sequence"
         ),
         pytest.param(lambda s: {k: v for k, v in s.items() if k != "visual.proj"}, "visual.proj is missing"),
-        pytest.param(lambda s: {**clip_shapes(width=100)}, "attention heads cannot be told"),
     ],
     ids=[
         "no-image",
@@ -91,7 +95,6 @@ def test_infer_width_with_other_heads_knows_them() -> None:
         "words",
         "layers",
         "proj",
-        "heads",
     ],
 )
 def test_infer_unusable_weights_are_refused_with_the_reason(change: Any, message: str) -> None:

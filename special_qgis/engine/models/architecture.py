@@ -48,6 +48,7 @@ class ClipFacts(NamedTuple):
 
     config: Mapping[str, Any]  # open_clip's model_cfg, without quick_gelu
     architecture: str  # open_clip's name where there is one
+    not_told: str  # what the shapes do not say and a model needs; "" = nothing
 
 
 def normal_names(names: Iterable[str]) -> Dict[str, str]:
@@ -78,7 +79,7 @@ def infer(shapes: Shapes) -> ClipFacts:
         "vision_cfg": _vision(shapes),
         "text_cfg": _text(shapes),
     }
-    return ClipFacts(config, name_of(config))
+    return ClipFacts(config, name_of(config), _not_told(config))
 
 
 def is_upsampler(shapes: Shapes) -> bool:
@@ -214,11 +215,6 @@ def _vision(shapes: Shapes) -> Dict[str, Any]:
         "head_width": _HEAD_WIDTHS.get(width, _HEAD_WIDTH),
         "mlp_ratio": _dimension(shapes, "visual.transformer.resblocks.0.mlp.c_fc.weight", 0) / width,
     }
-    if width % found["head_width"]:
-        raise ModelError(
-            f"The image tower is {width} wide, from which the number of attention heads cannot be told.",
-            "Name the architecture.",
-        )
     if "visual.transformer.resblocks.0.ls_1.gamma" in shapes:
         found["ls_init_value"] = 1.0  # overwritten by the weights; says only that there is such a scale
     if "visual.ln_pre.weight" not in shapes:
@@ -230,16 +226,11 @@ def _text(shapes: Shapes) -> Dict[str, Any]:
     words, width = _shape(shapes, "token_embedding.weight", 2)
     if words != VOCABULARY:
         raise ModelError(f"The text tower knows {words} words, open_clip's tokenizer {VOCABULARY}. {_SUPPORTED}")
-    if width % _HEAD_WIDTH:
-        raise ModelError(
-            f"The text tower is {width} wide, from which the number of attention heads cannot be told.",
-            "Name the architecture.",
-        )
     found: Dict[str, Any] = {
         "context_length": _dimension(shapes, "positional_embedding", 0),
         "vocab_size": words,
         "width": width,
-        "heads": width // _HEAD_WIDTH,
+        "heads": max(1, width // _HEAD_WIDTH),
         "layers": _n_layers(shapes, ""),
     }
     ratio = _dimension(shapes, "transformer.resblocks.0.mlp.c_fc.weight", 0) / width
@@ -248,6 +239,18 @@ def _text(shapes: Shapes) -> Dict[str, Any]:
     if "text_projection.bias" in shapes:
         found["proj_bias"] = True
     return found
+
+
+def _not_told(config: Mapping[str, Any]) -> str:
+    """Which number of heads the custom of open_clip does not give, in words; "" where it gives both."""
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    for tower, width, head_width in (
+        ("image", vision["width"], vision["head_width"]),
+        ("text", text["width"], _HEAD_WIDTH),
+    ):
+        if width % head_width:
+            return f"The {tower} tower is {width} wide, from which the number of attention heads cannot be told."
+    return ""
 
 
 def _n_layers(shapes: Shapes, tower: str) -> int:

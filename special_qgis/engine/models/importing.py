@@ -253,6 +253,7 @@ def _make_card(wish: Wish, entry: Optional[ModelEntry], origin: Path, sha256: st
         source=wish.source or (entry.page if entry else ""),
         imported_at=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         file_format=facts.file_format,
+        named_architecture=wish.architecture,
         quick_gelu=True if wish.architecture.lower().endswith(QUICK_SUFFIX) else entry.quick_gelu if entry else None,
         config=facts.config,
     )
