@@ -21,8 +21,14 @@ from .errors import ClassListError, ConfigError, RuntimeMissingError
 from .evidence import Evidence, FusedEvidence, SpectralEvidence, StoredEvidence
 from .fusion import Fusion, fit_fusion
 from .heavy_stages import StageMissing, load_stage
-from .models.library import InstalledModel, choose_default_model, find_model, list_models, models_folder
-from .models.registry import REGISTRY, UPSAMPLER
+from .models.library import (
+    InstalledModel,
+    choose_default_model,
+    choose_default_upsampler,
+    find_model,
+    models_folder,
+)
+from .models.registry import REGISTRY
 from .progress import Progress, SubProgress
 from .scene import Sample, Scene
 from .spectral_prior import Interpretation, SpectralPrior, interpret
@@ -116,7 +122,7 @@ def _choose_upsampler(config: ClassifyConfig) -> Optional[InstalledModel]:
     folder = models_folder(config.models_folder)
     if config.upsampler:
         return find_model(config.upsampler, folder)
-    return next((one for one in list_models(folder) if one.kind == UPSAMPLER), None)
+    return choose_default_upsampler(folder)
 
 
 def _runnable(model: InstalledModel, config: ClassifyConfig, progress: Progress) -> Optional[InstalledModel]:
