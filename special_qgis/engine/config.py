@@ -215,6 +215,8 @@ class RefineConfig(_Config):
     final_learning_rate: float = 1e-4  # at the last step, reached along a cosine [ref]
     random_px: int = 500  # drawn for each class and step [ref]
     random_set: str = "even"  # one of RANDOM_SETS
+    target_power: float = 3.0  # of stage 1's probabilities as targets of the even set [ours]
+    class_balance: float = 0.5  # of the even set: 0 = classes weigh as many pixels as they have, 1 = all alike [ours]
     confident_share: float = 0.2  # of the component of highest confidence [ref]
     confident_weight: float = 1.0  # of the loss on the confident set [ref]
     hard_weight: float = 0.1  # of the loss on the hard set [ref]
@@ -228,10 +230,13 @@ class RefineConfig(_Config):
     low_quantile: float = 0.0001  # of all values, mapped to 0 [ref]
     high_quantile: float = 0.9999  # mapped to 1 [ref]
     tile_px: int = 256  # side of training and inference windows; a scene of no more pixels is one window [ours]
-    training_tiles: int = 16  # windows that a larger scene is learnt from [ours]
+    training_tiles: int = 16  # images of that size that a larger scene is learnt from [ours]
+    patches_per_side: int = 4  # of such an image: patches from all over the scene, side by side; 1 = a window [ours]
+    scene_norms: bool = True  # windows of a larger scene are normalised as all training images together [ours]
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
     fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
+    error_rounds: int = 2  # of undoing, before that, the errors that the network learnt from stage 1; 0 = none [ours]
     uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod
@@ -239,11 +244,16 @@ class RefineConfig(_Config):
         """The published constants, without our additions."""
         return cls(
             random_set="confident",
+            target_power=1.0,
+            class_balance=0.0,
             spectral_px="confident",
             relative_noise=False,
             tile_px=512,
+            patches_per_side=1,
+            scene_norms=False,
             average_decay=0.0,
             fuse_stage_one=False,
+            error_rounds=0,
             uneven_sides="resize",
         )
 
@@ -259,6 +269,8 @@ class RefineConfig(_Config):
         falling = 0.0 < self.final_learning_rate <= self.learning_rate
         rates = (self.learning_rate, self.final_learning_rate)
         require(falling, "learning_rate, final_learning_rate", "above 0 and not rising", rates)
+        require(0.0 < self.target_power <= 10.0, "target_power", "above 0 and at most 10", self.target_power)
+        require(0.0 <= self.class_balance <= 1.0, "class_balance", "from 0 to 1", self.class_balance)
         for name in ("confident_weight", "hard_weight", "noise"):
             require(getattr(self, name) >= 0.0, name, "0 or more", getattr(self, name))
         require(0.0 < self.confident_share <= 1.0, "confident_share", "above 0 and at most 1", self.confident_share)
@@ -266,7 +278,10 @@ class RefineConfig(_Config):
         ordered = 0.0 <= self.low_quantile < self.high_quantile <= 1.0
         require(ordered, "low_quantile, high_quantile", "0 <= low < high <= 1", (self.low_quantile, self.high_quantile))
         require(self.tile_px >= 32, "tile_px", "32 or more", self.tile_px)
+        patches = 1 <= self.patches_per_side <= self.tile_px // 8
+        require(patches, "patches_per_side", "from 1 to an eighth of tile_px", self.patches_per_side)
         require(0 <= self.halo_px <= self.tile_px // 4, "halo_px", "from 0 to a quarter of tile_px", self.halo_px)
+        require(0 <= self.error_rounds <= 100, "error_rounds", "from 0 to 100", self.error_rounds)
         require(0.0 <= self.average_decay < 1.0, "average_decay", "from 0 to below 1", self.average_decay)
 
 

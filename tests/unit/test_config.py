@@ -59,6 +59,10 @@ def test_config_through_json_is_the_same(config: Any) -> None:
         (lambda: RefineConfig(random_set="odd"), "random_set", "'odd'"),
         (lambda: RefineConfig(uneven_sides="crop"), "uneven_sides", "'crop'"),
         (lambda: RefineConfig(halo_px=100), "halo_px", "100"),
+        (lambda: RefineConfig(patches_per_side=33), "patches_per_side", "33"),
+        (lambda: RefineConfig(target_power=0.0), "target_power", "0.0"),
+        (lambda: RefineConfig(class_balance=1.5), "class_balance", "1.5"),
+        (lambda: RefineConfig(error_rounds=-1), "error_rounds", "-1"),
         (lambda: RefineConfig(average_decay=1.0), "average_decay", "1.0"),
         (lambda: AssessConfig("", "b"), "map", "''"),
         (lambda: AssessConfig("a", "b", confidence_level=1.0), "confidence_level", "1.0"),
@@ -114,4 +118,5 @@ def test_published_refinement_has_the_published_constants() -> None:
     assert (config.noise, config.relative_noise, config.tile_px) == (0.1, False, 512)
     assert (config.low_quantile, config.high_quantile) == (0.0001, 0.9999)
     assert (config.average_decay, config.fuse_stage_one, config.spectral_px) == (0.0, False, "confident")
-    assert config.uneven_sides == "resize"
+    assert (config.uneven_sides, config.error_rounds, config.scene_norms) == ("resize", 0, False)
+    assert (config.target_power, config.class_balance, config.patches_per_side) == (1.0, 0.0, 1)

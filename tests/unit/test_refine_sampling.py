@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
 
-from special_qgis.engine.refine.sampling import draw_confident_set, draw_even_set
+from special_qgis.engine.config import RefineConfig
+from special_qgis.engine.refine.sampling import draw_confident_set, draw_even_set, draw_random_set
 from special_qgis.engine.refine.stage_one import StageOneTile
 
 PRESENT = np.float32(np.nan)
@@ -95,3 +96,30 @@ def test_even_set_always_holds_the_likeliest_pixels_of_an_absent_class() -> None
     absent = np.array([PRESENT, np.float32(0.45)])
     drawn = draw_even_set(tile_of(probabilities), 10, absent, np.random.default_rng(0))
     assert 5050 in drawn.index
+
+
+def test_even_set_with_a_power_sharpens_targets_and_keeps_ranks_and_ties() -> None:
+    probabilities = np.tile(np.array([0.4, 0.4, 0.2])[:, None, None], (1, 1, 2))
+    probabilities[:, 0, 1] = 0.5, 0.3, 0.2
+    drawn = draw_even_set(tile_of(probabilities), 10, np.full(3, PRESENT), np.random.default_rng(0), target_power=2.0)
+    expected = np.array([[16, 16, 4], [25, 9, 4]]) / np.array([[36], [38]])
+    np.testing.assert_allclose(drawn.targets, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("balance", "expected"), [(0.0, 90 / 10), (0.5, 3.0), (1.0, 1.0)])
+def test_even_set_balances_classes_between_their_shares_and_all_alike(balance: float, expected: float) -> None:
+    probabilities = np.tile(np.array([0.9, 0.1])[:, None, None], (1, 10, 10))
+    probabilities[:, 0] = np.array([0.1, 0.9])[:, None]
+    drawn = draw_even_set(tile_of(probabilities), 50, np.full(2, PRESENT), np.random.default_rng(0), 1.0, balance)
+    second = drawn.targets[:, 1] > 0.5
+    assert drawn.weights[~second].sum() / drawn.weights[second].sum() == pytest.approx(expected, rel=1e-5)
+
+
+def test_random_set_is_drawn_in_the_way_that_options_name() -> None:
+    tile = tile_of(np.tile(np.array([0.7, 0.3])[:, None, None], (1, 5, 5)))
+    absent = np.full(2, PRESENT)
+    ours = draw_random_set(tile, RefineConfig(target_power=1.0), absent, np.random.default_rng(0))
+    published = draw_random_set(tile, RefineConfig.published(), absent, np.random.default_rng(0))
+    np.testing.assert_allclose(ours.targets, [[0.7, 0.3]] * 25, rtol=1e-6)
+    np.testing.assert_array_equal(published.targets, [[1.0, 0.0]] * published.n_px)
+    assert published.weights.sum() == RefineConfig().random_px

@@ -17,12 +17,17 @@ from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import Cancelled, InputError, RefinementError
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine import refinement, stage_one, train
+from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import refine
+from special_qgis.engine.refine.scaling import Scaling
 from special_qgis.engine.refine.stage_one import ArrayPixels, StageOneTile, probabilities_of_labels
-from special_qgis.engine.refine.tiles import plan_training, take_census
+from special_qgis.engine.refine.tiles import plan_images, take_census
+from special_qgis.engine.refine.training_images import CACHE_BYTES, TrainingImages, image_bytes
+from special_qgis.engine.windows import Window
 from tests.helpers.listener import Listener
 from tests.helpers.noisy_scene import N_CLASSES, Constant, NoisyScene, noisy_scene, small_network
 
+CPU = torch.device("cpu")
 SHORT = RefineConfig(
     epochs=6,
     iterations_per_epoch=10,
@@ -208,6 +213,63 @@ def test_refinement_with_few_labelled_pixels_still_maps_everything(scene: NoisyS
     assert share_right(found.probabilities, scene) > 0.85
 
 
+def test_refinement_where_stage_one_knows_a_corner_only_maps_everything(scene: NoisyScene) -> None:
+    stage = scene.probabilities.copy()
+    stage[:, 20:] = 0.0
+    stage[:, :, 26:] = 0.0
+    found = refine(scene.cube, scene.valid, stage, small_network, TILED)
+    assert share_right(found.probabilities, scene) > 0.85
+
+
+def test_step_on_an_image_without_labels_learns_nothing_and_goes_on(scene: NoisyScene) -> None:
+    class Blind(ArrayPixels):
+        """A scene whose values are missing wherever training looks for the first class."""
+
+        def values(self, window):  # type: ignore[no-untyped-def]
+            values, valid = super().values(window)
+            return values, valid & (window.row_off >= 8)
+
+    pixels = Blind(scene.cube, scene.valid, scene.probabilities)
+    config = replace(TILED, patches_per_side=1, training_tiles=8)
+    trained = train.train(pixels, small_network, config, 0, CPU, NullProgress())
+    assert len(trained.history.losses) == 60
+    assert np.isfinite(trained.history.losses).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (5, 5), (3, 400)], ids=str)
+def test_refinement_of_a_narrow_scene_maps_every_pixel(shape: tuple[int, int]) -> None:
+    narrow = noisy_scene(rows=max(4, shape[0]), cols=max(5, shape[1]))
+    given = (narrow.cube, np.ones_like(narrow.valid), np.where(narrow.valid, narrow.probabilities, 1 / N_CLASSES))
+    cube, valid, stage = (array[..., -shape[0] :, -shape[1] :] for array in given)
+    config = replace(TILED, epochs=1, warm_up_epochs=1)
+    cube = cube + np.linspace(0.0, 1.0, len(cube), dtype=np.float32)[:, None, None]
+    try:
+        found = refine(cube, valid, stage.astype(np.float32), network_builder(config), config).probabilities
+    except RefinementError as error:
+        assert error.reason in ("collapse", "disagreement")
+        return
+    np.testing.assert_allclose(found.sum(axis=0), 1.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_classes", [2, 7, 16], ids=str)
+def test_refinement_of_any_number_of_classes_learns_them(n_classes: int) -> None:
+    rng = np.random.default_rng(n_classes)
+    truth = np.kron(np.arange(n_classes).repeat(2), np.ones((8, 6), int)).astype(np.intp)
+    cube = np.moveaxis(rng.uniform(200.0, 3000.0, (n_classes, 20))[truth], -1, 0)
+    cube = (cube + rng.normal(0.0, 40.0, cube.shape)).astype(np.float32)
+    stage = probabilities_of_labels((truth + 1).astype(np.uint8), np.full(truth.shape, 0.5, np.float32), n_classes)
+    found = refine(cube, np.ones(truth.shape, bool), stage, small_network, SHORT)
+    assert (found.probabilities.argmax(axis=0) == truth).mean() > 0.95
+
+
+def test_refinement_of_a_single_valid_pixel_gives_its_class(scene: NoisyScene) -> None:
+    valid = np.zeros_like(scene.valid)
+    valid[20, 20] = True
+    found = refine(scene.cube, valid, scene.probabilities * valid, small_network, SHORT)
+    assert found.probabilities[:, 20, 20].argmax() + 1 == scene.probabilities[:, 20, 20].argmax() + 1
+    assert not found.probabilities[:, ~valid].any()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -215,7 +277,10 @@ def test_refinement_with_few_labelled_pixels_still_maps_everything(scene: NoisyS
         pytest.param({"valid": np.zeros((40, 52), bool)}, "no valid pixel", id="nothing valid"),
         pytest.param({"probabilities": np.full((3, 40, 52), np.nan, np.float32)}, "not a number", id="NaN"),
         pytest.param({"probabilities": np.full((3, 40, 52), -1.0, np.float32)}, "negative", id="negative"),
+        pytest.param({"probabilities": np.zeros((3, 40, 52), np.float32)}, "labels none", id="nothing labelled"),
         pytest.param({"cube": np.ones((8, 40, 52), np.float32)}, "All values", id="constant"),
+        pytest.param({"cube": np.full((8, 40, 52), np.nan, np.float32)}, "not numbers", id="NaN in valid pixels"),
+        pytest.param({"cube": np.full((8, 40, 52), np.inf, np.float32)}, "infinite", id="infinite valid pixels"),
     ],
 )
 def test_refinement_of_unusable_arrays_says_why(scene: NoisyScene, change: dict[str, np.ndarray], message: str) -> None:
@@ -234,20 +299,67 @@ def test_no_entry_point_takes_a_reference() -> None:
     assert not [name for name in RefineConfig.__dataclass_fields__ if any(word in name for word in words)]
 
 
-def test_training_windows_of_a_large_scene_meet_every_class_inside_the_scene() -> None:
-    rng = np.random.default_rng(0)
+def large_stage_one() -> ArrayPixels:
+    """A scene of 300 × 400 pixels, 36 of which are of class 2; class 3 wins nowhere."""
     labels = np.ones((300, 400), np.uint8)
-    labels[250:256, 390:396] = 2  # 36 of 120 000 pixels
-    stage = probabilities_of_labels(labels, rng.uniform(0.5, 0.9, labels.shape).astype(np.float32), 3)
-    pixels = ArrayPixels(np.zeros((2, 300, 400), np.float32), np.ones(labels.shape, bool), stage)
-    census = take_census(pixels, NullProgress())
+    labels[250:256, 390:396] = 2
+    confidence = np.random.default_rng(0).uniform(0.5, 0.9, labels.shape).astype(np.float32)
+    cube = np.arange(2 * labels.size, dtype=np.float32).reshape(2, *labels.shape)
+    return ArrayPixels(cube, np.ones(labels.shape, bool), probabilities_of_labels(labels, confidence, 3))
+
+
+def test_training_images_of_a_large_scene_meet_every_class_inside_the_scene() -> None:
+    pixels, config = large_stage_one(), replace(SHORT, tile_px=64, halo_px=8, training_tiles=3, patches_per_side=2)
+    census = take_census(pixels, config, NullProgress())
     assert census.counts.tolist() == [120_000 - 36, 36, 0]
-    windows = plan_training(pixels, census, 64, 9, 0)
-    assert windows == plan_training(pixels, census, 64, 9, 0)
-    assert windows != plan_training(pixels, census, 64, 9, 1)
-    met = [set(np.unique(StageOneTile.of(*pixels.stage_one(window)).labels)) for window in windows]
-    assert sum(2 in classes for classes in met) >= 3
-    assert all(window.rows == window.cols == 64 for window in windows)
+    plan = plan_images(pixels, census, config, 0)
+    assert plan == plan_images(pixels, census, config, 0)
+    assert plan != plan_images(pixels, census, config, 1)
+    assert [len(patches) for patches in plan] == [4, 4, 4]
+    patches = [patch for one in plan for patch in one]
+    assert all(patch.rows == patch.cols == 32 for patch in patches)
+    met = [set(np.unique(StageOneTile.of(*pixels.stage_one(patch)).labels)) for patch in patches]
+    assert sum(2 in classes for classes in met) >= 4  # a class's turn comes every third time
+
+
+def test_training_image_holds_its_patches_side_by_side_with_their_labels() -> None:
+    pixels = large_stage_one()
+    patches = [Window(0, 0, 4, 6), Window(248, 388, 4, 6), Window(100, 7, 4, 6), Window(296, 394, 4, 6)]
+    scaling = Scaling.fit(pixels.sample(120_000, 0), 0.0, 1.0)
+    image = TrainingImages(pixels, [patches], scaling, CPU).get(0)
+    assert image.image.shape == (1, 2, 8, 12)
+    assert image.image.is_contiguous(memory_format=torch.channels_last)
+    for number, patch in enumerate(patches):
+        here = (slice(None), slice(number // 2 * 4, number // 2 * 4 + 4), slice(number % 2 * 6, number % 2 * 6 + 6))
+        values, valid = pixels.values(patch)
+        np.testing.assert_array_equal(image.image[0].numpy()[here], scaling.image(values, valid))
+        np.testing.assert_array_equal(image.tile.probabilities[here], pixels.stage_one(patch)[0])
+    np.testing.assert_array_equal(image.spectra.T.reshape(2, 8, 12), image.image[0].numpy())
+
+
+def test_training_images_fit_into_a_fixed_budget() -> None:
+    pixels, config = large_stage_one(), replace(SHORT, tile_px=128, halo_px=8, training_tiles=100_000)
+    census = take_census(pixels, config, NullProgress())
+    plan = plan_images(pixels, census, config, 0)
+    held = sum(image_bytes(pixels.n_bands, pixels.n_classes, patch.n_px) for one in plan for patch in one)
+    assert 0.99 * CACHE_BYTES < held <= CACHE_BYTES
+
+
+def test_windows_of_a_large_scene_are_normalised_as_the_scene_whatever_they_hold(scene: NoisyScene) -> None:
+    trained = train.train(
+        ArrayPixels(scene.cube, scene.valid, scene.probabilities), small_network, TILED, 0, CPU, NullProgress()
+    )
+    one_material = scene.cube[:, 10:14, 10:14]
+    wide = np.tile(one_material, (1, 3, 3))
+    valid = np.ones((12, 12), bool)
+    both = scene.cube[:, :12, :12].copy()
+    both[:, 3:9, 3:9] = wide[:, 3:9, 3:9]
+    network = trained.with_scene_norms()
+    inside = (slice(None), slice(4, 8), slice(4, 8))  # the convolution reaches one pixel
+    found = [train.class_probabilities(network, trained.scaling, cube, valid)[inside] for cube in (wide, both)]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    plain = [trained.predict(cube, valid)[inside] for cube in (wide, both)]
+    assert np.abs(plain[0] - plain[1]).max() > 0.01  # what a window holds changes what is said of a pixel
 
 
 def test_training_reads_windows_only_never_the_whole_of_a_large_scene() -> None:
@@ -260,7 +372,7 @@ def test_training_reads_windows_only_never_the_whole_of_a_large_scene() -> None:
             return super().values(window)
 
     pixels = Watched(scene.cube, scene.valid, scene.probabilities)
-    trained = train.train(pixels, small_network, TILED, 0, torch.device("cpu"), NullProgress())
+    trained = train.train(pixels, small_network, TILED, 0, CPU, NullProgress())
     for _ in refinement.predict_tiles(trained, pixels, TILED, NullProgress()):
         pass
     assert max(largest) == 32 * 32

@@ -14,10 +14,10 @@ from ..config import RefineConfig
 from ..progress import NullProgress, Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
-from .fusion import fuse
+from .fusion import fuse, undo_errors
 from .infer import predict_blended
-from .stage_one import ArrayPixels, Pixels
-from .train import Build, TrainedNetwork, TrainingHistory, train
+from .stage_one import ArrayPixels, Pixels, sharpen
+from .train import Build, TrainedNetwork, TrainingHistory, class_probabilities, train
 
 TRAINED = 0.85  # fraction of a refinement at which training ends
 
@@ -81,17 +81,22 @@ def predict_tiles(
     Yields:
         The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities, 0 where invalid.
     """
+    is_one_window = pixels.rows * pixels.cols <= config.tile_px * config.tile_px
+    network = trained.network if is_one_window or not config.scene_norms else trained.with_scene_norms()
 
     def predict(window: Window) -> NDArray[np.float32]:
         values, valid = pixels.values(window)
-        return trained.predict(values, valid)
+        return class_probabilities(network, trained.scaling, values, valid)
 
     make_first_pass(trained.network, pixels.n_bands, False, SubProgress(progress, 0.0, 0.0))
     progress.report(0.0, "Mapping with the trained network")
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
-    evidence = trained.agreement.evidence()
+    told, evidence = trained.agreement.told(), trained.agreement.evidence()
     for window, probabilities in blended:
         stage_one, valid = pixels.stage_one(window)
-        yield window, (fuse(probabilities, stage_one, evidence) if config.fuse_stage_one else probabilities) * valid
+        if config.fuse_stage_one:
+            undone = undo_errors(probabilities, told, config.error_rounds)
+            probabilities = fuse(undone, sharpen(stage_one, config.target_power), evidence)
+        yield window, probabilities * valid

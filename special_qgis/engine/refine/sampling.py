@@ -3,8 +3,9 @@
 
 "confident", as published: as many of each class, the likelier the surer stage 1 was, with its class as target. That
 cuts off the unsure side of every class, and the border between two classes settles where none was drawn.
-"even", ours: all pixels of a class alike, weighted so that the set stands for the whole tile, with stage 1's
-probabilities as target, so that borders stay where stage 1 is undecided.
+"even", ours: all pixels of a class alike, with stage 1's probabilities as target, so that borders stay where stage 1
+is undecided. Probabilities are raised to a power first: a class that leads by little would else be lost to the second
+best. Classes are weighted between their shares of the tile and all alike, so that a small class is learnt too.
 
 A class that wins nowhere in the scene would never be learnt, not even as a second choice: it is drawn from the pixels
 where its probability is highest, with stage 1's own probabilities as target.
@@ -12,28 +13,39 @@ where its probability is highest, with stage 1's own probabilities as target.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List
+from typing import List
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import RefineConfig
 from .losses import PixelSet
-from .stage_one import StageOneTile
+from .stage_one import StageOneTile, sharpen
 
 NEAR_HIGHEST = 0.9  # an absent class is drawn where its probability is at least this share of its highest
 
 
-def draw_even_set(tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator) -> PixelSet:
-    """Draw without replacement, all pixels of a class alike; weights make up for how many each class has.
+def draw_even_set(
+    tile: StageOneTile,
+    n_px: int,
+    absent: NDArray[np.float32],
+    rng: np.random.Generator,
+    target_power: float = 1.0,
+    class_balance: float = 0.0,
+) -> PixelSet:
+    """Draw without replacement, all pixels of a class alike.
 
     Args:
         tile: Stage 1 in the tile.
         n_px: Most pixels of a class.
         absent: As of ``draw_confident_set``.
         rng: Of the draws.
+        target_power: Of stage 1's probabilities, which are then scaled to sum 1.
+        class_balance: 0 = a class weighs as many pixels as the tile has of it, 1 = all classes weigh alike; between
+            them the weights' logarithms are interpolated.
 
     Returns:
-        The pixels drawn, with stage 1's probabilities as target.
+        The pixels drawn, with stage 1's probabilities, raised to the power, as target.
     """
     n_classes = tile.probabilities.shape[0]
     labels = tile.labels.ravel()
@@ -43,9 +55,9 @@ def draw_even_set(tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rn
         members = np.flatnonzero(labels == k + 1) if np.isnan(absent[k]) else _near_highest(tile, k, float(absent[k]))
         if members.size:
             index.append(rng.choice(members, min(n_px, members.size), replace=False))
-            weights.append(np.full(index[-1].size, members.size / index[-1].size, np.float32))
+            weights.append(np.full(index[-1].size, members.size ** (1.0 - class_balance) / index[-1].size, np.float32))
     soft = tile.probabilities.reshape(n_classes, -1)
-    return _merge(index, [soft[:, one].T for one in index], weights, n_classes)
+    return _merge(index, [sharpen(soft[:, one], target_power).T for one in index], weights, n_classes)
 
 
 def draw_confident_set(
@@ -86,10 +98,13 @@ def draw_confident_set(
     return _merge(index, targets, weights, n_classes)
 
 
-DRAW: Dict[str, Callable[[StageOneTile, int, NDArray[np.float32], np.random.Generator], PixelSet]] = {
-    "even": draw_even_set,
-    "confident": draw_confident_set,
-}
+def draw_random_set(
+    tile: StageOneTile, config: RefineConfig, absent: NDArray[np.float32], rng: np.random.Generator
+) -> PixelSet:
+    """Draw in the way that the options name; arguments as of ``draw_confident_set``."""
+    if config.random_set == "confident":
+        return draw_confident_set(tile, config.random_px, absent, rng)
+    return draw_even_set(tile, config.random_px, absent, rng, config.target_power, config.class_balance)
 
 
 def _near_highest(tile: StageOneTile, k: int, highest: float) -> NDArray[np.int64]:

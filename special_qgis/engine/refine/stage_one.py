@@ -62,7 +62,7 @@ class ArrayPixels:
         probabilities: (classes, rows, cols) float32, stage 1's; sum 1 where valid, all 0 = no label there.
 
     Raises:
-        InputError: Shapes do not fit, no pixel is valid, or a probability is not a number.
+        InputError: Shapes do not fit, no pixel is valid, or a value or probability is not a number.
     """
 
     def __init__(self, cube: NDArray[np.float32], valid: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> None:
@@ -75,6 +75,12 @@ class ArrayPixels:
             raise InputError("There is no valid pixel to learn from.", "Check the nodata value and the mask.")
         if not np.isfinite(probabilities[:, valid]).all() or (probabilities[:, valid] < 0.0).any():
             raise InputError("A stage-1 probability is negative or not a number; 0 to 1 is accepted.")
+        spoiled = sum(int(np.count_nonzero(~np.isfinite(band[valid]))) for band in cube)
+        if spoiled:
+            raise InputError(
+                f"{spoiled} values of valid pixels are infinite or not numbers; numbers are accepted.",
+                "Mark these pixels as invalid.",
+            )
         self._cube, self._valid, self._probabilities = cube, valid, probabilities
         self.n_bands, self.rows, self.cols = cube.shape
         self.n_classes = probabilities.shape[0]
@@ -97,6 +103,22 @@ class ArrayPixels:
             chosen = np.sort(np.random.default_rng(seed).choice(rows.size, n_px, replace=False))
             rows, cols = rows[chosen], cols[chosen]
         return np.ascontiguousarray(self._cube[:, rows, cols].T)
+
+
+def sharpen(probabilities: NDArray[np.float32], power: float) -> NDArray[np.float32]:
+    """Raise probabilities to a power and scale them to sum 1; ranks and equals stay.
+
+    Args:
+        probabilities: (classes, …) float32, sum 1, or all 0 = no label.
+        power: Above 1 sharpens.
+
+    Returns:
+        As ``probabilities``; 0 where all are 0.
+    """
+    raised = probabilities**power
+    total = raised.sum(axis=0)
+    sharpened: NDArray[np.float32] = raised / np.where(total > 0.0, total, np.float32(1.0))
+    return sharpened
 
 
 def probabilities_of_labels(

@@ -7,6 +7,7 @@ windows and makes confident and hard sets. The weights of the map are a running 
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, field
 from typing import Callable, List
@@ -22,17 +23,17 @@ from ..progress import Progress, SubProgress, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
 from .first_pass import make_first_pass
-from .fixed_norms import NormStatistics, recorded_norms
+from .fixed_norms import NormStatistics, fix_norms, recorded_norms
 from .fusion import Agreement
 from .losses import soft_cross_entropy
 from .mixtures import Projection
-from .sampling import DRAW
+from .sampling import draw_random_set
 from .scaling import Scaling
 from .schedule import cosine_rate
 from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
-from .stage_one import Pixels, StageOneTile
-from .tiles import Census, plan_training, take_census
-from .training_windows import TrainingWindow, TrainingWindows, as_input
+from .stage_one import Pixels, StageOneTile, sharpen
+from .tiles import Census, plan_images, take_census
+from .training_images import TrainingImage, TrainingImages, as_input
 
 Build = Callable[[int, int], torch.nn.Module]  # bands, classes → (1, bands, rows, cols) to (1, classes, rows, cols)
 SCALING_SAMPLE_PX = 50_000  # quantiles, spreads and principal components are found on
@@ -74,6 +75,12 @@ class TrainedNetwork:
         """
         return class_probabilities(self.network, self.scaling, values, valid)
 
+    def with_scene_norms(self) -> torch.nn.Module:
+        """A copy of the network whose normalisations have the statistics of all training images together."""
+        fixed = copy.deepcopy(self.network).cpu()
+        fix_norms(fixed, self.norms)
+        return fixed.to(next(self.network.parameters()).device)
+
 
 @torch.no_grad()
 def class_probabilities(
@@ -99,6 +106,7 @@ def train(
         progress: Hears of every step; asked for cancel before each.
 
     Raises:
+        InputError: Stage 1 labels no valid pixel, or all spectra are alike.
         RefinementError: The training diverged or gave a degenerate map; stage 1's result is the one to use.
         Cancelled: The user cancelled.
     """
@@ -106,14 +114,13 @@ def train(
     spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
     projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
-    census = take_census(pixels, SubProgress(progress, 0.0, 0.05))
-    plan = plan_training(pixels, census, config.tile_px, config.training_tiles, seed)
-    windows = TrainingWindows(pixels, plan, scaling, device)
+    census = take_census(pixels, config, SubProgress(progress, 0.0, 0.05))
+    images = TrainingImages(pixels, plan_images(pixels, census, config, seed), scaling, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(pixels.n_bands, pixels.n_classes).to(device)
     make_first_pass(network, pixels.n_bands, True, SubProgress(progress, 0.05, 0.05))
-    trainer = _Trainer(network, windows, census, config, seed, device)
+    trainer = _Trainer(network, images, census, config, seed, device)
     trainer.draw_candidates(projection)
     trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
     network.load_state_dict(trainer.average.weights())
@@ -129,7 +136,7 @@ class _Trainer:
     def __init__(
         self,
         network: torch.nn.Module,
-        windows: TrainingWindows,
+        images: TrainingImages,
         census: Census,
         config: RefineConfig,
         seed: int,
@@ -137,7 +144,7 @@ class _Trainer:
     ) -> None:
         self.history = TrainingHistory()
         self.average = WeightAverage(network, config.average_decay)
-        self._network, self._windows, self._config, self._seed = network, windows, config, seed
+        self._network, self._images, self._config, self._seed = network, images, config, seed
         self._absent = census.absent
         self._counts = census.counts
         self._optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
@@ -150,9 +157,9 @@ class _Trainer:
 
     def draw_candidates(self, projection: Projection) -> None:
         """Choose the pixels that mixtures will see."""
-        n_px = max(1, self._config.candidate_px // self._windows.n)
-        for number in range(self._windows.n):
-            window = self._windows.get(number)
+        n_px = max(1, self._config.candidate_px // self._images.n)
+        for number in range(self._images.n):
+            window = self._images.get(number)
             self._candidates.append(
                 draw_candidates(window.spectra, window.valid, projection, n_px, self._seed + number)
             )
@@ -182,19 +189,18 @@ class _Trainer:
     def _next(self) -> int:
         """Number of the next window; every window comes once before any comes again."""
         if not self._order:
-            self._order = self._rng.permutation(self._windows.n).tolist()
+            self._order = self._rng.permutation(self._images.n).tolist()
         return self._order.pop()
 
     def _step(self, spread: torch.Tensor) -> tuple[float, float]:
         number = self._next()
-        window = self._windows.get(number)
+        window = self._images.get(number)
         view = draw_view(self._rng)
         self._network.train()
         seen = add_noise(view.apply(window.image), spread, self._noise)
         logits = view.undo(self._network(seen))[0].float()
         log_probabilities = torch.log_softmax(logits.flatten(1), 0)
-        draw = DRAW[self._config.random_set]
-        drawn = draw(window.tile, self._config.random_px, self._absent, self._rng)
+        drawn = draw_random_set(window.tile, self._config, self._absent, self._rng)
         loss = soft_cross_entropy(log_probabilities, drawn)
         if self._soft:
             loss = loss + self._config.hard_weight * soft_cross_entropy(log_probabilities, self._soft[number].hard)
@@ -203,15 +209,16 @@ class _Trainer:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise _diverged(len(self.history.losses))
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser.step()
-        self.average.update()
+        if loss.requires_grad:  # else the image has no labelled pixel
+            self._optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimiser.step()
+            self.average.update()
         labels = (log_probabilities.detach().argmax(0) + 1).to(torch.uint8).cpu().numpy()
         return value, _agreement([labels], [window.tile])
 
     @torch.no_grad()
-    def _probabilities(self, window: TrainingWindow) -> NDArray[np.float32]:
+    def _probabilities(self, window: TrainingImage) -> NDArray[np.float32]:
         """(classes, rows · cols) float32, the network's."""
         self._network.eval()
         logits = self._network(window.image)[0].float()
@@ -224,7 +231,7 @@ class _Trainer:
         opinions = []
         for number, candidates in enumerate(self._candidates):
             check_cancelled(progress)
-            chosen = self._probabilities(self._windows.get(number))[:, candidates.index]
+            chosen = self._probabilities(self._images.get(number))[:, candidates.index]
             labels, confidence = decide(chosen[:, None], np.ones((1, candidates.index.size), bool))
             opinions.append(Opinion(labels[0], confidence[0]))
         n_classes, seed = len(self._counts), self._seed + epoch
@@ -245,11 +252,12 @@ class _Trainer:
         counts, before = np.zeros(len(self._counts) + 1, np.int64), np.zeros(len(self._counts) + 1, np.int64)
         every_label, tiles = [], []
         agreement = Agreement(len(self._counts))
-        for number in range(self._windows.n):
+        for number in range(self._images.n):
             check_cancelled(progress)
-            window = self._windows.get(number)
+            window = self._images.get(number)
             probabilities = self._probabilities(window)
-            agreement.add(probabilities, window.tile.labels.ravel())
+            learnt = sharpen(window.tile.probabilities, self._config.target_power)
+            agreement.add(probabilities, learnt.reshape(probabilities.shape))
             labels = (probabilities.argmax(axis=0) + 1).astype(np.uint8)
             labelled = window.tile.labels.ravel() > 0
             counts += np.bincount(labels[labelled], minlength=counts.size)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The images that a network is trained on: scaled values and stage 1 of one window, or of patches put side by side.
+
+An image of patches from all over a large scene shows the network the scene's classes in nearly the scene's shares. A
+single window would not, and normalisations would stretch a window of water alone until it looks like a whole scene.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..windows import Window
+from .scaling import Scaling
+from .stage_one import Pixels, StageOneTile
+
+CACHE_BYTES = 512 * 2**20  # of training images; a large scene is learnt from no more than fit in
+
+
+def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    """What a network takes, in memory of its own.
+
+    Bands lie innermost: the network's convolutions of many bands want them so, and mirroring moves whole spectra. The
+    copy matters, because rounding of some kernels depends on how memory is aligned.
+
+    Args:
+        image: (bands, rows, cols) float32.
+        device: Where the copy goes.
+
+    Returns:
+        (1, bands, rows, cols) float32 in the memory format ``channels_last``.
+    """
+    bands_last = torch.tensor(np.ascontiguousarray(np.moveaxis(image, 0, -1)), device=device)
+    return bands_last.permute(2, 0, 1)[None]
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """An image as steps need it."""
+
+    image: torch.Tensor  # as of ``as_input``, scaled
+    valid: NDArray[np.bool_]  # (rows, cols)
+    tile: StageOneTile
+
+    @property
+    def spectra(self) -> NDArray[np.float32]:
+        """(rows · cols, bands) float32, scaled."""
+        flat: NDArray[np.float32] = self.image[0].flatten(1).T.cpu().numpy()
+        return flat
+
+
+def image_bytes(n_bands: int, n_classes: int, n_px: int) -> int:
+    """Size of a training image in memory, nearly."""
+    return 4 * (n_bands + n_classes) * n_px
+
+
+class TrainingImages:
+    """Images of a scene, read when first asked for and kept.
+
+    Args:
+        pixels: The scene and its stage 1.
+        plan: Windows of each image: one, or a square number of equal ones, row by row.
+        scaling: Of the scene.
+        device: Where images are wanted.
+    """
+
+    def __init__(
+        self, pixels: Pixels, plan: Sequence[Sequence[Window]], scaling: Scaling, device: torch.device
+    ) -> None:
+        self.n = len(plan)
+        self._pixels, self._plan, self._scaling, self._device = pixels, plan, scaling, device
+        self._kept: Dict[int, TrainingImage] = {}
+
+    def get(self, number: int) -> TrainingImage:
+        """An image."""
+        if number not in self._kept:
+            self._kept[number] = self._read(self._plan[number])
+        return self._kept[number]
+
+    def _read(self, windows: Sequence[Window]) -> TrainingImage:
+        images, valids, probabilities, labelled = [], [], [], []
+        for window in windows:
+            values, valid = self._pixels.values(window)
+            stage_one, known = self._pixels.stage_one(window)
+            images.append(self._scaling.image(values, valid))
+            valids.append(valid)
+            probabilities.append(stage_one)
+            labelled.append(valid & known)
+        image = as_input(_joined(images), self._device)
+        return TrainingImage(image, _joined(valids), StageOneTile.of(_joined(probabilities), _joined(labelled)))
+
+
+def _joined(parts: List[Any]) -> Any:
+    """One array (…, rows, cols) of a square number of equal ones, laid out row by row."""
+    n = round(len(parts) ** 0.5)
+    if n == 1:
+        return parts[0]
+    strips = [np.concatenate([parts[row * n + col] for col in range(n)], axis=-1) for row in range(n)]
+    return np.concatenate(strips, axis=-2)
