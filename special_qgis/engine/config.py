@@ -353,6 +353,23 @@ class ClassifyConfig(_Config):
         return dataclasses.replace(chosen, seed=self.seed)
 
 
+def parse_scales(text: str) -> Tuple[float, ...]:
+    """Scale factors as typed: "1, 2"; "" and "automatic" = by the size of a pixel on the ground.
+
+    Raises:
+        ConfigError: Something else than numbers.
+    """
+    words = text.replace(";", ",").split(",")
+    if text.strip().lower() in ("", "automatic"):
+        return ()
+    try:
+        return tuple(float(word) for word in words)
+    except ValueError as error:
+        raise ConfigError(
+            f"scales must be factors separated by commas, or automatic; got {text!r}.", "Type for example 1, 2."
+        ) from error
+
+
 def _require_run_options(device: str, seed: int, min_confidence: float) -> None:
     _require_choice("device", device, DEVICES)
     require(0 <= seed < 2**31, "seed", "a whole number from 0 to 2147483647", seed)

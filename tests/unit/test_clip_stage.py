@@ -24,8 +24,8 @@ from special_qgis.engine.clip.source import ArrayColours, SceneColours
 from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.clip.text import embed_classes
 from special_qgis.engine.clip.upsampling import read_weights, upsample
-from special_qgis.engine.devices import choose_device, is_out_of_memory
 from special_qgis.engine.config import ClipConfig, SceneConfig
+from special_qgis.engine.devices import choose_device, is_out_of_memory
 from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, SpectraError
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.scene import open_scene
