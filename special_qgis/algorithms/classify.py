@@ -9,7 +9,9 @@ from qgis.core import QgsProcessingContext
 
 from ..engine.config import ClassifyConfig, OutputConfig
 from .base import LIGHT, PREFERRED
+from .clip_parameters import agreement_destination, clip_options, clip_parameters, has_model
 from .map_base import MapAlgorithm
+from .model_choice import model_parameter
 from .parameters import (
     area_parameters,
     choice_value,
@@ -54,9 +56,10 @@ class Classify(MapAlgorithm):
         """What the algorithm does."""
         return self.tr(
             "Give a hyperspectral scene and the names of the classes you look for, and get a categorised, styled "
-            "raster. No labelled pixels are needed, nothing is downloaded: the names are matched to physical evidence "
-            "in the spectra (vegetation, water, soil, built-up surfaces, shadow), and a network learns the scene's "
-            "full spectra from those noisy labels and maps it again.\n"
+            "raster. No labelled pixels are needed: the names are matched to physical evidence in the spectra "
+            "(vegetation, water, soil, built-up surfaces, shadow) and, where a CLIP model is installed, to what the "
+            "image looks like; then a network learns the scene's full spectra from those noisy labels and maps it "
+            "again.\n"
             "Names that the plugin does not know, and names that spectra cannot tell apart, are reported and not "
             "guessed: read the warnings in the log and in the report."
         )
@@ -67,11 +70,13 @@ class Classify(MapAlgorithm):
             input_parameter(),
             classes_parameter(),
             source_parameter(),
+            model_parameter(),
             refine_parameter(),
             preset_parameter(),
             min_confidence_parameter(),
         ]
-        advanced = [*reading_parameters(), seed_parameter(), device_parameter(), memory_parameter()]
+        advanced = [*clip_parameters(), *reading_parameters(), seed_parameter(), device_parameter()]
+        advanced.append(memory_parameter())
         for parameter in [*plain, *area_parameters(), *advanced]:
             self.addParameter(parameter)
         self.add_map_outputs()
@@ -83,6 +88,7 @@ class Classify(MapAlgorithm):
                 create_by_default=False,
             )
         )
+        self.addParameter(agreement_destination())
         self.add_learning_outputs()
 
     def make_config(
@@ -99,8 +105,9 @@ class Classify(MapAlgorithm):
             seed=self.parameterAsInt(parameters, "SEED", context),
             min_confidence=self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
             refine=self.parameterAsBool(parameters, "REFINE", context),
+            **clip_options(self, parameters, context),
         )
 
     def runtime_for(self, config: ClassifyConfig) -> str:
-        """The private runtime only where the network stage is wanted."""
-        return PREFERRED if config.wants_network else LIGHT
+        """The private runtime only where the network stage or an image–text model is wanted."""
+        return PREFERRED if config.wants_network or has_model(config.source, config.model) else LIGHT

@@ -29,6 +29,7 @@ _RASTERS = {
     "CONFIDENCE": "confidence",
     "PROBABILITIES": "probabilities",
     "PSEUDO_LABELS": "pseudo_labels",
+    "AGREEMENT": "agreement",
 }
 _FILES = {"REPORT": "report", "CLASSIFIER": "classifier"}
 _FIELDS = {**_RASTERS, **_FILES}
@@ -141,9 +142,12 @@ class MapAlgorithm(SceneAlgorithm):
             ("CONFIDENCE", _tr("Confidence – {}")),
             ("PROBABILITIES", _tr("Class probabilities – {}")),
             ("PSEUDO_LABELS", _tr("Pseudo-labels – {}")),
+            ("AGREEMENT", _tr("Agreement of the sources – {}")),
         ):
             if name in self._written:
-                style_when_loaded(context, self._written[name], title, scene, is_confidence=name == "CONFIDENCE")
+                style_when_loaded(
+                    context, self._written[name], title, scene, is_confidence=name in ("CONFIDENCE", "AGREEMENT")
+                )
         return {}
 
 

@@ -134,6 +134,18 @@ def preset_parameter() -> QgsProcessingParameterDefinition:
     )
 
 
+def first_stage_preset_parameter() -> QgsProcessingParameterDefinition:
+    """The preset of the first stage by itself."""
+    return helped(
+        choice("PRESET", translate("SpecialParameters", "Preset"), PRESETS),
+        translate(
+            "SpecialParameters",
+            "default: the evidence is adapted to the scene. fast: rules alone, without adaptation. paper: a CLIP model "
+            "with the published constants, without our additions.",
+        ),
+    )
+
+
 def prior_preset_parameter() -> QgsProcessingParameterDefinition:
     """The preset of the spectral prior by itself."""
     return helped(
@@ -179,8 +191,9 @@ def source_parameter() -> QgsProcessingParameterDefinition:
         choice("SOURCE", translate("SpecialParameters", "Evidence for the classes"), SOURCES),
         translate(
             "SpecialParameters",
-            "automatic: the best source that is installed. spectral: only physical evidence from the spectra and the "
-            "meaning of the names; needs no weights and no downloads.",
+            "automatic: the spectral evidence, fused with CLIP where a model is installed. spectral: only physical "
+            "evidence from the spectra and the meaning of the names; needs no weights and no downloads. clip: only "
+            "what the true-colour image looks like to a CLIP model.",
         ),
     )
 

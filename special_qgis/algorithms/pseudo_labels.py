@@ -8,17 +8,20 @@ from typing import Any, Dict, Mapping, Optional
 from qgis.core import QgsProcessingContext
 
 from ..engine.config import ClassifyConfig, OutputConfig
-from .base import LIGHT
+from .base import LIGHT, PREFERRED
+from .clip_parameters import agreement_destination, clip_options, clip_parameters, has_model
 from .map_base import MapAlgorithm
+from .model_choice import model_parameter
 from .parameters import (
     area_parameters,
     choice_value,
     classes_parameter,
     classes_value,
+    device_parameter,
     input_parameter,
     memory_parameter,
     min_confidence_parameter,
-    prior_preset_parameter,
+    first_stage_preset_parameter,
     reading_parameters,
     seed_parameter,
     source_parameter,
@@ -29,7 +32,6 @@ class PseudoLabels(MapAlgorithm):
     """Labels pixels from class names, without learning the scene."""
 
     JOB = "classify"
-    RUNTIME = LIGHT
 
     def name(self) -> str:
         """Permanent id."""
@@ -63,12 +65,15 @@ class PseudoLabels(MapAlgorithm):
             input_parameter(),
             classes_parameter(),
             source_parameter(),
-            prior_preset_parameter(),
+            model_parameter(),
+            first_stage_preset_parameter(),
             min_confidence_parameter(),
         ]
-        for parameter in [*plain, *area_parameters(), *reading_parameters(), seed_parameter(), memory_parameter()]:
+        advanced = [*clip_parameters(), *reading_parameters(), seed_parameter(), device_parameter()]
+        for parameter in [*plain, *area_parameters(), *advanced, memory_parameter()]:
             self.addParameter(parameter)
         self.add_map_outputs()
+        self.addParameter(agreement_destination())
 
     def make_config(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
@@ -82,5 +87,11 @@ class PseudoLabels(MapAlgorithm):
             preset=choice_value(self, parameters, "PRESET", context),
             seed=self.parameterAsInt(parameters, "SEED", context),
             min_confidence=self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
+            device=choice_value(self, parameters, "DEVICE", context),
             refine=False,
+            **clip_options(self, parameters, context),
         )
+
+    def runtime_for(self, config: ClassifyConfig) -> str:
+        """The private runtime only where an image–text model is wanted."""
+        return PREFERRED if has_model(config.source, config.model) else LIGHT

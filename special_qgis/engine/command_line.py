@@ -7,7 +7,19 @@ import argparse
 import re
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence
 
-from .config import DEVICES, LEARNING_PRESETS, PRESETS, PRIOR_PRESETS, QUANTITIES, SOURCES
+from .config import (
+    BLENDINGS,
+    DEVICES,
+    LEARNING_PRESETS,
+    PRECISIONS,
+    PRESETS,
+    PRIOR_PRESETS,
+    QUANTITIES,
+    SOURCES,
+    TEMPLATE_SETS,
+    UPSAMPLERS,
+    parse_scales,
+)
 
 _UNITS: Mapping[str, int] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -147,6 +159,7 @@ def _map_fields(found: argparse.Namespace) -> Dict[str, Any]:
         "report": found.report,
         "pseudo_labels": getattr(found, "pseudo_labels", ""),
         "classifier": getattr(found, "save_classifier", ""),
+        "agreement": getattr(found, "agreement", ""),
     }
     return {
         "scene": scene_options(found),
@@ -167,8 +180,40 @@ def _add_classify(parser: argparse.ArgumentParser) -> None:
     _add_map_outputs(parser)
     _add_saved_classifier(parser)
     parser.add_argument("--pseudo-labels", default="", metavar="TIF", help="class raster of the first stage to write")
+    parser.add_argument("--agreement", default="", metavar="TIF", help="raster of how far both sources agree to write")
     parser.add_argument("--source", default=SOURCES[0], choices=SOURCES, help="where the class evidence comes from")
     parser.add_argument("--no-refine", action="store_true", help="leave the network stage out")
+    _add_clip(parser)
+
+
+def _add_clip(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("image-text model")
+    group.add_argument("--model", default="", metavar="NAME|FILE", help="installed model or checkpoint; default: best")
+    group.add_argument("--upsampler", default="", metavar="NAME|FILE", help="learned upsampler; default: the installed")
+    group.add_argument("--models-folder", dest="folder", default="", metavar="DIR", help="where models are installed")
+    group.add_argument("--templates", default=TEMPLATE_SETS[0], choices=TEMPLATE_SETS, help="of prompts")
+    group.add_argument("--no-aliases", action="store_true", help="only the typed words, not those of the dictionary")
+    group.add_argument("--scales", default="automatic", metavar="LIST", help='factors of the image, "1, 2"')
+    group.add_argument("--window", type=int, default=0, metavar="PX", help="side of a window; 0 = as the model wants")
+    group.add_argument("--stride", type=int, default=0, metavar="PX", help="from window to window; 0 = half a window")
+    group.add_argument("--upsampling", default=UPSAMPLERS[0], choices=UPSAMPLERS, help="from patches to pixels")
+    group.add_argument("--blending", default=BLENDINGS[0], choices=BLENDINGS, help="of overlapping windows")
+    group.add_argument("--tolerance", type=float, default=0.0, metavar="T", help="of compression; 0 = exact")
+    group.add_argument("--precision", default=PRECISIONS[0], choices=PRECISIONS, help="of the image tower")
+
+
+def _clip_fields(found: argparse.Namespace) -> Dict[str, Any]:
+    return {
+        "templates": found.templates,
+        "use_aliases": not found.no_aliases,
+        "scales": list(parse_scales(found.scales)),
+        "window_px": found.window,
+        "stride_px": found.stride,
+        "upsampler": found.upsampling,
+        "blending": found.blending,
+        "tolerance": found.tolerance,
+        "precision": found.precision,
+    }
 
 
 def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
@@ -179,6 +224,10 @@ def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
         "preset": found.preset,
         "seed": found.seed,
         "refine": not found.no_refine,
+        "model": found.model,
+        "upsampler": found.upsampler,
+        "models_folder": found.folder,
+        "clip": _clip_fields(found),
         "prior": _prior_fields(found),
     }
 

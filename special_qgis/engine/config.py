@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 
 from .errors import ConfigError
 
-SOURCES = ("automatic", "spectral")  # where the class evidence comes from
+SOURCES = ("automatic", "spectral", "clip")  # where the class evidence comes from
 PRESETS = ("default", "fast", "paper")  # fast = rules alone, no network; paper = the published constants
 PRIOR_PRESETS = ("default", "fast")  # of the spectral prior by itself
 LEARNING_PRESETS = ("default", "paper")  # of the network stage by itself
@@ -295,6 +295,7 @@ class OutputConfig(_Config):
     report: str = ""  # HTML; the same content goes beside it as .json
     pseudo_labels: str = ""  # class raster of the first stage, what the network learnt from, GeoTIFF
     classifier: str = ""  # trained network for other scenes of the sensor, .safetensors
+    agreement: str = ""  # of the first stage's two sources, 0 to 1, float32 GeoTIFF
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,10 @@ class ClassifyConfig(_Config):
     seed: int = 0  # of everything drawn at random
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
     refine: bool = True  # learn the scene with the network; never with the preset fast
+    model: str = ""  # name of an installed image-text model, or path of a checkpoint; "" = the best installed
+    upsampler: str = ""  # name or path of a learned upsampler; "" = the one installed, if any
+    models_folder: str = ""  # where models are installed; "" = the usual folder
+    clip: ClipConfig = field(default_factory=ClipConfig)  # not read with the preset paper
     prior: PriorConfig = field(default_factory=PriorConfig)
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
@@ -340,6 +345,29 @@ class ClassifyConfig(_Config):
     def used_network(self) -> RefineConfig:
         """Options of the network stage with the preset taken in."""
         return used_network(self.network, self.preset)
+
+    @property
+    def used_clip(self) -> ClipConfig:
+        """Options of the image-text model with preset and seed taken in."""
+        chosen = ClipConfig.published() if self.preset == "paper" else self.clip
+        return dataclasses.replace(chosen, seed=self.seed)
+
+
+def parse_scales(text: str) -> Tuple[float, ...]:
+    """Scale factors as typed: "1, 2"; "" and "automatic" = by the size of a pixel on the ground.
+
+    Raises:
+        ConfigError: Something else than numbers.
+    """
+    words = text.replace(";", ",").split(",")
+    if text.strip().lower() in ("", "automatic"):
+        return ()
+    try:
+        return tuple(float(word) for word in words)
+    except ValueError as error:
+        raise ConfigError(
+            f"scales must be factors separated by commas, or automatic; got {text!r}.", "Type for example 1, 2."
+        ) from error
 
 
 def _require_run_options(device: str, seed: int, min_confidence: float) -> None:
@@ -516,6 +544,7 @@ class RemoveModelConfig(_Config):
 _NESTED: Dict[Tuple[str, str], Type[_Config]] = {
     ("ClassifyConfig", "scene"): SceneConfig,
     ("ClassifyConfig", "outputs"): OutputConfig,
+    ("ClassifyConfig", "clip"): ClipConfig,
     ("ClassifyConfig", "prior"): PriorConfig,
     ("ClassifyConfig", "network"): RefineConfig,
     ("RefineJobConfig", "scene"): SceneConfig,

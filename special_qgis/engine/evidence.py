@@ -7,16 +7,19 @@ what is computed for one never depends on memory or on the order of the tiles.
 
 from __future__ import annotations
 
+import threading
 from typing import Callable, Iterator, NamedTuple, Optional, Protocol, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .confidence import decide
+from .fusion import Fusion, agreement, tempered
 from .parallel import map_ordered
 from .progress import Progress
 from .scene import Block, Scene
 from .spectral_prior import SpectralPrior
+from .tile_store import TileStore
 from .windows import Window
 
 
@@ -27,8 +30,15 @@ class Evidence(Protocol):
     def precedence(self) -> Optional[Sequence[int]]:
         """All rows of the probabilities in the order in which equals win; None = as they are."""
 
-    def predict(self, window: Window, block: Block) -> NDArray[np.float32]:
-        """(classes, rows, cols) float32 probabilities; sum 1, or all 0 where invalid or nothing is known."""
+    def predict(self, window: Window, block: Block) -> Prediction:
+        """What is known of a tile."""
+
+
+class Prediction(NamedTuple):
+    """What a source says of a tile."""
+
+    probabilities: NDArray[np.float32]  # (classes, rows, cols), sum 1, or all 0 where invalid or nothing is known
+    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], of two sources; None = there is one
 
 
 class MappedTile(NamedTuple):
@@ -39,6 +49,7 @@ class MappedTile(NamedTuple):
     probabilities: NDArray[np.float32]  # (classes, rows, cols)
     labels: NDArray[np.uint8]  # (rows, cols), 0 = no data or unclassified
     confidence: NDArray[np.float32]  # (rows, cols)
+    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols), of the first stage's sources
 
     def above(self, min_confidence: float) -> MappedTile:
         """The tile with pixels of less confidence unclassified."""
@@ -58,9 +69,51 @@ class SpectralEvidence:
         self._prior = prior
         self.precedence: Optional[Sequence[int]] = prior.interpretation.precedence
 
-    def predict(self, window: Window, block: Block) -> NDArray[np.float32]:
+    def predict(self, window: Window, block: Block) -> Prediction:
         """Probabilities of a tile."""
-        return self._prior.predict(block.values(self._prior.band_indices), block.valid)
+        return Prediction(self._prior.predict(block.values(self._prior.band_indices), block.valid))
+
+
+class StoredEvidence:
+    """Probabilities that were computed before, from a tile store.
+
+    Args:
+        store: All tiles of the scene are in it.
+    """
+
+    precedence: Optional[Sequence[int]] = None
+
+    def __init__(self, store: TileStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()  # the store has one place in its file
+
+    def predict(self, window: Window, block: Block) -> Prediction:
+        """Probabilities of a tile."""
+        with self._lock:
+            probabilities, _ = self._store.read(window)
+        probabilities *= block.valid
+        return Prediction(probabilities)
+
+
+class FusedEvidence:
+    """Image–text model and spectral prior, weighed for the scene.
+
+    Args:
+        clip: Scores of the image–text model.
+        prior: Fitted on the scene.
+        fusion: How to weigh them.
+    """
+
+    def __init__(self, clip: StoredEvidence, prior: SpectralPrior, fusion: Fusion) -> None:
+        self._clip, self._prior, self._fusion = clip, prior, fusion
+        self.precedence: Optional[Sequence[int]] = prior.interpretation.precedence
+
+    def predict(self, window: Window, block: Block) -> Prediction:
+        """Probabilities of a tile, and how far the two agree."""
+        clip = self._clip.predict(window, block).probabilities
+        spectral = self._prior.predict(block.values(self._prior.band_indices), block.valid)
+        fused = self._fusion.combine(clip, spectral)
+        return Prediction(fused, agreement(tempered(clip, self._fusion.temperature), spectral))
 
 
 def decide_tile(
@@ -101,6 +154,8 @@ def decided_tiles(
         window, block = read
         if look is not None:
             look(window, block)
-        return decide_tile(window, block.valid, evidence.predict(window, block), evidence.precedence)
+        found = evidence.predict(window, block)
+        tile = decide_tile(window, block.valid, found.probabilities, evidence.precedence)
+        return tile._replace(agreement=found.agreement)
 
     return map_ordered(compute, scene.tiles(progress))

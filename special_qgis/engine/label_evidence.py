@@ -19,6 +19,7 @@ from .class_text import comparison_key, format_entry, make_entry, nameless
 from .classes import MAX_CLASSES, LandCoverClass, parse_classes
 from .config import RefineJobConfig
 from .errors import ClassListError, InputError
+from .evidence import Prediction
 from .legend import Legend, read_legend
 from .progress import Progress, check_cancelled
 from .refine.stage_one import probabilities_of_labels
@@ -54,11 +55,11 @@ class LabelEvidence:
         self._index = np.zeros(max(max(found), self.values[-1]) + 1, np.uint8)  # class id by value
         self._index[list(self.values)] = np.arange(1, len(self.values) + 1)
 
-    def predict(self, window: Window, block: Block) -> NDArray[np.float32]:
+    def predict(self, window: Window, block: Block) -> Prediction:
         """Probabilities of a tile: the label's class leads by its confidence, all others are equal."""
         labels = self._index[self._read_labels(window)]
         labels[~block.valid] = 0
-        return probabilities_of_labels(labels, self._read_confidence(window), len(self.classes))
+        return Prediction(probabilities_of_labels(labels, self._read_confidence(window), len(self.classes)))
 
     def _read_labels(self, window: Window) -> NDArray[np.int64]:
         with self._lock:

@@ -37,6 +37,7 @@ class _Writers(NamedTuple):
     map: RasterWriter
     confidence: Optional[RasterWriter]
     probabilities: Optional[RasterWriter]
+    agreement: Optional[RasterWriter]
     pseudo_labels: Optional[RasterWriter]
 
 
@@ -88,8 +89,10 @@ class MapRun:
         if self.picture is not None:
             self.picture.add(window, block)
 
-    def take_pseudo_labels(self, tile: MappedTile) -> None:
-        """Write a tile of the first stage's classes, where they were asked for."""
+    def take_first_stage(self, tile: MappedTile) -> None:
+        """Write a tile of the first stage's classes and of its sources' agreement, where they were asked for."""
+        if self._writers.agreement is not None and tile.agreement is not None:
+            self._writers.agreement.write(tile.window, with_nodata(tile.agreement, tile.valid))
         if self._writers.pseudo_labels is not None:
             self._writers.pseudo_labels.write(tile.window, tile.labels)
             self._pseudo_counts += np.bincount(tile.labels.ravel(), minlength=self._pseudo_counts.size)
@@ -183,7 +186,7 @@ def _begin_picture(scene: Scene, progress: RecordingProgress) -> Optional[TrueCo
 def _open_writers(
     outputs: OutputSet, scene: Scene, classes: Sequence[LandCoverClass], targets: OutputConfig
 ) -> _Writers:
-    confidence = probabilities = pseudo_labels = None
+    confidence = probabilities = agreement = pseudo_labels = None
     class_map = _class_writer(outputs, targets.map, scene, classes, "land cover")
     if targets.confidence:
         confidence = outputs.raster(
@@ -192,9 +195,14 @@ def _open_writers(
         confidence.write_style(confidence_qml())
     if targets.probabilities:
         probabilities = probability_writer(outputs, targets.probabilities, scene, classes)
+    if targets.agreement:
+        agreement = outputs.raster(
+            targets.agreement, scene.grid, 1, "float32", NO_DATA_CONFIDENCE, ["agreement of the sources"]
+        )
+        agreement.write_style(confidence_qml())
     if targets.pseudo_labels:
         pseudo_labels = _class_writer(outputs, targets.pseudo_labels, scene, classes, "pseudo-labels")
-    return _Writers(class_map, confidence, probabilities, pseudo_labels)
+    return _Writers(class_map, confidence, probabilities, agreement, pseudo_labels)
 
 
 def _class_writer(

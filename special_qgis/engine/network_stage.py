@@ -6,18 +6,19 @@ The stage needs PyTorch, which QGIS's own Python does not have. A job that start
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Optional
 
 from .config import RefineConfig
 from .errors import RefinementError, RuntimeMissingError
 from .evidence import Evidence, decided_tiles
+from .heavy_stages import StageMissing, load_stage
 from .map_run import MapRun
 from .progress import Progress
 from .summary import LearningSummary
 
 NETWORK_NAME = "MambaHSI network"  # as a stage of the method, for people
+_MODULE = ".refine.scene_learning"
 NEEDED_PACKAGES = ("torch", "sklearn", "safetensors")
 
 
@@ -49,16 +50,18 @@ def map_with_network(
         RuntimeMissingError: A classifier is asked for and the network cannot run.
     """
     learning = None
-    has_pseudo_labels = False
+    has_first_stage = False
     if options is not None:
         try:
-            learnt: LearningSummary = load_stage().learn_and_map(run, evidence, options, progress)
+            learnt: LearningSummary = load_stage(_MODULE, NEEDED_PACKAGES).learn_and_map(
+                run, evidence, options, progress
+            )
             return learnt
         except RefinementError as error:
             lost = " and there is no classifier" if run.targets.classifier else ""
             run.listener.warn(f"{error.message} The map is the first stage's, without the network{lost}.")
             learning = LearningSummary(False, error.message)
-            has_pseudo_labels = True
+            has_first_stage = True
         except StageMissing as error:
             if run.targets.classifier:
                 raise RuntimeMissingError(
@@ -71,36 +74,8 @@ def map_with_network(
             )
             learning = LearningSummary(False, error.reason)
     for tile in decided_tiles(run.scene, evidence, run.look, progress):
-        if not has_pseudo_labels:
-            run.take_pseudo_labels(tile)
+        if not has_first_stage:
+            run.take_first_stage(tile)
         run.take(tile)
     run.watch.lap("Mapping")
     return learning
-
-
-class StageMissing(Exception):  # noqa: N818 - a finding, not a failure
-    """This Python cannot run the stage.
-
-    Args:
-        reason: Why, in words that follow "because".
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def load_stage() -> Any:
-    """Import the second stage.
-
-    Raises:
-        StageMissing: A package that it needs is missing or broken.
-    """
-    for name in NEEDED_PACKAGES:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise StageMissing(f"this Python has no {error.name or name}") from error
-        except OSError as error:  # how Windows tells of a library that does not load
-            raise StageMissing(f"{name} cannot be loaded ({error})") from error
-    return importlib.import_module(".refine.scene_learning", __package__)

@@ -7,12 +7,12 @@ live in their module. Results are JSON values, because they cross the process bo
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 from .classes import LandCoverClass, class_file_of, parse_classes
 from .config import ClassifyConfig, PriorConfig, PriorJobConfig, SceneConfig, used_prior
-from .errors import ClassListError
 from .evidence import SpectralEvidence, decided_tiles
 from .map_run import MapRun, map_result, probability_writer, require_map, with_nodata
 from .network_stage import NETWORK_NAME, NetworkOptions, map_with_network
@@ -20,10 +20,12 @@ from .outputs import OutputSet
 from .progress import NullProgress, Progress, RecordingProgress, SubProgress
 from .provenance import describe_run
 from .run_summary import RunFacts, Stopwatch
-from .scene import Sample, Scene, open_scene
-from .spectral_prior import SpectralPrior, interpret
+from .scene import Scene, open_scene
+from .spectral_prior import SpectralPrior
+from .stage_one import choose_sources, fit_stage_one
 
-OPENED, FITTED, MAPPED = 0.03, 0.1, 0.95  # fractions of a job at which its stages end
+OPENED, MAPPED = 0.03, 0.95  # fractions of a job at which its stages end
+FITTED, SCORED = 0.07, 0.4  # shares of the first stage's fit, without and with an image-text model
 
 
 def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[str, Any]:
@@ -43,27 +45,34 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
     listener = RecordingProgress(progress or NullProgress())
     watch = Stopwatch()
     classes = parse_classes(config.classes)
-    _check_names(classes, listener)
     require_map(config.outputs)
+    sources = choose_sources(config, classes, listener)
     with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
             run = MapRun(outputs, scene, classes, config, listener, watch)
             watch.lap("Reading the scene's description")
-            prior, sample = _fit_prior(scene, classes, config.used_prior, config.seed, listener)
+            _pass_on_warnings(scene, listener)
+            sample = scene.sample(config.used_prior.sample_px, config.seed, listener)
             run.remember(sample)
-            watch.lap("Fitting the spectral prior")
-            learning = map_with_network(
-                run, SpectralEvidence(prior), _network_options(config), SubProgress(listener, FITTED, MAPPED)
-            )
+            watch.lap("Sampling the scene")
+            with ExitStack() as resources:
+                fitted = OPENED + (SCORED if sources.model else FITTED)
+                part = SubProgress(listener, OPENED, fitted)
+                first = fit_stage_one(scene, classes, sources, sample, config, resources, part)
+                watch.lap("Fitting the first stage")
+                learning = map_with_network(
+                    run, first.evidence, _network_options(config), SubProgress(listener, fitted, MAPPED)
+                )
             summary = run.finish(
                 RunFacts(
                     title=f"Land cover of {Path(config.scene.source).name}",
                     parameters=config.to_json(),
-                    estimates=prior.to_json(),
-                    quantity=prior.quantity,
-                    interpretation=prior.interpretation,
+                    estimates=first.estimates,
+                    quantity=first.quantity,
+                    interpretation=first.interpretation if sources.uses_prior else None,
+                    clip=first.clip,
                     learning=learning,
-                    stages=("spectral prior", *([NETWORK_NAME] if learning and learning.is_used else [])),
+                    stages=(*first.stages, *([NETWORK_NAME] if learning and learning.is_used else [])),
                 )
             )
         listener.report(0.98, "Moving the outputs into place")
@@ -94,12 +103,12 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
     """
     listener = RecordingProgress(progress or NullProgress())
     classes = parse_classes(config.classes)
-    _check_names(classes, listener)
+    choose_sources(ClassifyConfig(config.scene, config.classes, source="spectral"), classes, listener)
     with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
             writer = probability_writer(outputs, config.probabilities, scene, classes)
-            prior, _ = _fit_prior(scene, classes, used_prior(config.prior, config.preset), config.seed, listener)
-            tiles = decided_tiles(scene, SpectralEvidence(prior), None, SubProgress(listener, FITTED, MAPPED))
+            prior = _fit_prior(scene, classes, used_prior(config.prior, config.preset), config.seed, listener)
+            tiles = decided_tiles(scene, SpectralEvidence(prior), None, SubProgress(listener, OPENED + FITTED, MAPPED))
             for tile in tiles:
                 writer.write(tile.window, with_nodata(tile.probabilities, tile.valid))
             writer.set_metadata(describe_run(config.to_json(), prior.to_json()))
@@ -125,19 +134,6 @@ def inspect_scene(config: SceneConfig, progress: Progress | None = None) -> Dict
         return scene.summary()
 
 
-def _check_names(classes: Sequence[LandCoverClass], progress: Progress) -> None:
-    """Tell doubts about the names, and refuse names that say nothing, before the scene is opened."""
-    interpretation = interpret(classes)
-    if interpretation.n_known == 0:
-        raise ClassListError(
-            "None of the class names is known to the spectral prior: " + ", ".join(c.name for c in classes) + ".",
-            "Use plain land-cover words (water, tree, grass, bare soil, road, roof …), or add one as another word "
-            "of the class: “maquis: shrub”.",
-        )
-    for warning in interpretation.warnings:
-        progress.warn(warning)
-
-
 def _input_paths(scene: SceneConfig, classes: str) -> list[str]:
     class_file = class_file_of(classes)
     return [*scene.files, *([str(class_file)] if class_file else [])]
@@ -145,14 +141,17 @@ def _input_paths(scene: SceneConfig, classes: str) -> list[str]:
 
 def _fit_prior(
     scene: Scene, classes: Sequence[LandCoverClass], prior: PriorConfig, seed: int, progress: Progress
-) -> tuple[SpectralPrior, Sample]:
-    for warning in scene.warnings:
-        progress.warn(warning)
-    part = SubProgress(progress, OPENED, FITTED)
+) -> SpectralPrior:
+    _pass_on_warnings(scene, progress)
+    part = SubProgress(progress, OPENED, OPENED + FITTED)
     part.report(0.0, "Sampling the scene")
     sample = scene.sample(prior.sample_px, seed)
-    part.report(0.5, "Fitting the spectral prior")
     fitted = SpectralPrior.fit(sample, scene.axis, classes, prior, scene.quantity, SubProgress(part, 0.5, 1.0))
     for warning in fitted.warnings:
         progress.warn(warning)
-    return fitted, sample
+    return fitted
+
+
+def _pass_on_warnings(scene: Scene, progress: Progress) -> None:
+    for warning in scene.warnings:
+        progress.warn(warning)

@@ -13,6 +13,7 @@ from html import escape
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .charts import Bars, Line, Part, histogram, line_chart, stacked_bar
+from .clip_section import clip_section
 from .formats import (
     area_unit,
     flatten,
@@ -80,6 +81,7 @@ def render_html(summary: RunSummary) -> str:
             section("Scene and map", _pictures(summary)),
             section("Classes and areas", _classes(summary)),
             section("How your class names were read", _names(summary)),
+            section("The image–text model", clip_section(summary)),
             section("What the network changed", learning_section(summary)),
             section("Confidence", _confidence(summary)),
             section("Mean spectra of the mapped classes", _spectra(summary), "long"),

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ class RunFacts:
     estimates: Dict[str, Any]  # what the method estimated from the scene, as JSON values
     quantity: str  # "reflectance", "radiance" or "unknown", as the values were treated
     interpretation: Optional[Interpretation] = None  # None = names were not read
+    clip: Mapping[str, Any] = field(default_factory=dict)  # what the image–text model tells; empty = not used
     learning: Optional[LearningSummary] = None  # None = no network stage
     stages: Tuple[str, ...] = ()  # what made the map, in words and in order
 
@@ -86,6 +87,7 @@ def summarise(facts: RunFacts, run: MapRun) -> RunSummary:
         confidence=_histogram(tally.histogram.sum(axis=0)),
         class_confidence={c.id: _histogram(tally.histogram[c.id - 1]) for c in run.classes},
         spectra=spectra,
+        clip=facts.clip,
         learning=facts.learning,
         stages=facts.stages,
         quantity=facts.quantity,

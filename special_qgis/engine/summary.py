@@ -96,6 +96,7 @@ class RunSummary:
     confidence: Optional[Histogram] = None  # over classified pixels
     class_confidence: Mapping[int, Histogram] = field(default_factory=dict)  # the same by class id; may be empty
     spectra: Tuple[MeanSpectrum, ...] = ()
+    clip: Mapping[str, Any] = field(default_factory=dict)  # facts of the image–text model, JSON values; empty = none
     learning: Optional[LearningSummary] = None  # None = no network stage in this run
     stages: Tuple[str, ...] = ()  # what made the map, in words and in order: "spectral prior", "MambaHSI …"
     quantity: str = "unknown"  # "reflectance", "radiance" or "unknown", for the spectra's axis

@@ -7,7 +7,7 @@ numbers of the report and of the raster attribute table.
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Iterable, Iterator, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,34 @@ class MapTally:
             return np.where(self.counts > 0, self.confidence_sums / self.counts, np.nan)
 
 
+class SampleTiles:
+    """Finds the pixels of a sample that lie in a tile.
+
+    Args:
+        sample: Pixels in the order of rows.
+    """
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+
+    def find(self, window: Window) -> Tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]:
+        """Indices of the sample's pixels in a window, and their rows and columns in it: three (n,) arrays."""
+        rows, cols = self.sample.rows, self.sample.cols
+        first, last = np.searchsorted(rows, (window.row_off, window.row_off + window.rows))
+        beside = (cols[first:last] >= window.col_off) & (cols[first:last] < window.col_off + window.cols)
+        index = first + np.flatnonzero(beside)
+        return index, rows[index] - window.row_off, cols[index] - window.col_off
+
+    def inside(
+        self, windows: Iterable[Window]
+    ) -> Iterator[Tuple[Window, NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]]:
+        """The windows that hold pixels of the sample, each with what ``find`` gives."""
+        for window in windows:
+            index, rows, cols = self.find(window)
+            if index.size:
+                yield window, index, rows, cols
+
+
 class SampleLabels:
     """What the map says of the pixels of a sample.
 
@@ -84,16 +112,13 @@ class SampleLabels:
 
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
-        self.labels = np.zeros(len(sample.rows), np.uint8)  # 0 = unclassified
+        self.labels = np.zeros(sample.n_px, np.uint8)  # 0 = unclassified
+        self._tiles = SampleTiles(sample)
 
     def add(self, window: Window, labels: NDArray[np.uint8]) -> None:
         """Take in a tile; every tile of the map is given once, in any order."""
-        rows, cols = self.sample.rows, self.sample.cols
-        first, last = np.searchsorted(rows, (window.row_off, window.row_off + window.rows))
-        inside = first + np.flatnonzero(
-            (cols[first:last] >= window.col_off) & (cols[first:last] < window.col_off + window.cols)
-        )
-        self.labels[inside] = labels[rows[inside] - window.row_off, cols[inside] - window.col_off]
+        index, rows, cols = self._tiles.find(window)
+        self.labels[index] = labels[rows, cols]
 
 
 def class_spectra(

@@ -150,7 +150,10 @@ class ModelManager(QDialog):
 
     def closeEvent(self, event: Any) -> None:
         """A task that is going on is cancelled: nobody could see how it ends."""
-        self.cancel()
+        if self.task is not None:
+            self.task.abandon()
+            self.task = None
+            self.status.setText("")
         super().closeEvent(event)
 
     def _ask(self, text: str) -> bool:

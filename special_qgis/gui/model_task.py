@@ -30,6 +30,12 @@ class ModelTask(QgsTask):
         self._problem = ""
         self.messages: List[str] = []
 
+    def abandon(self) -> None:
+        """Cancel it, and tell nobody how it ends: whoever started it goes away."""
+        self._ending = _tell_nobody
+        self.progressChanged.disconnect()
+        self.cancel()
+
     def run(self) -> bool:
         """Do the work; runs outside the main thread."""
         try:
@@ -45,6 +51,10 @@ class ModelTask(QgsTask):
     def finished(self, result: bool) -> None:
         """Tell how it ended; runs in the main thread."""
         self._ending(self._problem)
+
+
+def _tell_nobody(problem: str) -> None:
+    """The ending of an abandoned task."""
 
 
 class _TaskProgress:

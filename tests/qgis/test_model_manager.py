@@ -6,13 +6,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, Iterator, List, Tuple
 
 import pytest
-from qgis.core import QgsApplication, QgsSettings
+from qgis.core import QgsApplication, QgsSettings, QgsTask
+from qgis.PyQt import sip
 
 from special_qgis.algorithms.model_choice import FOLDER_SETTING
-from special_qgis.engine.models.registry import entry_named
+from special_qgis.engine.models.registry import ModelEntry, entry_named
 from special_qgis.gui.model_manager import ModelManager
 from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 from tests.helpers.file_server import Behaviour, FileServer
@@ -100,9 +101,9 @@ def test_what_is_refused_is_told(manager: Agreeing, qgis_app: QgsApplication, mo
     assert "no checkpoint" in manager.status.text()
 
 
-def test_download_shows_the_licence_first_and_can_be_cancelled(
-    manager: Agreeing, qgis_app: QgsApplication, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tuple[FileServer, ModelEntry]]:
+    """A slow server of a known model, and its entry with the server's address."""
     server = FileServer(Behaviour(write_safetensors(tmp_path / "x.safetensors", BASE_16).read_bytes(), pause_s=0.05))
     entry = entry_named("laion2b-vit-b-16")
     assert entry is not None
@@ -110,9 +111,17 @@ def test_download_shows_the_licence_first_and_can_be_cancelled(
     monkeypatch.setattr(
         "special_qgis.gui.model_manager.entry_named", lambda name: local if name == local.name else None
     )
-    choose(manager, local.name)
+    yield server, local
+    server.close()
+
+
+def test_download_shows_the_licence_first_and_can_be_cancelled(
+    manager: Agreeing, qgis_app: QgsApplication, model_folder: Path, served: Tuple[FileServer, ModelEntry]
+) -> None:
+    server, entry = served
+    choose(manager, entry.name)
     manager.download_chosen()
-    assert "Licence: MIT" in manager.questions[0] and local.page in manager.questions[0]
+    assert "Licence: MIT" in manager.questions[0] and entry.page in manager.questions[0]
     wait(qgis_app, lambda: len(server.requests) > 0 and manager.bar.value() > 0)
     started = time.monotonic()
     manager.cancel()
@@ -120,12 +129,27 @@ def test_download_shows_the_licence_first_and_can_be_cancelled(
     assert time.monotonic() - started < 1.0
     assert manager.status.text().startswith("Cancelled")
     server.behaviour.pause_s = 0.0
-    choose(manager, local.name)
+    choose(manager, entry.name)
     manager.download_chosen()
     wait(qgis_app, lambda: manager.task is None)
     assert manager.status.text() == "Done."
     assert server.requests[-1]["range"].startswith("bytes=")
-    server.close()
+
+
+def test_closing_the_dialog_ends_what_it_started(
+    qgis_app: QgsApplication, model_folder: Path, served: Tuple[FileServer, ModelEntry]
+) -> None:
+    manager = Agreeing()
+    choose(manager, served[1].name)
+    manager.download_chosen()
+    task = manager.task
+    wait(qgis_app, lambda: manager.bar.value() > 0)
+    manager.close()
+    assert manager.task is None
+    sip.delete(manager)  # as unloading the plugin does in the end
+    wait(qgis_app, lambda: sip.isdeleted(task) or task.status() == QgsTask.Terminated)
+    wait(qgis_app, lambda: QgsApplication.taskManager().countActiveTasks() == 0)
+    assert not list(model_folder.glob("*.safetensors"))
 
 
 def test_other_folder_is_remembered(

@@ -21,17 +21,22 @@ import pytest
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
+from demo_clip import export
+from demo_clip.network import build_model
+from demo_clip.tokens import Rows
 from open_clip.model import convert_weights_to_lp
 from safetensors.torch import save_file
 
 from special_qgis.engine.clip import loading
 from special_qgis.engine.clip.loading import LoadedClip, load_clip
 from special_qgis.engine.clip.tensor_files import read_tensors
+from special_qgis.engine.clip.upsampling.weights import read_weights
 from special_qgis.engine.errors import Cancelled, ConfigError, ModelError
 from special_qgis.engine.models.card import card_path
 from special_qgis.engine.models.importing import Wish, import_file
 from special_qgis.engine.models.registry import REGISTRY
 from special_qgis.engine.progress import NullProgress
+from tests.helpers.clip_models import EMBED_DIM, jbu_state
 from tests.helpers.listener import Listener
 from tests.helpers.tiny_clip import make_openai_archive, make_tiny_clip, tiny_config, tiny_model
 
@@ -231,6 +236,65 @@ def test_architecture_of_the_card_with_quickgelu_decides_the_activation(tmp_path
     assert_same_model(load_clip(import_file(source, tmp_path / "models", wish, NullProgress()).path), QUICK, images)
 
 
+def test_activation_that_the_user_names_wins(checkpoint: Path, images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_clip, "list_models", lambda: ["tiny-quickgelu"])
+    monkeypatch.setattr(open_clip, "get_model_config", lambda name: QUICK)
+    assert_same_model(load_clip(checkpoint, architecture="tiny-quickgelu"), QUICK, images)
+
+
+def test_compact_checkpoint_is_imported_and_loaded_with_its_words(tmp_path: Path) -> None:
+    rows = Rows.of_words()
+    trained = build_model(len(rows.token_ids) + 1, seed=1)
+    tensors, metadata = export.pack(trained.state_dict(), rows)
+    save_file(tensors, tmp_path / "x.safetensors", metadata)
+    model = import_file(tmp_path / "x.safetensors", tmp_path / "models", Wish(name="small"), NullProgress())
+    assert (model.kind, model.architecture) == ("clip", "ViT of width 192, 5 layers, patches of 8 px")
+    listener = Listener()
+    loaded = load_clip(model.path, progress=listener)
+    assert loaded.known_words is not None and "water" in loaded.known_words
+    assert (loaded.name, loaded.embed_dim, loaded.patch_px, listener.warnings) == ("small", 192, (8, 8), [])
+    for name, value in trained.visual.conv1.named_parameters():
+        step = value.flatten(1).abs().amax(dim=1).max() / 127
+        torch.testing.assert_close(loaded.model.visual.conv1.get_parameter(name), value, atol=float(step), rtol=0.0)
+
+
+def test_damaged_compact_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file(state(), path, {"special_compact_clip": "{}"})
+    with pytest.raises(ModelError, match="compact checkpoint") as caught:
+        load_clip(path)
+    assert str(path) in caught.value.message
+
+
+def test_heads_that_only_a_configuration_can_tell(tmp_path: Path, images: Any) -> None:
+    config = tiny_config(width=48)
+    config["vision_cfg"]["head_width"] = 16
+    assert_same_model(load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config)), config, images)
+    bare = make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False)
+    with pytest.raises(ModelError, match="image tower is 48 wide"):
+        load_clip(bare)
+
+
+def test_architecture_named_at_the_import_is_built(
+    tmp_path: Path, images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(width=48)
+    config["vision_cfg"]["head_width"] = 16
+    monkeypatch.setattr(open_clip, "list_models", lambda: ["odd-one"])
+    monkeypatch.setattr(open_clip, "get_model_config", lambda name: config)
+    bare = make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False)
+    model = import_file(bare, tmp_path / "models", Wish(name="mine", architecture="odd-one"), NullProgress())
+    assert_same_model(load_clip(model.path), config, images)
+
+
+@pytest.mark.parametrize("kind", ["jbu_one", "jbu_stack"])
+def test_upsampler_goes_from_import_to_weights(tmp_path: Path, kind: str) -> None:
+    torch.save({"state_dict": jbu_state(kind), "epoch": 1}, tmp_path / "x.ckpt")
+    model = import_file(tmp_path / "x.ckpt", tmp_path / "models", Wish(), NullProgress())
+    assert (model.kind, model.architecture) == ("upsampler", kind.replace("_", "-"))
+    assert read_weights(read_tensors(model.path)[0]).dimensions == EMBED_DIM
+
+
 def test_stray_configuration_in_the_folder_of_models_counts_for_no_imported_model(tmp_path: Path, images: Any) -> None:
     source = make_tiny_clip(tmp_path / "x.safetensors", with_config=False)
     model = import_file(source, tmp_path / "models", Wish(name="mine"), NullProgress())
@@ -254,7 +318,7 @@ def test_file_called_as_a_known_one_must_have_its_hash(tmp_path: Path) -> None:
 
 
 def test_width_of_heads_that_a_configuration_leaves_out_is_open_clips(tmp_path: Path, images: Any) -> None:
-    config = tiny_config(width=1280, layers=1, patch_px=16)  # inferred from the weights alone, heads would be 80 wide
+    config = tiny_config(width=1280, layers=1, patch_px=8)  # inferred from the weights alone, heads would be 80 wide
     loaded = load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config))
     assert loaded.model.visual.transformer.resblocks[0].attn.num_heads == 20
     bare = load_clip(make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False))

@@ -18,13 +18,14 @@ from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.clip import scorer as clip_scorer
 from special_qgis.engine.clip import windows as clip_windows
 from special_qgis.engine.clip.dense import dense_features
-from special_qgis.engine.clip.devices import choose_batch, choose_device, choose_precision, is_out_of_memory
+from special_qgis.engine.clip.precision import choose_batch, choose_precision
 from special_qgis.engine.clip.scorer import OPENAI_MEAN, OPENAI_STD, WindowScorer, choose_upsampler
 from special_qgis.engine.clip.source import ArrayColours, SceneColours
 from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.clip.text import embed_classes
 from special_qgis.engine.clip.upsampling import read_weights, upsample
 from special_qgis.engine.config import ClipConfig, SceneConfig
+from special_qgis.engine.devices import choose_device, is_out_of_memory
 from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, SpectraError
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.scene import open_scene

@@ -19,7 +19,9 @@ from special_qgis.engine.clip.upsampling import (
     read_weights,
     upsample,
 )
-from special_qgis.engine.clip.upsampling.bilateral import RADIUS, RANGE_SIGMA, SPATIAL_SIGMA_PX
+from special_qgis.engine.clip.upsampling.compiled import can_compile
+from special_qgis.engine.clip.upsampling.steps import BILATERAL_RADIUS as RADIUS
+from special_qgis.engine.clip.upsampling.steps import BILATERAL_SIGMA_GUIDE, BILATERAL_SIGMA_PX
 from special_qgis.engine.errors import ConfigError, InputError
 from tests.helpers.clip_models import EMBED_DIM, jbu_state
 
@@ -225,8 +227,8 @@ def literal_bilateral_step(source: Any, guide: Any) -> Any:
                 for dx in range(-RADIUS, RADIUS + 1):
                     j, i = int(mirror_rows[y + dy + RADIUS]), int(mirror_cols[x + dx + RADIUS])
                     unlike = (guide[:, :, j, i] - guide[:, :, y, x]).square().sum(1, keepdim=True)
-                    far = (dx * dx + dy * dy) / (2 * SPATIAL_SIGMA_PX**2)
-                    weight = torch.exp(-unlike / (2 * RANGE_SIGMA**2) - far)
+                    far = (dx * dx + dy * dy) / (2 * BILATERAL_SIGMA_PX**2)
+                    weight = torch.exp(-unlike / (2 * BILATERAL_SIGMA_GUIDE**2) - far)
                     total, sums = total + weight, sums + weight * large[:, :, j, i]
             out[:, :, y, x] = sums / total
     return out
@@ -246,3 +248,31 @@ def test_bilateral_upsampling_follows_an_edge_of_the_guide() -> None:
     features[..., 2:] = 1.0  # patches change at 32
     edge_aware, smooth = (kind.plan(guide, (4, 4))(features)[0, 0, 32] for kind in (Bilateral(4), Bilinear()))
     assert float(edge_aware[28] - edge_aware[27]) > 5 * float(smooth[28] - smooth[27])
+
+
+@KIND_IDS
+@pytest.mark.parametrize("grid", [pytest.param((3, 4), id="small"), pytest.param((5, 13), id="wide")])
+@pytest.mark.parametrize("n_queries", [1, 7, 130])
+def test_compiled_cosines_equal_the_plain_ones(kind: str, grid: tuple[int, int], n_queries: int) -> None:
+    pytest.importorskip("numba", reason="compiled code needs Numba")
+    features = draw(2, EMBED_DIM, *grid).float()
+    guide = draw(2, 3, 8 * grid[0], 8 * grid[1], seed=6).float()
+    queries = functional.normalize(draw(n_queries, EMBED_DIM, seed=7), dim=1)
+    weights = read_weights(jbu_state(kind)).to("cpu", torch.float32)
+    compressed = compress(features, queries, weights)
+    for upsampler in (Learned(weights, 3), Bilateral(3)):
+        spread = upsampler.plan(guide, grid)
+        assert can_compile(compressed, spread)
+        found, wanted = (cosines(compressed, spread, compiled=compiled) for compiled in (True, False))
+        torch.testing.assert_close(found, wanted, rtol=0, atol=3e-5)  # both round
+    found = cosines(compressed, Learned(weights, 3).plan(guide, grid), torch.bfloat16)
+    wanted = cosines(compressed, Learned(weights, 3).plan(guide, grid), compiled=False)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0.02)
+
+
+def test_compiled_code_leaves_larger_kernels_to_the_plain_one() -> None:
+    features, guide = draw(1, EMBED_DIM, 8, 8).float(), draw(1, 3, 16, 16).float()
+    weights = read_weights(jbu_state(radius=6)).to("cpu", torch.float32)
+    compressed, spread = compress(features, draw(3, EMBED_DIM), weights), Learned(weights, 1).plan(guide, (8, 8))
+    assert not can_compile(compressed, spread)
+    assert cosines(compressed, spread).shape == (1, 3, 16, 16)

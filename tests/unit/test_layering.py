@@ -29,6 +29,7 @@ LIGHT_MODULES = ("errors", "config", "progress", "spectra", "sensors", "windows"
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 HEAVY_PACKAGES = {"torch", "torchvision", "open_clip", "timm", "sklearn", "scipy", "numba", "safetensors"}
 PLUGIN_MAY_IMPORT = {"numpy", "osgeo", "qgis", "processing", "special_qgis"} | set(sys.stdlib_module_names)
+NETWORK_MODULES = {"socket", "ssl", "http.client", "urllib.request", "ftplib", "huggingface_hub", "requests"}
 FORBIDDEN_CALLS = {"print", "exec", "eval", "breakpoint", "__import__"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "misc", "common"}
 OLDEST_PYTHON = (3, 9)
@@ -156,6 +157,18 @@ def test_mapping_stages_never_load_what_reads_a_reference() -> None:
     assert "special_qgis.engine.pipeline" in loaded
     readers = ("accuracy", "assessment", "reference", "vector_reference", "class_matching")
     assert not {f"special_qgis.engine.{reader}" for reader in readers} & set(loaded)
+
+
+@pytest.mark.parametrize("path", ENGINE_FILES, ids=label)
+def test_engine_file_reaches_no_network_but_for_downloads(path: Path) -> None:
+    imported = imported_modules(path.read_text(encoding="utf-8"), path)
+    may_reach = path == ENGINE / "models" / "transfer.py"
+    assert may_reach or not imported & NETWORK_MODULES
+
+
+def test_mapping_stages_never_load_what_downloads() -> None:
+    loaded = _loaded_after("import special_qgis.engine.pipeline, special_qgis.engine.models.library")
+    assert not {f"special_qgis.engine.models.{name}" for name in ("download", "transfer")} & set(loaded)
 
 
 def test_package_imported_alone_loads_nothing_else() -> None:

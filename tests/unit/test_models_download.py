@@ -22,7 +22,6 @@ from special_qgis.engine.progress import NullProgress, Progress
 from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 from tests.helpers.file_server import Behaviour, FileServer
 from tests.helpers.listener import Listener
-from tests.helpers.tiny_disk import tiny_disk  # noqa: F401 - a fixture
 
 SILENT = NullProgress()
 
@@ -286,7 +285,7 @@ def test_download_from_what_is_no_web_address_is_refused(folder: Path, url: str)
 
 def test_download_to_a_disk_too_small_is_refused_before_the_body(
     server: FileServer,
-    tiny_disk: Path,  # noqa: F811
+    tiny_disk: Path,
 ) -> None:
     with pytest.raises(ModelFolderError, match="MB free; the file needs"):
         fetch(server, tiny_disk / "models")
@@ -294,7 +293,7 @@ def test_download_to_a_disk_too_small_is_refused_before_the_body(
 
 def test_download_that_fills_the_disk_says_so(
     server: FileServer,
-    tiny_disk: Path,  # noqa: F811
+    tiny_disk: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(download, "require_space", lambda folder, n_bytes: None)

@@ -55,6 +55,11 @@ def test_infer_usual_sizes_gives_open_clips_name(sizes: Dict[str, int], name: st
     assert facts.config["embed_dim"] == 32
 
 
+def test_infer_width_without_a_custom_of_heads_says_what_is_not_told() -> None:
+    assert "image tower is 100 wide" in infer(clip_shapes(width=100)).not_told
+    assert infer(clip_shapes()).not_told == ""
+
+
 def test_infer_width_with_other_heads_knows_them() -> None:
     assert infer(clip_shapes(width=1280)).config["vision_cfg"]["head_width"] == 80
 
@@ -65,6 +70,7 @@ def test_infer_width_with_other_heads_knows_them() -> None:
         pytest.param(lambda s: {k: v for k, v in s.items() if not k.startswith("visual.")}, "image tower is missing"),
         pytest.param(lambda s: {k: v for k, v in s.items() if k.startswith("visual.")}, "text tower is missing"),
         pytest.param(lambda s: {"layer.weight": (3, 3)}, "no CLIP model"),
+        pytest.param(lambda s: {"vision_model.post_layernorm.weight": (768,)}, "form of Hugging Face's transformers"),
         pytest.param(
             lambda s: {"visual.layer1.0.conv1.weight": (64,), "token_embedding.weight": (49408, 64)}, "a ResNet"
         ),
@@ -77,9 +83,19 @@ def test_infer_width_with_other_heads_knows_them() -> None:
             lambda s: {k: v for k, v in s.items() if "visual.transformer.resblocks.0" not in k}, "no whole sequence"
         ),
         pytest.param(lambda s: {k: v for k, v in s.items() if k != "visual.proj"}, "visual.proj is missing"),
-        pytest.param(lambda s: {**clip_shapes(width=100)}, "attention heads cannot be told"),
     ],
-    ids=["no-image", "no-text", "nothing", "resnet", "timm", "positions", "words", "layers", "proj", "heads"],
+    ids=[
+        "no-image",
+        "no-text",
+        "nothing",
+        "transformers",
+        "resnet",
+        "timm",
+        "positions",
+        "words",
+        "layers",
+        "proj",
+    ],
 )
 def test_infer_unusable_weights_are_refused_with_the_reason(change: Any, message: str) -> None:
     with pytest.raises(ModelError, match=message):

@@ -23,6 +23,7 @@ from special_qgis.engine.models.library import (
     FOLDER_VARIABLE,
     InstalledModel,
     choose_default_model,
+    choose_default_upsampler,
     find_model,
     folder_lock,
     list_models,
@@ -33,8 +34,8 @@ from special_qgis.engine.models.registry import CLIP, REGISTRY, entry_named, ent
 from special_qgis.engine.progress import NullProgress
 from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 from tests.helpers.listener import Listener
-from tests.helpers.tiny_disk import tiny_disk  # noqa: F401 - a fixture
 
+UPSAMPLER = {f"upsampler.up{step}.range_proj.0.weight": (32, 3, 1, 1) for step in (1, 2, 3, 4)}
 BASE_16 = clip_shapes(width=768, layers=12, patch_px=16, grid=14, mlp_width=8)
 
 
@@ -169,6 +170,9 @@ def test_import_wrong_architecture_is_refused(folder: Path, tmp_path: Path) -> N
     with pytest.raises(ModelError, match="holds ViT-B-16, not ViT-B-32"):
         bring(source, folder, architecture="ViT-B-32")
     assert bring(source, folder, architecture="ViT-B/16").architecture == "ViT-B/16"
+    unusual = write_safetensors(tmp_path / "tiny.safetensors", clip_shapes())
+    with pytest.raises(ModelError, match="holds ViT of width 64, 2 layers, patches of 8 px, not ViT-B-16"):
+        bring(unusual, folder, architecture="ViT-B-16")
     assert names(folder) == ["x"]
 
 
@@ -267,7 +271,7 @@ def test_import_clears_what_a_killed_one_left(checkpoint: Path, folder: Path) ->
     assert ".importing-0123" not in left_over(folder)
 
 
-def test_import_into_full_disk_says_so_and_leaves_nothing(checkpoint: Path, tiny_disk: Path) -> None:  # noqa: F811
+def test_import_into_full_disk_says_so_and_leaves_nothing(checkpoint: Path, tiny_disk: Path) -> None:
     with pytest.raises(ModelFolderError, match="MB free; the file needs"):
         bring(checkpoint, tiny_disk / "models")
     assert left_over(tiny_disk / "models") == []
@@ -275,7 +279,7 @@ def test_import_into_full_disk_says_so_and_leaves_nothing(checkpoint: Path, tiny
 
 def test_import_disk_that_fills_up_on_the_way_says_so_and_leaves_nothing(
     checkpoint: Path,
-    tiny_disk: Path,  # noqa: F811
+    tiny_disk: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("special_qgis.engine.models.importing.require_space", lambda folder, n_bytes: None)
@@ -375,6 +379,32 @@ def test_default_model_follows_the_registry_then_the_name(checkpoint: Path, fold
         found = choose_default_model(folder)
         assert found is not None
         assert found.name == expected
+
+
+def test_default_looks_into_files_that_were_put_there_by_hand(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "aaa.safetensors").write_bytes(b"no checkpoint")
+    write_safetensors(folder / "bbb.safetensors", UPSAMPLER)
+    write_safetensors(folder / "ccc.safetensors", clip_shapes())
+    model, upsampler = choose_default_model(folder), choose_default_upsampler(folder)
+    assert model is not None and model.name == "ccc"
+    assert upsampler is not None and upsampler.name == "bbb"
+
+
+def test_import_of_a_file_that_was_put_there_by_hand_gives_it_a_card(folder: Path) -> None:
+    folder.mkdir()
+    by_hand = write_safetensors(folder / "mine.safetensors", clip_shapes())
+    model = bring(by_hand, folder)
+    assert (model.name, model.path) == ("mine", by_hand)
+    assert model.card is not None
+    assert left_over(folder) == ["mine.card.json", "mine.safetensors"]
+
+
+def test_import_of_a_known_file_put_there_under_its_authors_name_renames_it(folder: Path) -> None:
+    folder.mkdir()
+    model = bring(write_safetensors(folder / "clip_jbu_stack_cocostuff.ckpt", UPSAMPLER), folder)
+    assert model.path.name == "featup-jbu-stack.safetensors"
+    assert left_over(folder) == ["featup-jbu-stack.card.json", "featup-jbu-stack.safetensors"]
 
 
 def test_default_model_is_never_the_demo(folder: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Path) -> None:

@@ -14,10 +14,11 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import torch
 
 from ..errors import InputError
+from ..models.inspection import COMPACT_KEY
 
 __all__ = ["METADATA_KEY", "SCALE_SUFFIX", "TOKEN_ROWS", "TOKEN_TABLE", "VERSION", "expand", "is_compact"]
 
-METADATA_KEY = "special_compact_clip"
+METADATA_KEY = COMPACT_KEY
 VERSION = 1
 SCALE_SUFFIX = ".row_scale"  # name of the scales that belong to a tensor of bytes
 TOKEN_TABLE = "token_embedding.weight"  # nosec B105

@@ -95,10 +95,14 @@ def load_clip(
     try:
         tensors, metadata, known_words = _expanded(tensors, metadata)
         tensors = {normal: tensors[name] for name, normal in normal_names(tensors).items()}
-        inferred = infer(shapes_of(tensors)).config
-        config = _find_config(file, inferred, metadata, architecture) or dict(inferred)
+        facts = infer(shapes_of(tensors))
+        inferred = facts.config
+        found = _find_config(file, inferred, metadata, architecture)
+        if found is None and facts.not_told:
+            raise ModelError(facts.not_told, "Import it again with its architecture named.")
+        config = dict(inferred) if found is None else found
         if "quick_gelu" not in config:
-            config["quick_gelu"] = _activation(file, config == inferred, progress)
+            config["quick_gelu"] = _activation(file, found is None, progress)
         model = _build(config, tensors, dtype)
     except (ModelError, InputError) as error:
         if isinstance(error, ModelError) and str(path) in error.message:
@@ -113,9 +117,7 @@ def load_clip(
     return _describe(model, config, name, file, known_words)
 
 
-def _expanded(
-    tensors: Tensors, metadata: Mapping[str, str]
-) -> Tuple[Tensors, Mapping[str, str], Optional[Tuple[str, ...]]]:
+def _expanded(tensors: Tensors, metadata: Dict[str, str]) -> Tuple[Tensors, Dict[str, str], Optional[Tuple[str, ...]]]:
     """Full weights, metadata with the configuration, and the learnt words, of a file in the plugin's compact form.
 
     Any other file comes back as it is, without words.
@@ -158,9 +160,9 @@ def _find_config(
     file: _File, inferred: Mapping[str, Any], metadata: Mapping[str, str], architecture: Optional[str]
 ) -> Optional[Config]:
     """The configuration to build, which fits the weights; None where nothing but the weights tells."""
-    named = _named_config(architecture) if architecture else None
+    named = _named_config(file, architecture)
     if named is not None:
-        _require_fit(named, inferred, f"The architecture {architecture}")
+        _require_fit(named, inferred, f"The architecture {architecture or 'named at the import'}")
     if CONFIG_KEY in metadata or file.card is None:
         config, origin = find_config(file.path, metadata), "The configuration that comes with the file"
     elif file.card.config is not None:  # in the folder of models a file beside it may belong to another model
@@ -171,7 +173,7 @@ def _find_config(
     if config is None:
         return named
     _require_fit(config, inferred, origin)
-    return dict(config)
+    return {**config, "quick_gelu": True} if named is not None and named.get("quick_gelu") else dict(config)
 
 
 def _require_fit(config: Mapping[str, Any], inferred: Mapping[str, Any], origin: str) -> None:
@@ -183,24 +185,25 @@ def _require_fit(config: Mapping[str, Any], inferred: Mapping[str, Any], origin:
         )
 
 
-def _named_config(architecture: str) -> Config:
-    """open_clip's own configuration of an architecture."""
-    wanted = architecture.strip().replace("/", "-")
+def _named_config(file: _File, architecture: Optional[str]) -> Optional[Config]:
+    """open_clip's own configuration of the architecture that is named now, or was at the import; None = none was."""
+    wanted = (architecture or (file.card.named_architecture if file.card is not None else "")).strip().replace("/", "-")
     names = {name.lower(): name for name in open_clip.list_models()}
-    found = open_clip.get_model_config(names.get(wanted.lower(), "")) if wanted.lower() in names else None
+    found = open_clip.get_model_config(names[wanted.lower()]) if wanted.lower() in names else None
+    if found is None and not architecture:
+        return None
     if found is None:
         usual = ", ".join(name for name in ("ViT-B-16", "ViT-B-32", "ViT-L-14", "ViT-H-14") if name.lower() in names)
         raise ModelError(f"open_clip knows no architecture {architecture!r}; it knows {usual} and others.")
-    check_config(found, f"The architecture {architecture}")
+    check_config(found, f"The architecture {wanted}")
     return dict(found)
 
 
 def _activation(file: _File, is_inferred: bool, progress: Progress) -> bool:
     """Whether QuickGELU is meant where the configuration does not say: the weights look the same for both."""
-    if file.entry is not None and file.entry.quick_gelu is not None:
-        return file.entry.quick_gelu
-    if file.card is not None and "quickgelu" in file.card.architecture.lower():
-        return True
+    for known in (file.card, file.entry):
+        if known is not None and known.quick_gelu is not None:
+            return known.quick_gelu
     name = file.path.name
     if find_format(file.path) == TORCH and read_archive(file.path).is_torchscript:
         progress.warn(f"{name} is an archive of OpenAI's form, so QuickGELU is assumed, as OpenAI trained with it.")
@@ -286,6 +289,7 @@ def _describe(
 ) -> LoadedClip:
     preprocessing = config.get("preprocess_cfg") or {}
     options = config["text_cfg"].get("tokenizer_kwargs") or {}
+    weight = model.visual.conv1.weight
     return LoadedClip(
         model=model,
         tokenizer=SimpleTokenizer(
@@ -300,8 +304,9 @@ def _describe(
         patch_px=_pair(model.visual.patch_size),
         embed_dim=int(config["embed_dim"]),
         context_length=int(model.context_length),
-        device=device,
-        dtype=dtype,
+        device=weight.device,
+        dtype=weight.dtype,
+        known_words=known_words,
     )
 
 

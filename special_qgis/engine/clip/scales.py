@@ -55,6 +55,11 @@ class Taps:
         """Input position after the last one needed."""
         return int(self.indices.max()) + 1
 
+    @property
+    def needed(self) -> slice:
+        """Input positions needed."""
+        return slice(self.first, self.stop)
+
     def apply(self, image: NDArray[np.float32], axis: int, first: int) -> NDArray[np.float32]:
         """Resample along an axis of an image whose positions begin at ``first``."""
         moved = np.moveaxis(image, axis, -1)

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from ..config import ClipConfig
+from ..devices import is_out_of_memory
 from ..errors import ConfigError, EngineError
 from ..progress import Progress, check_cancelled
 from .dense import dense_features
-from .devices import choose_batch, choose_precision, is_out_of_memory, prepare_tower
+from .precision import choose_batch, choose_precision, prepare_tower
 from .tower import check_tower, patch_px
 from .upsampling import Bilateral, Bilinear, JbuWeights, Learned, Upsampler, compress, cosines
 
@@ -173,11 +174,15 @@ class WindowScorer:
         """Cosines of every pixel: (windows, queries, rows, cols)."""
         grid = (int(features.shape[2]), int(features.shape[3]))
         compressed = compress(features, self._queries, self._weights, self._config.tolerance)
-        found = cosines(compressed, self._upsampler().plan(guide, grid))
+        found = cosines(compressed, self._upsampler().plan(guide, grid), self._product_type())
         size = (int(guide.shape[2]), int(guide.shape[3]))
         if tuple(found.shape[2:]) != size:  # patches whose side is no power of two
             found = functional.interpolate(found, size=size, mode="bilinear", align_corners=False)
         return found
+
+    def _product_type(self) -> torch.dtype:
+        """Where features are rounded to bfloat16, corrections of kernels may be too."""
+        return torch.bfloat16 if self.dtype == torch.bfloat16 else torch.float32
 
     def _upsampler(self) -> Upsampler:
         if self.kind == "bilinear":

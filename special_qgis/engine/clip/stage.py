@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from ..classes import LandCoverClass
 from ..config import ClipConfig
+from ..devices import choose_device
 from ..errors import ConfigError
 from ..progress import Progress, SubProgress, check_cancelled
 from ..tile_store import TileStore
 from ..windows import TILE_PX, Window, plan_tiles
-from .devices import choose_device
 from .scaled_image import ScaledImage
 from .scales import automatic_factors
 from .scorer import WindowScorer

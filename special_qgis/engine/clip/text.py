@@ -98,7 +98,7 @@ def _embed_word(model: Any, tokenizer: Any, prompts: Sequence[str], progress: Pr
     parts: List[torch.Tensor] = []
     for start in range(0, len(prompts), PROMPTS_AT_ONCE):
         check_cancelled(progress)
-        parts.append(encode_prompts(model, tokenizer, prompts[start : start + PROMPTS_AT_ONCE]))
+        parts.append(encode_prompts(model, tokenizer, prompts[start:][:PROMPTS_AT_ONCE]))
     unit = functional.normalize(torch.cat(parts).double(), dim=1)
     vector = functional.normalize(unit.mean(dim=0), dim=0)
     if not bool(torch.isfinite(vector).all()) or float(vector.norm()) < 0.5:

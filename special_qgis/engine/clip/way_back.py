@@ -74,7 +74,7 @@ class WayBack:
         for start in range(0, self._scene[1], COLS_AT_ONCE):
             stop = min(start + COLS_AT_ONCE, self._scene[1])
             cols = area_taps(self._scaled[1], self._scene[1], start, stop)
-            part = class_probabilities(scores[:, :, cols.first : cols.stop], self._class_of_query, self._temperature)
+            part = class_probabilities(scores[:, :, cols.needed], self._class_of_query, self._temperature)
             self._sums[:, :touched, start:stop] += np.matmul(weights, cols.apply(part, 2, cols.first))
 
     def _grow(self, n_rows: int) -> None:

@@ -93,8 +93,8 @@ def blend_weights(offsets: Tuple[int, ...], window_px: int, blending: str) -> ND
     shape = np.sin(np.pi * place) ** 2 if blending == "hann" else np.ones(window_px)
     total = np.zeros(offsets[-1] + window_px)
     for start in offsets:
-        total[start : start + window_px] += shape
-    weights = np.stack([shape / total[start : start + window_px] for start in offsets])
+        total[start:][:window_px] += shape
+    weights = np.stack([shape / total[start:][:window_px] for start in offsets])
     return np.asarray(weights, np.float32)
 
 
@@ -152,7 +152,7 @@ class RowMerger:
         """
         left = self._plan.lefts[col]
         weights = np.outer(self._row_weights[row], self._col_weights[col])
-        self._sums[:, :, left : left + self._plan.window_cols] += scores * weights
+        self._sums[:, :, left:][:, :, : self._plan.window_cols] += scores * weights
 
     def finish(self, row: int) -> Tuple[Window, NDArray[np.float32]]:
         """The pixel rows that no later row of windows touches, once a row of windows is complete.

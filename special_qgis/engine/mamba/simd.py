@@ -8,11 +8,13 @@ compiled code alone. Products and sums may be contracted to fused multiply-adds;
 
 Sources: exp2 by splitting off the integer and a polynomial of degree 6 on [-1/2, 1/2] that is 1 at 0 and interpolates
 (exp2(x) - 1) / x at Chebyshev's points: a decay near 1 must not be off by even one bit, as a scan repeats it;
-log(1 + t) = 2 artanh(t / (2 + t)), seven terms for t in [0, 1].
+log(1 + t) = 2 artanh(t / (2 + t)), seven terms for t in [0, 1]; the error function by Abramowitz and Stegun 1964,
+7.1.26, whose error is below 2e-7.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any, Callable, Tuple
 
@@ -25,8 +27,10 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 __all__ = [
     "N_LANES",
     "exp2",
+    "gelu",
     "lane_sum",
     "lanes",
+    "larger",
     "load",
     "sigmoid",
     "silu",
@@ -48,6 +52,8 @@ EXP2_COEFFICIENTS = (
 )
 EXP2_LIMIT = 126.0  # beyond, the scale 2**k is no normal number
 N_ARTANH_TERMS = 7
+ERF_SCALE = 0.3275911
+ERF_COEFFICIENTS = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 _FLAGS = ("contract",)
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _VECTOR, _INT_VECTOR = ir.VectorType(_FLOAT, N_LANES), ir.VectorType(_INT, N_LANES)
@@ -151,6 +157,20 @@ def _emit_silu_slope(builder: Any, x: Any) -> Any:
     return builder.fmul(share, _multiply_add(builder, x, rest, _constant(1.0)))
 
 
+def _emit_gelu(builder: Any, x: Any) -> Any:
+    """x · (1 + erf(x/√2)) / 2, from the tail 1 − erf(|x|/√2) = p(t) exp(−x²/2), t = 1 / (1 + scale · |x|/√2)."""
+    size = _call(builder, "fabs", x)
+    scaled = builder.fmul(size, _constant(ERF_SCALE * math.sqrt(0.5)), flags=_FLAGS)
+    t = builder.fdiv(_constant(1.0), builder.fadd(scaled, _constant(1.0)))
+    value = _constant(ERF_COEFFICIENTS[-1])
+    for coefficient in ERF_COEFFICIENTS[-2::-1]:
+        value = _multiply_add(builder, value, t, _constant(coefficient))
+    decay = _emit_exp2(builder, builder.fmul(builder.fmul(x, x, flags=_FLAGS), _constant(-0.5 * LOG2_E)))
+    tail = builder.fmul(builder.fmul(builder.fmul(value, t), decay), _constant(0.5))
+    part = builder.fmul(size, tail)  # what is missing from max(x, 0)
+    return builder.fsub(_call(builder, "maxnum", x, _constant(0.0)), part)
+
+
 def _unary(emit: Callable[[Any, Any], Any], summary: str) -> Any:
     """A kernel function of one vector from what emits its code."""
 
@@ -164,11 +184,22 @@ def _unary(emit: Callable[[Any, Any], Any], summary: str) -> Any:
     return intrinsic(typing_function)
 
 
+gelu = _unary(_emit_gelu, "Gaussian error linear unit of each lane; kernel only.")
 exp2 = _unary(_emit_exp2, "Two to the power of each lane, arguments held within ±126; kernel only.")
 sigmoid = _unary(_emit_sigmoid, "Logistic function of each lane; kernel only.")
 silu = _unary(_emit_silu, "x · sigmoid(x) of each lane; kernel only.")
 silu_slope = _unary(_emit_silu_slope, "Derivative of ``silu`` at each lane; kernel only.")
 softplus = _unary(_emit_softplus, "log(1 + exp(x)) of each lane; kernel only.")
+
+
+@intrinsic
+def larger(typing_context: Any, a: Any, b: Any) -> Tuple[Any, Any]:
+    """The larger one of each lane of two vectors; kernel only."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _call(builder, "maxnum", *args)
+
+    return LANES(LANES, LANES), generate
 
 
 @intrinsic

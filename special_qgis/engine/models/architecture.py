@@ -21,6 +21,7 @@ from ..errors import ModelError
 Shapes = Mapping[str, Tuple[int, ...]]
 
 VOCABULARY = 49408  # words of open_clip's tokenizer, whose list ships with it
+QUICK_SUFFIX = "-quickgelu"  # of open_clip's names of architectures with that activation
 CONFIG_KEY = "open_clip_config"  # in a safetensors file's metadata
 DROPPED = re.compile(
     r"(^|\.)(attn_mask|input_resolution|context_length|vocab_size)$"
@@ -47,6 +48,7 @@ class ClipFacts(NamedTuple):
 
     config: Mapping[str, Any]  # open_clip's model_cfg, without quick_gelu
     architecture: str  # open_clip's name where there is one
+    not_told: str  # what the shapes do not say and a model needs; "" = nothing
 
 
 def normal_names(names: Iterable[str]) -> Dict[str, str]:
@@ -77,7 +79,7 @@ def infer(shapes: Shapes) -> ClipFacts:
         "vision_cfg": _vision(shapes),
         "text_cfg": _text(shapes),
     }
-    return ClipFacts(config, name_of(config))
+    return ClipFacts(config, name_of(config), _not_told(config))
 
 
 def is_upsampler(shapes: Shapes) -> bool:
@@ -95,7 +97,7 @@ def name_of(config: Mapping[str, Any]) -> str:
     """Name of an architecture: open_clip's where the sizes are usual ones, else a description."""
     vision = config["vision_cfg"]
     size = _SIZES.get((vision["width"], vision["layers"]))
-    quick = "-quickgelu" if config.get("quick_gelu") else ""
+    quick = QUICK_SUFFIX if config.get("quick_gelu") else ""
     side = vision["image_size"] if isinstance(vision["image_size"], int) else max(vision["image_size"])
     if size is None:
         return f"ViT of width {vision['width']}, {vision['layers']} layers, patches of {vision['patch_size']} px"
@@ -180,6 +182,11 @@ def _pair(value: Any) -> Tuple[int, int]:
 def _require_towers(shapes: Shapes) -> None:
     image = any(name.startswith("visual.") for name in shapes)
     text = "token_embedding.weight" in shapes or any(name.startswith("text.") for name in shapes)
+    if any(name.startswith("vision_model.") for name in shapes):
+        raise ModelError(
+            "The file is a CLIP in the form of Hugging Face's transformers, whose weights have other names.",
+            "Bring open_clip's file from the same page: open_clip_model.safetensors or open_clip_pytorch_model.bin.",
+        )
     if not image and not text:
         raise ModelError("The file holds no CLIP model: it has neither an image nor a text tower.", _SUPPORTED)
     if not image:
@@ -208,11 +215,6 @@ def _vision(shapes: Shapes) -> Dict[str, Any]:
         "head_width": _HEAD_WIDTHS.get(width, _HEAD_WIDTH),
         "mlp_ratio": _dimension(shapes, "visual.transformer.resblocks.0.mlp.c_fc.weight", 0) / width,
     }
-    if width % found["head_width"]:
-        raise ModelError(
-            f"The image tower is {width} wide, from which the number of attention heads cannot be told.",
-            "Name the architecture.",
-        )
     if "visual.transformer.resblocks.0.ls_1.gamma" in shapes:
         found["ls_init_value"] = 1.0  # overwritten by the weights; says only that there is such a scale
     if "visual.ln_pre.weight" not in shapes:
@@ -224,16 +226,11 @@ def _text(shapes: Shapes) -> Dict[str, Any]:
     words, width = _shape(shapes, "token_embedding.weight", 2)
     if words != VOCABULARY:
         raise ModelError(f"The text tower knows {words} words, open_clip's tokenizer {VOCABULARY}. {_SUPPORTED}")
-    if width % _HEAD_WIDTH:
-        raise ModelError(
-            f"The text tower is {width} wide, from which the number of attention heads cannot be told.",
-            "Name the architecture.",
-        )
     found: Dict[str, Any] = {
         "context_length": _dimension(shapes, "positional_embedding", 0),
         "vocab_size": words,
         "width": width,
-        "heads": width // _HEAD_WIDTH,
+        "heads": max(1, width // _HEAD_WIDTH),
         "layers": _n_layers(shapes, ""),
     }
     ratio = _dimension(shapes, "transformer.resblocks.0.mlp.c_fc.weight", 0) / width
@@ -242,6 +239,18 @@ def _text(shapes: Shapes) -> Dict[str, Any]:
     if "text_projection.bias" in shapes:
         found["proj_bias"] = True
     return found
+
+
+def _not_told(config: Mapping[str, Any]) -> str:
+    """Which number of heads the custom of open_clip does not give, in words; "" where it gives both."""
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    for tower, width, head_width in (
+        ("image", vision["width"], vision["head_width"]),
+        ("text", text["width"], _HEAD_WIDTH),
+    ):
+        if width % head_width:
+            return f"The {tower} tower is {width} wide, from which the number of attention heads cannot be told."
+    return ""
 
 
 def _n_layers(shapes: Shapes, tower: str) -> int:

@@ -30,6 +30,7 @@ class ModelCard:
     source: str = ""  # web page, address or path that it came from
     imported_at: str = ""  # ISO 8601, UTC
     file_format: str = ""  # "safetensors", "torch", "torchscript" ...
+    named_architecture: str = ""  # as the user named it; "" = told from the file
     quick_gelu: Optional[bool] = None  # activation it was trained with; None = not known
     config: Optional[Mapping[str, Any]] = None  # open_clip's model_cfg that came beside the file
 

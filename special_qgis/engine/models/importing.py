@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 from ..errors import ConfigError, ModelError, ModelFolderError
-from ..progress import Progress, SubProgress, check_cancelled
+from ..progress import NullProgress, Progress, SubProgress, check_cancelled
+from .architecture import QUICK_SUFFIX
 from .card import ModelCard, card_path, write_card
-from .hashing import BLOCK_BYTES, check_hash, require_sha256
+from .hashing import BLOCK_BYTES, check_hash, require_sha256, sha256_of
 from .inspection import SAFETENSORS, FileFacts, inspect
 from .library import FOLDER_VARIABLE, SUFFIXES, InstalledModel, folder_lock, list_models
 from .registry import DEMO_NAME, ModelEntry, entry_named, entry_of_file_name, entry_of_hash
@@ -31,6 +32,7 @@ PARTIAL_PREFIX = ".importing-"  # of files that are not whole yet
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _GENERIC_STEMS = ("open_clip_pytorch_model", "open_clip_model", "pytorch_model", "model", "checkpoint", "epoch_latest")
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_USUAL = re.compile(r"vit-(s|b|l|h|g|bigg|e)-\d+(-\d+)?|jbu-(one|stack)")  # names that sizes alone decide
 _HASH_DIGITS = 8  # of a name that is made up
 SPACE_HINT = f"Free some space, or set {FOLDER_VARIABLE} to a folder on another disk."
 FOLDER_HINT = f"Set {FOLDER_VARIABLE} to a folder that you may write to."
@@ -111,16 +113,19 @@ def adopt(partial: Path, folder: Path, wish: Wish, origin: Path, sha256: str) ->
     card = replace(card, size_bytes=partial.stat().st_size)
     target = folder / card.file
     present = next((model for model in list_models(folder) if model.name.lower() == card.name.lower()), None)
-    if present is not None and present.wanted_sha256 == sha256 and present.card is not None:
+    if present is not None and present.card is not None and present.card.sha256 == sha256:
         partial.unlink()
         return present
-    if present is not None or target.exists():
+    by_hand = present.path if present is not None and present.card is None else target
+    if (present is not None and present.card is not None) or not _is_absent_or_same(by_hand, sha256):
         raise ModelError(
             f"The name {card.name!r} is taken in {folder} by another file.",
             "Choose another name, or remove that model.",
         )
     write_card(card_path(folder, card.name), card)  # first, so that the file never stands there without
     partial.replace(target)
+    if by_hand != target:
+        by_hand.unlink(missing_ok=True)  # the same file, under a name of its own
     _sync_folder(folder)
     return InstalledModel(card.name, target, card.kind, card, entry_named(card.name))
 
@@ -148,7 +153,7 @@ def check_length(file_name: str, entry: Optional[ModelEntry], n_bytes: int) -> N
 def check_architecture(file_name: str, wanted: str, facts: FileFacts) -> None:
     """Refuse a file whose weights are of another architecture than was named.
 
-    An architecture whose sizes are not usual ones is judged when the model is loaded.
+    An architecture of unusual sizes is judged when the model is loaded.
 
     Args:
         file_name: For the message.
@@ -158,10 +163,9 @@ def check_architecture(file_name: str, wanted: str, facts: FileFacts) -> None:
     Raises:
         ModelError: They differ.
     """
-    plain = wanted.lower().replace("-quickgelu", "").replace("/", "-")
-    found = facts.architecture.lower().replace("-quickgelu", "")
-    is_known = found.startswith(("vit-", "jbu-")) and plain.startswith(("vit-", "jbu-"))
-    if plain and is_known and plain != found:
+    plain = wanted.lower().replace(QUICK_SUFFIX, "").replace("/", "-")
+    found = facts.architecture.lower().replace(QUICK_SUFFIX, "")
+    if _USUAL.fullmatch(plain) and plain != found:
         raise ModelError(
             f"{file_name} holds {facts.architecture}, not {wanted}.",
             "Choose the right file, or name another architecture.",
@@ -231,6 +235,10 @@ def _copy(source: Path, target: Path, progress: Progress) -> str:
     return digest.hexdigest()
 
 
+def _is_absent_or_same(path: Path, sha256: str) -> bool:
+    return not path.exists() or sha256_of(path, NullProgress()) == sha256
+
+
 def _make_card(wish: Wish, entry: Optional[ModelEntry], origin: Path, sha256: str, facts: FileFacts) -> ModelCard:
     name = wish.name or (entry.name if entry else _name_from(origin, sha256, facts))
     suffix = origin.suffix.lower() if origin.suffix.lower() in SUFFIXES else ".pt"
@@ -245,7 +253,8 @@ def _make_card(wish: Wish, entry: Optional[ModelEntry], origin: Path, sha256: st
         source=wish.source or (entry.page if entry else ""),
         imported_at=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         file_format=facts.file_format,
-        quick_gelu=entry.quick_gelu if entry else None,
+        named_architecture=wish.architecture,
+        quick_gelu=True if wish.architecture.lower().endswith(QUICK_SUFFIX) else entry.quick_gelu if entry else None,
         config=facts.config,
     )
 

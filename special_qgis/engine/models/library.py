@@ -18,12 +18,14 @@ from ..errors import EngineError, ModelError, ModelFolderError
 from ..process_lock import LockHeldError, hold
 from ..resources import resource_path
 from .card import CARD_SUFFIX, ModelCard, card_path, read_card
+from .inspection import inspect
 from .registry import (
     CLIP,
     DEMO_NAME,
     REGISTRY,
     UNKNOWN_HASH,
     UNKNOWN_LICENCE,
+    UPSAMPLER,
     ModelEntry,
     entry_named,
     entry_of_file_name,
@@ -159,10 +161,31 @@ def choose_default_model(folder: Path) -> Optional[InstalledModel]:
     Args:
         folder: The folder of models.
     """
+    return _first_of_kind(folder, CLIP)
+
+
+def choose_default_upsampler(folder: Path) -> Optional[InstalledModel]:
+    """The upsampler that is taken when none is named, in the same order; None when none is installed.
+
+    Args:
+        folder: The folder of models.
+    """
+    return _first_of_kind(folder, UPSAMPLER)
+
+
+def _first_of_kind(folder: Path, kind: str) -> Optional[InstalledModel]:
     order = {entry.name: rank for rank, entry in enumerate(REGISTRY)}
-    usable = [model for model in list_models(folder) if model.kind in (CLIP, "") and not model.is_demo]
-    usable.sort(key=lambda model: (not model.kind, order.get(model.name, len(order)), model.name))
-    return usable[0] if usable else None
+    models = [model for model in list_models(folder) if not model.is_demo]
+    models.sort(key=lambda model: (not model.kind, order.get(model.name, len(order)), model.name))
+    return next((model for model in models if (model.kind or _kind_of(model.path)) == kind), None)
+
+
+def _kind_of(path: Path) -> str:
+    """Kind of a model that was put there by hand; "" where it is none."""
+    try:
+        return inspect(path).kind
+    except ModelError:  # said when the model is asked for by name
+        return ""
 
 
 def not_installed(name: str, folder: Path, installed: List[InstalledModel]) -> ModelError:

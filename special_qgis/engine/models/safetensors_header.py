@@ -42,7 +42,7 @@ def looks_like_safetensors(start: bytes, n_bytes: int) -> bool:
     if len(start) <= _LENGTH_BYTES:
         return False
     length = int.from_bytes(start[:_LENGTH_BYTES], "little")
-    return 2 <= length <= _LARGEST_HEADER_BYTES and start[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and n_bytes > 0
+    return 2 <= length <= _LARGEST_HEADER_BYTES and start.startswith(b"{", _LENGTH_BYTES) and n_bytes > 0
 
 
 def read_header(path: Path) -> SafetensorsHeader:

@@ -287,7 +287,7 @@ def named_tensors(
     found = dict(_walk(_weights(content, is_tensor), "", is_tensor, set()))
     prefix = "module."
     if found and all(name.startswith(prefix) for name in found):
-        found = {name[len(prefix) :]: tensor for name, tensor in found.items()}
+        found = {name.partition(".")[2]: tensor for name, tensor in found.items()}
     yield from found.items()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import ApplyConfig, RefineJobConfig
+from ..devices import choose_device
 from ..evidence import MappedTile, decide_tile
 from ..label_evidence import LabelEvidence
 from ..map_run import MapRun, map_result, require_map
@@ -26,7 +27,6 @@ from ..scene import Sample, Scene, open_scene
 from ..windows import Window
 from .band_matching import BandMatch, match_bands
 from .classifier_file import SavedClassifier, read_classifier
-from .devices import choose_device
 from .first_pass import make_first_pass
 from .infer import predict_blended
 from .train import class_probabilities

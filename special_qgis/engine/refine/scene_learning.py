@@ -12,6 +12,7 @@ from typing import Iterator, List, Tuple
 import torch
 
 from ..config import RefineConfig
+from ..devices import choose_device, device_name, is_out_of_memory
 from ..evidence import Evidence, MappedTile, decide_tile, decided_tiles
 from ..mamba import MambaHSI
 from ..map_run import MapRun
@@ -22,7 +23,6 @@ from ..summary import LearningSummary
 from ..tile_store import TileStore
 from .changes import ChangeTally
 from .classifier_file import ClassifierCard, encode_classifier
-from .devices import choose_device, is_out_of_memory
 from .network import network_builder
 from .refinement import predict_tiles
 from .scene_pixels import ScenePixels
@@ -52,7 +52,7 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
     with TileStore(scene.rows, scene.cols, len(run.classes)) as store:
         for tile in decided_tiles(scene, evidence, run.look, SubProgress(progress, 0.0, _STAGE_ONE)):
             store.write(tile.window, tile.probabilities, tile.valid)
-            run.take_pseudo_labels(tile)
+            run.take_first_stage(tile)
         run.watch.lap("First stage")
         pixels = ScenePixels(scene, store)
         trained = _train_somewhere(pixels, options, SubProgress(progress, _STAGE_ONE, _TRAINED))
@@ -68,12 +68,12 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
 def _train_somewhere(pixels: ScenePixels, options: NetworkOptions, progress: Progress) -> TrainedNetwork:
     """Train on the device asked for; on the processor where the graphics card's memory runs out."""
     device = choose_device(options.device)
-    progress.info(f"The network learns on {_device_name(device)}.")
+    progress.info(f"The network learns on {device_name(device)}.")
     build = network_builder(options.config)
     try:
         return train(pixels, build, options.config, options.seed, device, progress)
     except RuntimeError as error:
-        if not is_out_of_memory(error):
+        if device.type != "cuda" or not is_out_of_memory(error):
             raise
     progress.warn("The graphics card has too little memory for the network, so the processor is used, which is slower.")
     torch.cuda.empty_cache()
@@ -124,14 +124,10 @@ def _summarise(trained: TrainedNetwork, changes: ChangeTally) -> LearningSummary
         changed_px=changes.changed_px,
         compared_px=changes.compared_px,
         transitions=changes.transitions(),
-        device=_device_name(device),
+        device=device_name(device),
         backend=trained.network.backend_in_use() if isinstance(trained.network, MambaHSI) else "",
     )
 
 
 def _rounded(values: List[float]) -> Tuple[float, ...]:
     return tuple(round(value, 6) for value in values)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "the processor"

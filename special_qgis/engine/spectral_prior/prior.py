@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..config import PriorConfig
 from ..errors import InputError
 from ..progress import Progress, check_cancelled
-from .adaptation import Adaptation, fit_adaptation, log_values, normalise
-from .bands import BandPlan, FloatArray, IndexArray, plan_bands
+from .adaptation import Adaptation, fit_adaptation, fit_projection, log_values, normalise
+from .bands import BandPlan, DoubleArray, FloatArray, IndexArray, plan_bands
 from .indices import compute_indices
 from .interpretation import Interpretation, interpret
 from .quantity import Correction, choose_quantity, fit_correction
@@ -144,6 +144,31 @@ class SpectralPrior:
                 probabilities = self._chunk_probabilities(padded_chunk(flat, start, stop))
                 np.multiply(probabilities[:, : stop - start], chunk_valid, out=result[:, start:stop])
         return result.reshape((-1, *valid.shape))
+
+    def features(self, spectra: FloatArray, progress: Progress) -> DoubleArray:
+        """The features that the adaptation sees, of a sample: principal components of log spectra, and brightness.
+
+        Args:
+            spectra: (n, bands) float32, raw values of all bands of the axis.
+            progress: Asked for cancel at every chunk.
+
+        Returns:
+            (features, n) float64.
+        """
+        logs = []
+        for start in range(0, len(spectra), CHUNK_PX):
+            check_cancelled(progress)
+            block = spectra[start : start + CHUNK_PX, self._plan.needed].T
+            logs.append(self._logs(padded_chunk(block, 0, block.shape[1]))[:, : block.shape[1]])
+        every = np.concatenate(logs, axis=1)
+        projection = fit_projection(every)
+        features: DoubleArray = projection.matrix @ every.astype(np.float64) + projection.shift[:, None]
+        return features
+
+    def _logs(self, raw: FloatArray) -> FloatArray:
+        """(anchors + 1, CHUNK_PX) logarithms of one chunk; its values are overwritten."""
+        self._statistics.correction.apply(raw, self._plan.needed)
+        return log_values(raw, compute_indices(raw, self._plan)["brightness"], self._plan)
 
     def to_json(self) -> Dict[str, Any]:
         """Numbers that tell how the prior was fitted, for provenance."""

@@ -4,11 +4,15 @@
 Kernels depend on the guide alone, so a step is one linear map that all channels share. Sums over neighbours are
 shifted multiply-adds: no buffer ever holds all neighbours of all channels.
 
-Source: Fu et al. 2024, FeatUp, arXiv 2403.10516, section 3.2; Li et al. 2024, SegEarth-OV, arXiv 2410.01768, section
-3.2.
+Source: Fu et al. 2024, FeatUp, arXiv 2403.10516, section 3.2; Li et al. 2024, SegEarth-OV, arXiv 2410.01768,
+section 3.2; for kernels without learned weights Kopf et al. 2007, Joint bilateral upsampling, ACM Transactions on
+Graphics 26(3), equation 2, here in steps by two.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Optional, Tuple
 
 import torch
 from torch.nn import functional
@@ -16,57 +20,85 @@ from torch.nn import functional
 from ...errors import InputError
 from .weights import JbuStep
 
-__all__ = ["apply_kernels", "check_radius", "double", "learned_kernels", "range_features"]
+__all__ = ["Level", "apply_kernels", "bilateral_level", "double", "kernels_of", "learned_level"]
 
-SMALLEST_SUM = 1e-7  # of a kernel before it is normalised
 CORRECTION = 0.1  # share of the learned corrections of kernels and features
+BILATERAL_RADIUS = 3  # pixels of the step's result
+BILATERAL_SIGMA_PX = 1.5
+BILATERAL_SIGMA_GUIDE = 0.5  # of the guide's standard deviation over the scene, whose components have unit variance
 
 
-def check_radius(rows: int, cols: int, radius: int) -> None:
-    """Make sure that a neighbourhood can be reflected at the border.
+@dataclass(frozen=True)
+class Level:
+    """What the kernels of a step are made from: a softmax over neighbours of query · key + bias, then a correction."""
 
-    Raises:
-        InputError: The enlarged features are no larger than the radius.
-    """
-    if min(rows, cols) <= radius:
-        raise InputError(
-            f"Features enlarged to {rows} × {cols} are too small for neighbourhoods of radius {radius}; more than "
-            f"{radius} each way are needed.",
-            "Give a larger window.",
-        )
+    query: torch.Tensor  # (batch, features, rows, cols)
+    key: torch.Tensor  # (batch, features, rows, cols)
+    bias: torch.Tensor  # (taps,) of each neighbour, row by row
+    radius: int  # of the neighbourhood
+    guide: torch.Tensor  # (batch, channels, rows, cols), for the correction
+    fix: Optional[JbuStep] = None  # weights of the correction; None = there is none
+
+    @property
+    def size(self) -> Tuple[int, int]:
+        """Rows and columns of the step's result."""
+        return int(self.query.shape[2]), int(self.query.shape[3])
+
+    def check(self) -> None:
+        """Make sure that neighbourhoods can be reflected at the border.
+
+        Raises:
+            InputError: The enlarged features are no larger than the radius.
+        """
+        if min(self.size) <= self.radius:
+            raise InputError(
+                f"Features enlarged to {self.size[0]} × {self.size[1]} are too small for neighbourhoods of radius "
+                f"{self.radius}; more than {self.radius} each way are needed.",
+                "Give a larger window.",
+            )
 
 
-def range_features(step: JbuStep, guide: torch.Tensor) -> torch.Tensor:
-    """What the range kernel compares: (batch, channels, rows, cols) → (batch, key, rows, cols)."""
-    hidden = functional.gelu(functional.conv2d(guide, step.range_in[:, :, None, None], step.range_in_bias))
-    return functional.conv2d(hidden, step.range_out[:, :, None, None], step.range_out_bias)
+def learned_level(step: JbuStep, guide: torch.Tensor) -> Level:
+    """Kernels with learned weights.
 
-
-def learned_kernels(step: JbuStep, guide: torch.Tensor) -> torch.Tensor:
-    """Kernels of every pixel.
-
-    The product of the range kernel, a softmax over the neighbours, and the spatial kernel, normalised to sum 1, is
-    one softmax of the sum of their logarithms.
+    The range kernel is a softmax over neighbours; its product with the spatial kernel, normalised to sum 1, is one
+    softmax of the sum of their logarithms.
 
     Args:
         step: Weights.
         guide: (batch, channels, rows, cols), the image averaged to the size of the step's result.
-
-    Returns:
-        (batch, taps, rows, cols), neighbours row by row.
     """
-    rows, cols = int(guide.shape[2]), int(guide.shape[3])
-    check_radius(rows, cols, step.radius)
-    keys = range_features(step, guide)
-    padded = functional.pad(keys, [step.radius] * 4, mode="reflect")
-    side = 2 * step.radius + 1
-    similarity = torch.stack(
-        [(padded[:, :, dy : dy + rows, dx : dx + cols] * keys).sum(1) for dy in range(side) for dx in range(side)],
-        dim=1,
-    )
-    logits = similarity * step.temperature + step.log_spatial()[:, None, None]
-    kernels = torch.softmax(logits, dim=1)
-    hidden = functional.conv2d(torch.cat([kernels, guide], 1), step.fix_in[:, :, None, None], step.fix_in_bias)
+    hidden = functional.gelu(functional.conv2d(guide, step.range_in[:, :, None, None], step.range_in_bias))
+    key = functional.conv2d(hidden, step.range_out[:, :, None, None], step.range_out_bias)
+    return Level(key * step.temperature, key, step.log_spatial(), step.radius, guide, step)
+
+
+def bilateral_level(guide: torch.Tensor) -> Level:
+    """Kernels that fall with distance and with unlikeness of the guide, both by Gaussians.
+
+    ``−‖a − b‖²/2σ²`` is ``(a·b − ‖b‖²/2)/σ²`` but for a term that all neighbours share.
+
+    Args:
+        guide: (batch, components, rows, cols), averaged to the size of the step's result.
+    """
+    centred = guide - guide.mean(dim=(2, 3), keepdim=True)  # differences are the same, and rounding is less
+    query = torch.cat([centred / BILATERAL_SIGMA_GUIDE**2, torch.ones_like(centred[:, :1])], dim=1)
+    fall = -centred.square().sum(1, keepdim=True) / (2.0 * BILATERAL_SIGMA_GUIDE**2)
+    place = torch.arange(-BILATERAL_RADIUS, BILATERAL_RADIUS + 1, dtype=guide.dtype, device=guide.device)
+    distance = (place[:, None].square() + place[None, :].square()).flatten()
+    bias = -distance / (2.0 * BILATERAL_SIGMA_PX**2)
+    return Level(query, torch.cat([centred, fall], dim=1), bias, BILATERAL_RADIUS, guide)
+
+
+def kernels_of(level: Level) -> torch.Tensor:
+    """Kernels of every pixel: (batch, taps, rows, cols), neighbours row by row."""
+    level.check()
+    likeness = torch.stack([(there * level.query).sum(1) for there in _neighbours(level.key, level.radius)], dim=1)
+    kernels = torch.softmax(likeness + level.bias[:, None, None], dim=1)
+    if level.fix is None:
+        return kernels
+    step = level.fix
+    hidden = functional.conv2d(torch.cat([kernels, level.guide], 1), step.fix_in[:, :, None, None], step.fix_in_bias)
     corrected = functional.conv2d(functional.gelu(hidden), step.fix_out[:, :, None, None], step.fix_out_bias)
     return kernels + CORRECTION * corrected
 
@@ -87,11 +119,17 @@ def apply_kernels(image: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
     Returns:
         (batch, channels, rows, cols).
     """
-    side = round(int(kernels.shape[1]) ** 0.5)
-    rows, cols = int(image.shape[2]), int(image.shape[3])
-    padded = functional.pad(image, [side // 2] * 4, mode="reflect")
+    radius = (round(int(kernels.shape[1]) ** 0.5) - 1) // 2
     total = torch.zeros_like(image)
-    for tap in range(side * side):
-        dy, dx = divmod(tap, side)
-        total.addcmul_(padded[:, :, dy : dy + rows, dx : dx + cols], kernels[:, tap, None])
+    for tap, there in enumerate(_neighbours(image, radius)):
+        total.addcmul_(there, kernels[:, tap, None])
     return total
+
+
+def _neighbours(image: torch.Tensor, radius: int) -> Iterator[torch.Tensor]:
+    """The image shifted to each neighbour in turn, row by row, the border reflected; views of one padded copy."""
+    rows, cols = int(image.shape[2]), int(image.shape[3])
+    padded = functional.pad(image, [radius] * 4, mode="reflect")
+    for dy in range(2 * radius + 1):
+        for dx in range(2 * radius + 1):
+            yield padded.narrow(2, dy, rows).narrow(3, dx, cols)

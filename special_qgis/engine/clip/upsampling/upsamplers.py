@@ -13,11 +13,10 @@ import torch
 from torch.nn import functional
 
 from ...errors import InputError
-from .bilateral import bilateral_kernels
-from .steps import CORRECTION, apply_kernels, double, learned_kernels
+from .steps import CORRECTION, Level, apply_kernels, bilateral_level, double, kernels_of, learned_level
 from .weights import JbuWeights, read_weights
 
-__all__ = ["Bilateral", "Bilinear", "Learned", "Upsampler", "upsample"]
+__all__ = ["Bilateral", "Bilinear", "Learned", "SpatialMap", "StepMap", "Upsampler", "upsample"]
 
 
 def upsample(
@@ -65,13 +64,20 @@ class Upsampler(Protocol):
         """The map for a guide of (batch, channels, image rows, image cols) and a grid of patches."""
 
 
-class _Steps:
-    """Enlarge by two and sum over neighbours, once for each set of kernels."""
+class StepMap:
+    """Enlarge by two and sum over neighbours, once for each level.
 
-    def __init__(self, kernels: Sequence[torch.Tensor]) -> None:
-        self._kernels = kernels
+    Args:
+        levels: What the kernels are made from, smallest first.
+    """
+
+    def __init__(self, levels: Sequence[Level]) -> None:
+        self.levels = levels
+        self._kernels: List[torch.Tensor] = []
 
     def __call__(self, maps: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, rows, cols) → (batch, channels, rows · 2ⁿ, cols · 2ⁿ)."""
+        self._kernels = self._kernels or [kernels_of(level) for level in self.levels]
         for kernels in self._kernels:
             maps = apply_kernels(double(maps), kernels)
         return maps
@@ -96,7 +102,7 @@ class Learned:
     def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
         """The map for a guide, the image as the model sees it."""
         levels = guide_levels(guide, grid, self._n_steps)
-        return _Steps([learned_kernels(self._weights.step(n), level) for n, level in enumerate(levels)])
+        return StepMap([learned_level(self._weights.step(n), level) for n, level in enumerate(levels)])
 
 
 class Bilateral:
@@ -111,7 +117,7 @@ class Bilateral:
 
     def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
         """The map for a guide, principal components of unit variance, or any image."""
-        return _Steps([bilateral_kernels(level) for level in guide_levels(guide, grid, self._n_steps)])
+        return StepMap([bilateral_level(level) for level in guide_levels(guide, grid, self._n_steps)])
 
 
 class Bilinear:

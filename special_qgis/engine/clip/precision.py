@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where stage 1 computes, how precisely, and how many windows at once.
+"""How precisely stage 1 computes, and how many windows at once.
 
-All three follow from the machine and the model, never from the scene, so a scene gives the same map again.
+Both follow from the machine and the model, never from the scene, so a scene gives the same map again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 
-from ..errors import ConfigError
 from .tower import patch_px
 
-__all__ = ["choose_batch", "choose_device", "choose_precision", "is_out_of_memory", "prepare_tower"]
+__all__ = ["choose_batch", "choose_precision", "prepare_tower"]
 
 FLOP_AT_ONCE = 150e9  # on a CPU: four windows of ViT-B/16, under a second on two cores, so that cancel answers in time
 LARGEST_BATCH = 64
@@ -22,26 +21,6 @@ SHARE_OF_MEMORY = 0.25  # of a GPU's free memory for the windows under way
 COPIES = 40  # of a window's tokens that are in memory at once, attention and upsampling included
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device to compute on.
-
-    Args:
-        wanted: "automatic" = a CUDA device where there is one, else the CPU; or a device by PyTorch's name.
-
-    Raises:
-        ConfigError: There is no such device.
-    """
-    if wanted == "automatic":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise ConfigError(f"device must be automatic, cpu or cuda; got {wanted!r}.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is cuda, and PyTorch finds no CUDA device.", "Choose automatic or cpu.")
-    return device
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
@@ -90,12 +69,3 @@ def prepare_tower(visual: Any, device: torch.device, dtype: torch.dtype) -> Any:
     if weight.device == device and weight.dtype == dtype and not visual.training:
         return visual
     return copy.deepcopy(visual).to(device=device, dtype=dtype).eval()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice."""
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )
