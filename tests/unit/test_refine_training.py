@@ -221,6 +221,25 @@ def test_refinement_where_stage_one_knows_a_corner_only_maps_everything(scene: N
     assert share_right(found.probabilities, scene) > 0.85
 
 
+def test_mixtures_see_all_valid_pixels_also_where_stage_one_says_nothing(
+    scene: NoisyScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: List[int] = []
+    plain_draw = train.draw_candidates
+
+    def watched(spectra: np.ndarray, valid: np.ndarray, *others: object) -> object:
+        candidates = plain_draw(spectra, valid, *others)  # type: ignore[arg-type]
+        seen.append(candidates.index.size)
+        return candidates
+
+    monkeypatch.setattr(train, "draw_candidates", watched)
+    stage = scene.probabilities.copy()
+    stage[:, 20:] = 0.0
+    config = replace(SHORT, epochs=1, warm_up_epochs=1, candidate_px=10_000)
+    train.train(ArrayPixels(scene.cube, scene.valid, stage), small_network, config, 0, CPU, NullProgress())
+    assert seen == [np.count_nonzero(scene.valid)]
+
+
 def test_step_on_an_image_without_labels_learns_nothing_and_goes_on(scene: NoisyScene) -> None:
     class Blind(ArrayPixels):
         """A scene whose values are missing wherever training looks for the first class."""
