@@ -35,7 +35,7 @@ from tests.helpers.listener import Listener
 from tests.helpers.small_scene import SIDE_PX, WAVELENGTHS_NM, cube, write_raster
 
 CLASSES = parse_classes("water: river; trees; bare soil")
-EXACT = ClipConfig(scales=(1.0, 2.0), use_aliases=False, templates="remote_sensing", precision="float32")
+EXACT = ClipConfig(scales=(1.0, 2.0), use_aliases=False, templates="remote_sensing", precision="float32", tolerance=0.0)
 ROWS, COLS = 45, 70
 
 
@@ -290,6 +290,14 @@ def test_bfloat16_scores_nearly_the_same() -> None:
     assert float(np.abs(found - wanted).mean()) < 0.02
 
 
+def test_tolerance_changes_probabilities_by_little() -> None:
+    source = ArrayColours(colours())
+    wanted, _, _ = score(source)
+    found, _, facts = score(source, replace(EXACT, tolerance=0.001))
+    assert facts["tolerance"] == 0.001
+    assert float(np.abs(found - wanted).max()) < 0.02
+
+
 def test_scoring_leaves_the_model_as_it_was() -> None:
     model = tiny_clip()
     before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -391,6 +399,7 @@ def test_published_options_are_the_published_constants() -> None:
     assert (config.window_px, config.stride_px, config.scales) == (224, 112, (1.0, 2.0))
     assert (config.templates, config.blending, config.upsampler) == ("openai", "mean", "jbu_one")
     assert not config.use_aliases
+    assert config.tolerance == 0.0
     assert ClipConfig.from_json(config.to_json()) == config
 
 
