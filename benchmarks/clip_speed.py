@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple
 
@@ -72,16 +73,7 @@ def scene(options: argparse.Namespace) -> ArrayColours:
 
 def config(options: argparse.Namespace) -> ClipConfig:
     """The published windows and scales."""
-    return ClipConfig(
-        window_px=224,
-        stride_px=112,
-        scales=(1.0, 2.0),
-        upsampler="jbu_one",
-        templates="openai",
-        use_aliases=False,
-        precision=options.precision,
-        tolerance=options.tolerance,
-    )
+    return replace(ClipConfig.published(), precision=options.precision, tolerance=options.tolerance)
 
 
 def timed(function: Callable[[], Any]) -> Dict[str, Any]:

@@ -21,7 +21,7 @@ from special_qgis.engine.clip.dense import dense_features
 from special_qgis.engine.clip.devices import choose_batch, choose_device, choose_precision, is_out_of_memory
 from special_qgis.engine.clip.scorer import OPENAI_MEAN, OPENAI_STD, WindowScorer, choose_upsampler
 from special_qgis.engine.clip.source import ArrayColours, SceneColours
-from special_qgis.engine.clip.stage import score_scene, wants_guide
+from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.clip.text import embed_classes
 from special_qgis.engine.clip.upsampling import read_weights, upsample
 from special_qgis.engine.config import ClipConfig, SceneConfig
@@ -181,12 +181,6 @@ def test_stage_of_patches_whose_side_is_no_power_of_two(kind: Optional[str]) -> 
     found, _, facts = score(ArrayColours(colours(60, 50)), replace(EXACT, scales=(1.0,)), state, model=model)
     assert facts["window_px"] == [[48, 48]]
     np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=2e-3)
-
-
-def test_guide_is_wanted_where_spectra_guide() -> None:
-    assert wants_guide(ClipConfig())
-    assert not wants_guide(ClipConfig(), jbu_state())
-    assert not wants_guide(replace(EXACT, upsampler="bilinear"))
 
 
 def test_stage_of_several_rows_of_tiles_joins_them() -> None:

@@ -26,7 +26,7 @@ from ..windows import TILE_PX, Window, plan_tiles
 from .devices import choose_device
 from .scaled_image import ScaledImage
 from .scales import automatic_factors
-from .scorer import WindowScorer, choose_upsampler
+from .scorer import WindowScorer
 from .source import RgbSource
 from .text import ClassEmbeddings, embed_classes
 from .tower import image_side_px, patch_px
@@ -34,7 +34,7 @@ from .upsampling import JbuWeights, read_weights
 from .way_back import WayBack, cut_bands
 from .windows import RowMerger, WindowPlan, batches, plan_windows
 
-__all__ = ["plan_scales", "score_scene", "wants_guide"]
+__all__ = ["plan_scales", "score_scene"]
 
 _ENCODED = 0.1  # fraction of the stage at which the class names are encoded
 
@@ -105,15 +105,6 @@ def score_scene(
     scorer = WindowScorer(model.visual, embeddings.queries, config, weights, window, choose_device(device), progress)
     _write_scales(source, scales, scorer, embeddings, config, store, SubProgress(progress, _ENCODED, 1.0))
     return _facts(source, scales, scorer, embeddings, config)
-
-
-def wants_guide(config: ClipConfig, upsampler: Optional[Union[Mapping[str, Any], JbuWeights]] = None) -> bool:
-    """Whether the source's guide will be used, so that ``SceneColours`` makes one.
-
-    Raises:
-        ConfigError: The upsampler that the options name is not there.
-    """
-    return choose_upsampler(config.upsampler, read_weights(upsampler) if upsampler is not None else None) == "bilateral"
 
 
 def plan_scales(source: RgbSource, visual: Any, config: ClipConfig) -> List[_Scale]:
