@@ -300,6 +300,24 @@ def test_bfloat16_scores_nearly_the_same() -> None:
     assert float(np.abs(found - wanted).mean()) < 0.02
 
 
+@pytest.mark.parametrize(("factor", "precision"), [(1e6, "float16"), (float("nan"), "float32")])
+def test_features_that_are_not_finite_are_told(factor: float, precision: str) -> None:
+    """Too large for float16, the features are finite in float32; those of a damaged model are not."""
+    source, config, model = ArrayColours(colours()), replace(EXACT, scales=(1.0,)), tiny_clip()
+    with torch.no_grad():
+        model.visual.proj.mul_(factor)
+    listener = Listener()
+    if precision == "float32":
+        with pytest.raises(ConfigError, match="not finite"):
+            score(source, config, model=model, progress=listener)
+        return
+    found, _, facts = score(source, replace(config, precision=precision), model=model, progress=listener)
+    wanted, _, _ = score(source, config)
+    assert [text for text in listener.warnings if "too large for torch.float16" in text]
+    assert facts["precision"] == "float32"
+    np.testing.assert_allclose(found, wanted, atol=5e-3)
+
+
 def test_tolerance_changes_probabilities_by_little() -> None:
     source = ArrayColours(colours())
     wanted, _, _ = score(source)
