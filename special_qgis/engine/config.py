@@ -216,7 +216,7 @@ class RefineConfig(_Config):
     final_learning_rate: float = 1e-4  # at the last step, reached along a cosine [ref]
     random_px: int = 500  # drawn for each class and step [ref]
     random_set: str = "even"  # one of RANDOM_SETS
-    target_power: float = 3.0  # of stage 1's probabilities as targets of the even set [ours]
+    target_power: float = 2.0  # of stage 1's probabilities as targets of the even set and in the fusion [ours]
     class_balance: float = 0.5  # of the even set: 0 = classes weigh as many pixels as they have, 1 = all alike [ours]
     confident_share: float = 0.2  # of the component of highest confidence [ref]
     confident_weight: float = 1.0  # of the loss on the confident set [ref]
@@ -237,7 +237,7 @@ class RefineConfig(_Config):
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
     fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
-    error_rounds: int = 2  # of undoing, before that, the errors that the network learnt from stage 1; 0 = none [ours]
+    error_rounds: int = 3  # of undoing, before that, the errors that the network learnt from stage 1; 0 = none [ours]
     uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod
