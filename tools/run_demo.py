@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the plugin on the demo scene through the real ``qgis_process`` and leaves the results in ``demo-output/``.
 
-The staged plugin (``make stage``) is enabled in a temporary profile. ``special:pseudolabels`` maps with each source of the
-first stage and with both, ``special:classify`` runs the whole chain. All see the scene and the typed class names only;
+The staged plugin (``make stage``) is enabled in a temporary profile. ``special:pseudolabels`` maps with each source of
+the first stage and with both, ``special:classify`` runs the whole chain. All see the scene and the typed class names only;
 ``special:assess`` then compares each map with the scene's truth. Without the runtime (``SPECIAL_PYTHON``) what needs
 PyTorch is left out.
 """
