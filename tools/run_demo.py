@@ -2,7 +2,7 @@
 """Runs the plugin on the demo scene through the real ``qgis_process`` and leaves the results in ``demo-output/``.
 
 The staged plugin (``make stage``) is enabled in a temporary profile. ``special:pseudolabels`` maps with each source of
-the first stage and with both, ``special:classify`` runs the whole chain. All see the scene and the typed class names only;
+the first stage and with both, ``special:classify`` runs the whole chain. All see the scene and the typed names only;
 ``special:assess`` then compares each map with the scene's truth. Without the runtime (``SPECIAL_PYTHON``) what needs
 PyTorch is left out.
 """
