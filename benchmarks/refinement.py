@@ -33,7 +33,18 @@ from special_qgis.engine.spectral_prior import SpectralPrior
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments
 FLIPPED_CONFIDENCE = 0.9  # of every label of the second kind, right or wrong: stage 1 does not know what is wrong
 STAGES = ("spectral prior", "10 % flipped", "30 % flipped", "50 % flipped")
-CONFIGS: Dict[str, RefineConfig] = {"default": RefineConfig(), "paper": RefineConfig.published()}
+PRESETS: Dict[str, RefineConfig] = {"default": RefineConfig(), "paper": RefineConfig.published()}
+CONFIGS: Dict[str, RefineConfig] = {  # the default without one addition at a time beside the presets
+    **PRESETS,
+    "without fusion": RefineConfig(fuse_stage_one=False),
+    "errors not undone": RefineConfig(error_rounds=0),
+    "targets as they are": RefineConfig(target_power=1.0),
+    "classes not balanced": RefineConfig(class_balance=0.0),
+    "confident random set": RefineConfig(random_set="confident"),
+    "without hard set": RefineConfig(hard_weight=0.0),
+    "spectra of confident pixels": RefineConfig(spectral_px="confident"),
+    "last weights": RefineConfig(average_decay=0.0),
+}
 
 
 def prior_probabilities(scene: LabelledScene, seed: int) -> np.ndarray:
@@ -128,7 +139,7 @@ def main() -> None:
     parser.add_argument("--scenes", default="", help="folder of the real scenes")
     parser.add_argument("--names", nargs="+", default=list(SCENES), choices=SCENES)
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)
-    parser.add_argument("--presets", nargs="+", default=list(CONFIGS), choices=list(CONFIGS))
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(CONFIGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], choices=range(5))
     parser.add_argument("--resume", default="", help="file of finished runs to go on from and add to")
     parser.add_argument("--write", action="store_true", help="write the tables to benchmarks/results/")

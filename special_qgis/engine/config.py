@@ -160,7 +160,7 @@ class ClipConfig(_Config):
     use_aliases: bool = True  # add the words of the shipped dictionary [ours]
     temperature: float = 50.0  # of the softmax over queries [ref]
     cls_debias: float = 0.3  # share of the class token's cosine that is taken off [ref]
-    tolerance: float = 0.0  # relative error of the features' length that compression may make; 0 = exact
+    tolerance: float = 0.001  # relative error of the features' length that compression may make [ours]; 0 = exact
     precision: str = "automatic"  # one of PRECISIONS; automatic = the fastest that the device computes natively
     batch: int = 0  # windows at once; 0 = by memory and time
     low_quantile: float = 0.001  # of the three colours together, mapped to 0 [ref]
@@ -178,6 +178,7 @@ class ClipConfig(_Config):
             upsampler="jbu_one",
             templates="openai",
             use_aliases=False,
+            tolerance=0.0,
         )
 
     def __post_init__(self) -> None:
@@ -215,7 +216,7 @@ class RefineConfig(_Config):
     final_learning_rate: float = 1e-4  # at the last step, reached along a cosine [ref]
     random_px: int = 500  # drawn for each class and step [ref]
     random_set: str = "even"  # one of RANDOM_SETS
-    target_power: float = 3.0  # of stage 1's probabilities as targets of the even set [ours]
+    target_power: float = 2.0  # of stage 1's probabilities as targets of the even set and in the fusion [ours]
     class_balance: float = 0.5  # of the even set: 0 = classes weigh as many pixels as they have, 1 = all alike [ours]
     confident_share: float = 0.2  # of the component of highest confidence [ref]
     confident_weight: float = 1.0  # of the loss on the confident set [ref]
@@ -236,7 +237,7 @@ class RefineConfig(_Config):
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
     fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
-    error_rounds: int = 2  # of undoing, before that, the errors that the network learnt from stage 1; 0 = none [ours]
+    error_rounds: int = 3  # of undoing, before that, the errors that the network learnt from stage 1; 0 = none [ours]
     uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod

@@ -221,6 +221,25 @@ def test_refinement_where_stage_one_knows_a_corner_only_maps_everything(scene: N
     assert share_right(found.probabilities, scene) > 0.85
 
 
+def test_mixtures_see_all_valid_pixels_also_where_stage_one_says_nothing(
+    scene: NoisyScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: List[int] = []
+    plain_draw = train.draw_candidates
+
+    def watched(spectra: np.ndarray, valid: np.ndarray, *others: object) -> object:
+        candidates = plain_draw(spectra, valid, *others)  # type: ignore[arg-type]
+        seen.append(candidates.index.size)
+        return candidates
+
+    monkeypatch.setattr(train, "draw_candidates", watched)
+    stage = scene.probabilities.copy()
+    stage[:, 20:] = 0.0
+    config = replace(SHORT, epochs=1, warm_up_epochs=1, candidate_px=10_000)
+    train.train(ArrayPixels(scene.cube, scene.valid, stage), small_network, config, 0, CPU, NullProgress())
+    assert seen == [np.count_nonzero(scene.valid)]
+
+
 def test_step_on_an_image_without_labels_learns_nothing_and_goes_on(scene: NoisyScene) -> None:
     class Blind(ArrayPixels):
         """A scene whose values are missing wherever training looks for the first class."""
@@ -326,7 +345,7 @@ def test_training_image_holds_its_patches_side_by_side_with_their_labels() -> No
     pixels = large_stage_one()
     patches = [Window(0, 0, 4, 6), Window(248, 388, 4, 6), Window(100, 7, 4, 6), Window(296, 394, 4, 6)]
     scaling = Scaling.fit(pixels.sample(120_000, 0), 0.0, 1.0)
-    image = TrainingImages(pixels, [patches], scaling, CPU).get(0)
+    image = TrainingImages(pixels, [patches], scaling, CPU, NullProgress()).get(0)
     assert image.image.shape == (1, 2, 8, 12)
     assert image.image.is_contiguous(memory_format=torch.channels_last)
     for number, patch in enumerate(patches):
@@ -335,6 +354,16 @@ def test_training_image_holds_its_patches_side_by_side_with_their_labels() -> No
         np.testing.assert_array_equal(image.image[0].numpy()[here], scaling.image(values, valid))
         np.testing.assert_array_equal(image.tile.probabilities[here], pixels.stage_one(patch)[0])
     np.testing.assert_array_equal(image.spectra.T.reshape(2, 8, 12), image.image[0].numpy())
+
+
+def test_reading_a_training_image_when_cancelled_stops() -> None:
+    listener = Listener()
+    listener.cancel()
+    images = TrainingImages(
+        large_stage_one(), [[Window(0, 0, 4, 6)]], Scaling(0.0, 1.0, *np.zeros((2, 2), np.float32)), CPU, listener
+    )
+    with pytest.raises(Cancelled):
+        images.get(0)
 
 
 def test_training_images_fit_into_a_fixed_budget() -> None:

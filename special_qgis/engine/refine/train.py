@@ -115,7 +115,7 @@ def train(
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
     projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
     census = take_census(pixels, config, SubProgress(progress, 0.0, 0.05))
-    images = TrainingImages(pixels, plan_images(pixels, census, config, seed), scaling, device)
+    images = TrainingImages(pixels, plan_images(pixels, census, config, seed), scaling, device, progress)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(pixels.n_bands, pixels.n_classes).to(device)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..progress import Progress, check_cancelled
 from ..windows import Window
 from .scaling import Scaling
 from .stage_one import Pixels, StageOneTile
@@ -66,13 +67,20 @@ class TrainingImages:
         plan: Windows of each image: one, or a square number of equal ones, row by row.
         scaling: Of the scene.
         device: Where images are wanted.
+        progress: Asked for cancel before each window is read.
     """
 
     def __init__(
-        self, pixels: Pixels, plan: Sequence[Sequence[Window]], scaling: Scaling, device: torch.device
+        self,
+        pixels: Pixels,
+        plan: Sequence[Sequence[Window]],
+        scaling: Scaling,
+        device: torch.device,
+        progress: Progress,
     ) -> None:
         self.n = len(plan)
-        self._pixels, self._plan, self._scaling, self._device = pixels, plan, scaling, device
+        self._pixels, self._plan, self._scaling = pixels, plan, scaling
+        self._device, self._progress = device, progress
         self._kept: Dict[int, TrainingImage] = {}
 
     def get(self, number: int) -> TrainingImage:
@@ -84,6 +92,7 @@ class TrainingImages:
     def _read(self, windows: Sequence[Window]) -> TrainingImage:
         images, valids, probabilities, labelled = [], [], [], []
         for window in windows:
+            check_cancelled(self._progress)
             values, valid = self._pixels.values(window)
             stage_one, known = self._pixels.stage_one(window)
             images.append(self._scaling.image(values, valid))
