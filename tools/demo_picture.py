@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Draws ``demo.png``: true colour, map, truth and confidence of the demo, as QGIS itself renders the layers.
+"""Draws ``demo.png``: true colour, the maps of the demo and the truth, as QGIS itself renders the layers.
 
-Run by ``run_demo.py`` with QGIS's Python in a process of its own: ``demo_picture.py SCENE TRUTH FOLDER BUILD CAPTION``.
+Run by ``run_demo.py`` with QGIS's Python in a process of its own: ``demo_picture.py SCENE TRUTH FOLDER --map NAME TITLE
+NOTE …``, once for each map ``NAME.tif`` in the folder.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from qgis.core import (
     QgsRasterLayer,
 )
 from qgis.PyQt.QtCore import QPointF, QRectF, QSize, Qt
-from qgis.PyQt.QtGui import QColor, QFont, QFontMetricsF, QImage, QLinearGradient, QPainter, QPen
+from qgis.PyQt.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 RGB_NM = (655.0, 553.0, 451.0)
 STRETCH = (0.005, 0.99)  # quantiles of the three channels together, for the eye only
@@ -78,16 +79,6 @@ def class_layer(path: Path, style: Path) -> QgsRasterLayer:
     return layer
 
 
-def confidence_layer(path: Path, build: Path) -> QgsRasterLayer:
-    """The confidence in the plugin's style."""
-    sys.path.insert(0, str(build))
-    from special_qgis.algorithms.styling import confidence_renderer
-
-    layer = _open(path, "confidence")
-    layer.setRenderer(confidence_renderer(layer))
-    return layer
-
-
 def _open(path: Path, name: str) -> QgsRasterLayer:
     layer = QgsRasterLayer(str(path), name)
     if not layer.isValid():
@@ -118,21 +109,20 @@ def classes_of(layer: QgsRasterLayer) -> List[Tuple[str, QColor]]:
 
 
 def compose(panels: Sequence[Panel], legend: Sequence[Tuple[str, QColor]]) -> QImage:
-    """Two rows of two panels with titles, and the legend below."""
-    width = 2 * MARGIN_PX + 2 * PANEL_PX + GAP_PX
+    """Two rows of panels with titles, and the legend below."""
+    n_cols = (len(panels) + 1) // 2
+    width = 2 * MARGIN_PX + n_cols * PANEL_PX + (n_cols - 1) * GAP_PX
     height = MARGIN_PX + 2 * (TITLE_PX + PANEL_PX) + GAP_PX + LEGEND_PX
     sheet = QImage(width, height, QImage.Format_RGB32)
     sheet.fill(PAPER)
     painter = QPainter(sheet)
     painter.setRenderHints(QPainter.Antialiasing | QPainter.TextAntialiasing)
     for i, panel in enumerate(panels):
-        x = MARGIN_PX + (i % 2) * (PANEL_PX + GAP_PX)
-        y = MARGIN_PX // 2 + (i // 2) * (TITLE_PX + PANEL_PX + GAP_PX)
+        x = MARGIN_PX + (i % n_cols) * (PANEL_PX + GAP_PX)
+        y = MARGIN_PX // 2 + (i // n_cols) * (TITLE_PX + PANEL_PX + GAP_PX)
         _draw_panel(painter, panel, x, y)
     _draw_scale_bar(painter, panels[0].layer, MARGIN_PX, MARGIN_PX // 2 + TITLE_PX)
-    _draw_legend(painter, legend, MARGIN_PX, height - LEGEND_PX - MARGIN_PX // 4)
-    ramp_x = MARGIN_PX + PANEL_PX + GAP_PX
-    _draw_ramp(painter, panels[-1].layer, ramp_x + PANEL_PX - 300, MARGIN_PX // 2 + TITLE_PX + PANEL_PX + GAP_PX)
+    _draw_legend(painter, legend, QRectF(MARGIN_PX, height - LEGEND_PX - MARGIN_PX // 4, width - 2 * MARGIN_PX, 0))
     painter.end()
     return sheet
 
@@ -169,12 +159,12 @@ def _draw_scale_bar(painter: QPainter, layer: QgsRasterLayer, x: int, y: int) ->
         painter.drawText(QPointF(bar.left() + offset, bar.top() - 9 + offset), "200 m")
 
 
-def _draw_legend(painter: QPainter, legend: Sequence[Tuple[str, QColor]], x: float, y: float) -> None:
+def _draw_legend(painter: QPainter, legend: Sequence[Tuple[str, QColor]], place: QRectF) -> None:
+    x, y = place.left(), place.top()
     font = _font(27)
     metrics = QFontMetricsF(font)
-    total = 2 * PANEL_PX + GAP_PX
     widths = [44 + metrics.boundingRect(name).width() for name, _ in legend]
-    space = (total - sum(widths)) / max(1, len(legend) - 1)
+    space = (place.width() - sum(widths)) / max(1, len(legend) - 1)
     painter.setFont(font)
     for (name, colour), width in zip(legend, widths):
         painter.setPen(QPen(QColor(0, 0, 0, 90), 1))
@@ -185,48 +175,27 @@ def _draw_legend(painter: QPainter, legend: Sequence[Tuple[str, QColor]], x: flo
         x += width + min(space, 90)
 
 
-def _draw_ramp(painter: QPainter, layer: QgsRasterLayer, x: float, y: float) -> None:
-    """Colour ramp of the confidence, in the panel's title row."""
-    items = layer.renderer().shader().rasterShaderFunction().colorRampItemList()
-    bar = QRectF(x + 30, y + 24, 240, 20)
-    gradient = QLinearGradient(bar.left(), 0, bar.right(), 0)
-    for item in items:
-        gradient.setColorAt(item.value, item.color)
-    painter.setPen(QPen(QColor(0, 0, 0, 90), 1))
-    painter.setBrush(gradient)
-    painter.drawRect(bar)
-    painter.setPen(SOFT_INK)
-    painter.setFont(_font(21))
-    painter.drawText(QPointF(bar.left() - 22, bar.bottom() - 2), "0")
-    painter.drawText(QPointF(bar.right() + 9, bar.bottom() - 2), "1")
-
-
 def draw(arguments: argparse.Namespace) -> None:
     """Compose the sheet and save it."""
     folder: Path = arguments.folder
     style = folder / "map.qml"
-    mapped = class_layer(folder / "map.tif", style)
-    panels = (
+    maps = [Panel(title, note, class_layer(folder / f"{name}.tif", style)) for name, title, note in arguments.map]
+    panels = [
         Panel("Hyperspectral scene", "true colour (655, 553, 451 nm)", true_colour_layer(arguments.scene)),
-        Panel("Land-cover map", arguments.caption, mapped),
+        *maps,
         Panel("Truth", "for scoring only, never seen by the plugin", class_layer(arguments.truth, style)),
-        Panel(
-            "Confidence",
-            "best minus second-best probability",
-            confidence_layer(folder / "confidence.tif", arguments.build),
-        ),
-    )
+    ]
     picture = folder / "demo.png"
-    if not compose(panels, classes_of(mapped)).save(str(picture)):
+    if not compose(panels, classes_of(maps[-1].layer)).save(str(picture)):
         raise SystemExit(f"demo_picture: {picture} cannot be written.")
 
 
 def main() -> int:
     """Start QGIS, draw, end QGIS."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("scene", "truth", "folder", "build"):
+    for name in ("scene", "truth", "folder"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("caption", help="line under the map's title")
+    parser.add_argument("--map", nargs=3, action="append", required=True, metavar=("NAME", "TITLE", "NOTE"))
     arguments = parser.parse_args()
     application = QgsApplication([], False)
     application.initQgis()

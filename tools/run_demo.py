@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the plugin on the demo scene through the real ``qgis_process`` and leaves the results in ``demo-output/``.
 
-The staged plugin (``make stage``) is enabled in a temporary profile. ``special:classify`` sees the scene and the typed
-class names only; ``special:assess`` then compares its map with the scene's truth.
+The staged plugin (``make stage``) is enabled in a temporary profile. ``special:pseudolabels`` maps with each source of
+the first stage and with both, ``special:classify`` runs the whole chain. All see the scene and the typed names only;
+``special:assess`` then compares each map with the scene's truth. Without the runtime (``SPECIAL_PYTHON``) what needs
+PyTorch is left out.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build"
@@ -28,6 +30,16 @@ BAR_WIDTH = 32
 TICKS = (*(token for tens in range(10) for token in (str(10 * tens), ".", ".", ".")), "100", " - done.")
 
 sys.path[:0] = [str(REPOSITORY), str(SCENE_SCRIPTS)]
+
+
+class Step(NamedTuple):
+    """One map of the demo."""
+
+    name: str  # of its files
+    title: str
+    algorithm: str
+    options: Mapping[str, Any]
+    note: str  # what it is made from, in the picture
 
 
 class DemoError(Exception):
@@ -164,31 +176,44 @@ def show_parameters(algorithm: str, parameters: Mapping[str, Any]) -> None:
         say(f"  {key:<{width}} = {value}")
 
 
-def classify(qgis: Any, scene: Path, output: Path, seed: int) -> Dict[str, str]:
+def plan_steps(has_runtime: bool, has_model: bool) -> List[Step]:
+    """The maps to make, the last one by the whole chain."""
+    steps = [
+        Step("prior", "Spectral prior", "special:pseudolabels", {"SOURCE": "spectral"}, "spectra and names, no weights")
+    ]
+    model = {"SOURCE": "automatic", "MODEL": "demo"} if has_runtime and has_model else {"SOURCE": "spectral"}
+    if "MODEL" in model:
+        by_clip = {"SOURCE": "clip", "MODEL": "demo"}
+        steps += [
+            Step("clip", "CLIP, demo model", "special:pseudolabels", by_clip, "true colour and names"),
+            Step("fused", "First stage", "special:pseudolabels", model, "both, fused"),
+        ]
+    note = "refined by the network" if has_runtime else "without the network: no runtime"
+    return [*steps, Step("map", "Land-cover map", "special:classify", model, note)]
+
+
+def make_map(qgis: Any, step: Step, scene: Path, output: Path, seed: int) -> None:
     """Map the scene by class names."""
     parameters = {
         "INPUT": scene / "scene.dat",
         "CLASSES": "; ".join(class_names(scene)),
-        "SOURCE": "automatic",
-        "PRESET": "default",
+        **step.options,
         "SEED": seed,
-        "OUTPUT": output / "map.tif",
-        "CONFIDENCE": output / "confidence.tif",
-        "REPORT": output / "report.html",
+        "OUTPUT": output / f"{step.name}.tif",
     }
-    show_parameters("special:classify", parameters)
-    return run_algorithm(qgis, "classifying", "special:classify", parameters)
+    if step.name == "map":
+        parameters.update(CONFIDENCE=output / "confidence.tif", REPORT=output / "report.html")
+    show_parameters(step.algorithm, parameters)
+    start = time.monotonic()
+    run_algorithm(qgis, "classifying", step.algorithm, parameters)
+    say(f"  took {time.monotonic() - start:.1f} s, QGIS's start included")
 
 
-def assess(qgis: Any, scene: Path, output: Path) -> Dict[str, Any]:
-    """Score the map and print how good it is; gives the figures."""
-    parameters = {
-        "MAP": output / "map.tif",
-        "REFERENCE": scene / "truth.tif",
-        "REPORT": output / "accuracy.html",
-        "TABLE": output / "accuracy.csv",
-    }
-    show_parameters("special:assess", parameters)
+def assess(qgis: Any, step: Step, scene: Path, output: Path) -> Dict[str, Any]:
+    """Score a map; gives the figures."""
+    parameters = {"MAP": output / f"{step.name}.tif", "REFERENCE": scene / "truth.tif"}
+    if step.name == "map":
+        parameters.update(REPORT=output / "accuracy.html", TABLE=output / "accuracy.csv")
     results = run_algorithm(qgis, "comparing", "special:assess", parameters)
     figures = {key: float(results[key]) for key in ("OVERALL_ACCURACY", "AVERAGE_ACCURACY", "KAPPA")}
     return {**figures, "PER_CLASS": json.loads(results["PER_CLASS"])}
@@ -199,13 +224,23 @@ def class_names(scene: Path) -> List[str]:
     return [name for name in (scene / "classes.txt").read_text(encoding="utf-8").split("\n") if name]
 
 
-def show_accuracy(figures: Mapping[str, Any], names: List[str]) -> None:
-    """Print overall and per-class figures."""
+def show_accuracy(steps: List[Step], figures: Mapping[str, Mapping[str, Any]], names: List[str]) -> None:
+    """Print overall figures of every map, and those of the last by class."""
     say("\nAccuracy against the scene's truth")
-    say(f"  overall accuracy {figures['OVERALL_ACCURACY']:.3f}")
-    say(f"  average accuracy {figures['AVERAGE_ACCURACY']:.3f}")
-    say(f"  kappa            {figures['KAPPA']:.3f}")
-    per_class = figures["PER_CLASS"]
+    width = max(len(step.title) for step in steps)
+    say(f"  {'':<{width}}  overall  average  kappa")
+    for step in steps:
+        values = [figures[step.name][key] for key in ("OVERALL_ACCURACY", "AVERAGE_ACCURACY", "KAPPA")]
+        say(f"  {step.title:<{width}}  {values[0]:7.3f}  {values[1]:7.3f}  {values[2]:5.3f}")
+    last = figures[steps[-1].name]
+    say(f"\n  overall accuracy {last['OVERALL_ACCURACY']:.3f}")
+    say(f"  average accuracy {last['AVERAGE_ACCURACY']:.3f}")
+    say(f"  kappa            {last['KAPPA']:.3f}")
+    show_classes(last["PER_CLASS"], names)
+
+
+def show_classes(per_class: Mapping[str, Any], names: List[str]) -> None:
+    """Print the figures of each class."""
     width = max(len(name) for name in per_class)
     say(f"\n  {'class':<{width}}  recall  precision   pixels")
     for name in sorted(per_class, key=lambda name: names.index(name) if name in names else len(names)):
@@ -214,11 +249,17 @@ def show_accuracy(figures: Mapping[str, Any], names: List[str]) -> None:
         say(f"  {name:<{width}}  {values[0]:>6}  {values[1]:>9}  {row['n_reference']:>7}")
 
 
-def draw_picture(qgis: Any, scene: Path, output: Path, figures: Mapping[str, Any]) -> None:
+def draw_picture(
+    qgis: Any, scene: Path, output: Path, steps: List[Step], figures: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Draw ``demo.png`` with QGIS's renderer, in a process of its own."""
-    caption = f"from class names alone: accuracy {figures['OVERALL_ACCURACY']:.2f}, kappa {figures['KAPPA']:.2f}"
     command = [QGIS_PYTHON, str(REPOSITORY / "tools" / "demo_picture.py"), str(scene / "scene.dat")]
-    command += [str(scene / "truth.tif"), str(output), str(BUILD), caption]
+    command += [str(scene / "truth.tif"), str(output)]
+    for step in steps:
+        of_map = figures[step.name]
+        accuracies = (of_map["OVERALL_ACCURACY"], of_map["AVERAGE_ACCURACY"], of_map["KAPPA"])
+        note = f"{step.note}: OA {accuracies[0]:.2f}, AA {accuracies[1]:.2f}, κ {accuracies[2]:.2f}"
+        command += ["--map", step.name, step.title, note]
     (output / "demo.png").unlink(missing_ok=True)
     done = subprocess.run(command, env=qgis.environment(), capture_output=True, encoding="utf-8", check=False)
     if not (output / "demo.png").is_file():
@@ -231,23 +272,25 @@ def run(output: Path, seed: int) -> None:
     Raises:
         DemoError: Something is missing or failed.
     """
+    from special_qgis.engine.models.library import demo_model
     from tests.helpers.qgis_process import QgisProcess
 
     if not (BUILD / "special_qgis" / "metadata.txt").is_file():
         raise DemoError(f"The plugin is not staged in {BUILD}. Run 'make stage', or 'make demo' for everything.")
     output.mkdir(parents=True, exist_ok=True)
+    steps = plan_steps(bool(os.environ.get("SPECIAL_PYTHON")), demo_model() is not None)
     with tempfile.TemporaryDirectory(prefix="special-demo-") as profile:
         try:
             qgis = QgisProcess(Path(profile), BUILD)
         except FileNotFoundError as error:
             raise DemoError(str(error)) from error
         scene = scene_folder(output, seed)
-        start = time.monotonic()
-        classify(qgis, scene, output, seed)
-        say(f"  took {time.monotonic() - start:.1f} s, QGIS's start included")
-        figures = assess(qgis, scene, output)
-        show_accuracy(figures, class_names(scene))
-        draw_picture(qgis, scene, output, figures)
+        figures = {}
+        for step in steps:
+            make_map(qgis, step, scene, output, seed)
+            figures[step.name] = assess(qgis, step, scene, output)
+        show_accuracy(steps, figures, class_names(scene))
+        draw_picture(qgis, scene, output, steps, figures)
     say(f"\nResults in {output}")
     for name in ("demo.png", "map.tif", "confidence.tif", "report.html", "accuracy.html", "scene/scene.dat"):
         say(f"  {name}")

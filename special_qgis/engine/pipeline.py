@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The order of the stages: jobs that take a configuration and a progress, write files and give plain values.
 
-No maths and no pixel loops of its own: scene reading, the spectral prior, the decision, the tally and the outputs each
-live in their module. Results are JSON values, because they cross the process boundary.
+No maths and no pixel loops of its own: scene reading, the first stage, the network stage, the decision, the tally and
+the outputs each live in their module. Results are JSON values, because they cross the process boundary.
 """
 
 from __future__ import annotations

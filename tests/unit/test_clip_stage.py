@@ -36,7 +36,7 @@ from tests.helpers.listener import Listener
 from tests.helpers.small_scene import SIDE_PX, WAVELENGTHS_NM, cube, write_raster
 
 CLASSES = parse_classes("water: river; trees; bare soil")
-EXACT = ClipConfig(scales=(1.0, 2.0), use_aliases=False, templates="remote_sensing", precision="float32")
+EXACT = ClipConfig(scales=(1.0, 2.0), use_aliases=False, templates="remote_sensing", precision="float32", tolerance=0.0)
 ROWS, COLS = 45, 70
 
 
@@ -174,6 +174,16 @@ def test_stage_of_a_small_scene_gives_probabilities_everywhere(rows: int, cols: 
     np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=2e-3)
 
 
+@pytest.mark.parametrize("kind", ["jbu_one", "jbu_stack", None])
+def test_stage_of_patches_whose_side_is_no_power_of_two(kind: Optional[str]) -> None:
+    """ViT-L/14 has such; what the upsampler gives is brought to the window's pixels."""
+    model = tiny_clip(image_px=48, patch_px=12)
+    state = jbu_state(kind) if kind else None
+    found, _, facts = score(ArrayColours(colours(60, 50)), replace(EXACT, scales=(1.0,)), state, model=model)
+    assert facts["window_px"] == [[48, 48]]
+    np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=2e-3)
+
+
 def test_stage_of_several_rows_of_tiles_joins_them() -> None:
     """Twice the same picture, one above the other: what is far from the seam is the same."""
     rgb = colours(288, 40)
@@ -291,6 +301,32 @@ def test_bfloat16_scores_nearly_the_same() -> None:
     assert float(np.abs(found - wanted).mean()) < 0.02
 
 
+@pytest.mark.parametrize(("factor", "precision"), [(1e6, "float16"), (float("nan"), "float32")])
+def test_features_that_are_not_finite_are_told(factor: float, precision: str) -> None:
+    """Too large for float16, the features are finite in float32; those of a damaged model are not."""
+    source, config, model = ArrayColours(colours()), replace(EXACT, scales=(1.0,)), tiny_clip()
+    with torch.no_grad():
+        model.visual.proj.mul_(factor)
+    listener = Listener()
+    if precision == "float32":
+        with pytest.raises(ConfigError, match="not finite"):
+            score(source, config, model=model, progress=listener)
+        return
+    found, _, facts = score(source, replace(config, precision=precision), model=model, progress=listener)
+    wanted, _, _ = score(source, config)
+    assert [text for text in listener.warnings if "too large for torch.float16" in text]
+    assert facts["precision"] == "float32"
+    np.testing.assert_allclose(found, wanted, atol=5e-3)
+
+
+def test_tolerance_changes_probabilities_by_little() -> None:
+    source = ArrayColours(colours())
+    wanted, _, _ = score(source)
+    found, _, facts = score(source, replace(EXACT, tolerance=0.001))
+    assert facts["tolerance"] == 0.001
+    assert float(np.abs(found - wanted).max()) < 0.02
+
+
 def test_scoring_leaves_the_model_as_it_was() -> None:
     model = tiny_clip()
     before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -392,6 +428,7 @@ def test_published_options_are_the_published_constants() -> None:
     assert (config.window_px, config.stride_px, config.scales) == (224, 112, (1.0, 2.0))
     assert (config.templates, config.blending, config.upsampler) == ("openai", "mean", "jbu_one")
     assert not config.use_aliases
+    assert config.tolerance == 0.0
     assert ClipConfig.from_json(config.to_json()) == config
 
 

@@ -152,6 +152,11 @@ def test_light_module_imported_alone_loads_no_gdal_qgis_or_heavy_package(name: s
     assert not loaded & (QGIS_PACKAGES | HEAVY_PACKAGES | {"osgeo"})
 
 
+def test_words_of_the_clip_stage_are_shown_without_a_heavy_package() -> None:
+    loaded = top_level(_loaded_after("import special_qgis.engine.clip.prompts"))
+    assert not loaded & (QGIS_PACKAGES | HEAVY_PACKAGES | {"osgeo"})
+
+
 def test_mapping_stages_never_load_what_reads_a_reference() -> None:
     loaded = _loaded_after("import special_qgis.engine.pipeline, special_qgis.engine.true_colour")
     assert "special_qgis.engine.pipeline" in loaded

@@ -84,7 +84,7 @@ class WindowScorer:
         self._weights = weights if self.kind.startswith("jbu") else None
         _check_dimensions(visual, queries, self._weights)
         self._source, self._config, self._progress = visual, config, progress
-        self._queries = torch.from_numpy(queries)
+        self._queries, self._precision = torch.from_numpy(queries), config.precision
         self.batch = choose_batch(config.batch, visual, window, device)
         self._move(device)
 
@@ -100,7 +100,7 @@ class WindowScorer:
 
     def _move(self, device: torch.device) -> None:
         """Take the tower and all that is computed with to a device."""
-        self.device, self.dtype = device, choose_precision(self._config.precision, device)
+        self.device, self.dtype = device, choose_precision(self._precision, device)
         self._tower = prepare_tower(self._source, device, self.dtype)
         self._queries = self._queries.to(device)
         if self._weights is not None:
@@ -121,6 +121,7 @@ class WindowScorer:
             (windows, queries, rows, cols) float32.
 
         Raises:
+            ConfigError: The model gives values that are not finite.
             EngineError: Memory does not suffice even for one window on the CPU.
             Cancelled: The user asked to stop.
         """
@@ -158,7 +159,7 @@ class WindowScorer:
     def _score_batch(self, images: NDArray[np.float32], guides: Optional[NDArray[np.float32]]) -> NDArray[np.float32]:
         check_cancelled(self._progress)
         batch = (torch.from_numpy(images).to(self.device) - self._mean) / self._std
-        features, first = dense_features(self._tower, batch)
+        features, first = self._finite_features(batch)
         offsets = self._config.cls_debias * functional.normalize(first.float(), dim=1) @ self._queries.T
         guide = batch if guides is None else torch.from_numpy(guides).to(self.device)
         n_together = len(batch) if self.device.type == "cuda" else 1  # on a CPU one window fits the caches better
@@ -169,6 +170,21 @@ class WindowScorer:
             scores = self._cosines(features[part].float(), guide[part]) - offsets[part, :, None, None]
             out[part] = scores.cpu().numpy()
         return out
+
+    def _finite_features(self, batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Features of patches and class tokens; where half precision overflows, all goes on in float32."""
+        features, first = dense_features(self._tower, batch)
+        if bool(torch.isfinite(features).all()):
+            return features, first
+        if self.dtype == torch.float32:
+            raise ConfigError(
+                "The model's image tower gives values that are not finite.",
+                "The checkpoint is damaged or belongs to another architecture; import it again.",
+            )
+        self._progress.warn(f"The model's numbers are too large for {self.dtype}; float32 is used, slower.")
+        self._precision = "float32"
+        self._move(self.device)
+        return self._finite_features(batch)
 
     def _cosines(self, features: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
         """Cosines of every pixel: (windows, queries, rows, cols)."""

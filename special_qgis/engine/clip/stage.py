@@ -34,7 +34,7 @@ from .upsampling import JbuWeights, read_weights
 from .way_back import WayBack, cut_bands
 from .windows import RowMerger, WindowPlan, batches, plan_windows
 
-__all__ = ["score_scene"]
+__all__ = ["plan_scales", "score_scene"]
 
 _ENCODED = 0.1  # fraction of the stage at which the class names are encoded
 

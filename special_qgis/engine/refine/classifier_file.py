@@ -131,11 +131,11 @@ def _restore(header: Dict[str, Any], tensors: Dict[str, torch.Tensor]) -> SavedC
     card = ClassifierCard(classes, centres_nm, learnt_px=learnt_px, **header)
     n_bands = len(card.centres_nm)
     network = MambaHSI(n_bands, len(classes), card.uneven_sides)
-    weights = {name[len(_NETWORK) :]: value for name, value in tensors.items() if name.startswith(_NETWORK)}
+    weights = {name.removeprefix(_NETWORK): value for name, value in tensors.items() if name.startswith(_NETWORK)}
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise ValueError("a weight is not a number")
     network.load_state_dict(weights)
-    means = {name[len(_MEAN) :]: value for name, value in tensors.items() if name.startswith(_MEAN)}
+    means = {name.removeprefix(_MEAN): value for name, value in tensors.items() if name.startswith(_MEAN)}
     fix_norms(network, {name: (mean, tensors[_VARIANCE + name]) for name, mean in means.items()})
     scaling = Scaling(card.low, card.high, _vector(tensors[_FILL], n_bands), _vector(tensors[_SPREAD], n_bands))
     return SavedClassifier(card, network.eval(), scaling)

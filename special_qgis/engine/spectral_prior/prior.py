@@ -158,7 +158,8 @@ class SpectralPrior:
         logs = []
         for start in range(0, len(spectra), CHUNK_PX):
             check_cancelled(progress)
-            block = spectra[start : start + CHUNK_PX, self._plan.needed].T
+            stop = start + CHUNK_PX
+            block = spectra[start:stop, self._plan.needed].T
             logs.append(self._logs(padded_chunk(block, 0, block.shape[1]))[:, : block.shape[1]])
         every = np.concatenate(logs, axis=1)
         projection = fit_projection(every)

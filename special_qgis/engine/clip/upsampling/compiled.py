@@ -8,6 +8,7 @@ are in the cache. After the last step nothing is kept of a pixel but its product
 from __future__ import annotations
 
 import importlib
+from functools import lru_cache
 from typing import Any, Iterator, List, Tuple
 
 import numpy as np
@@ -59,6 +60,7 @@ def compiled_maps(
     return torch.stack([products for products, _ in pairs]), torch.stack([squares for _, squares in pairs])
 
 
+@lru_cache(maxsize=1)
 def _code() -> Any:
     """The compiled code; importing it takes Numba."""
     return importlib.import_module(".step_kernels", __package__)
