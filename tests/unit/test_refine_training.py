@@ -139,6 +139,47 @@ def test_refinement_cancelled_anywhere_stops_within_a_second(scene: NoisyScene, 
     assert listener.since_cancel_s() < 1.0
 
 
+def test_network_makes_its_first_pass_before_the_first_step_and_again_before_mapping(scene: NoisyScene) -> None:
+    listener = Listener()
+    refine(scene.cube, scene.valid, scene.probabilities, small_network, replace(SHORT, epochs=3), progress=listener)
+    messages = [text for _, text in listener.progress]
+    passes = [number for number, text in enumerate(messages) if "Preparing" in text]
+    steps = [number for number, text in enumerate(messages) if ", step " in text]
+    assert len(passes) == 2
+    assert passes[0] < steps[0] < steps[-1] < passes[1]
+
+
+def test_map_is_made_with_the_mean_of_the_weights_which_changes_no_step(scene: NoisyScene) -> None:
+    last, mean = (
+        refine(scene.cube, scene.valid, scene.probabilities, small_network, replace(SHORT, average_decay=decay))
+        for decay in (0.0, 0.9)
+    )
+    assert last.history.losses == mean.history.losses
+    assert np.abs(last.probabilities - mean.probabilities).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [(TILED, 1), (replace(TILED, scene_norms=False), 0), (replace(TILED, tile_px=64), 0)],
+    ids=["windows", "switched off", "one window"],
+)
+def test_scene_norms_are_used_where_a_scene_is_mapped_in_windows(
+    scene: NoisyScene, config: RefineConfig, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: List[nn.Module] = []
+    plain = train.TrainedNetwork.with_scene_norms
+
+    def watched(trained: train.TrainedNetwork) -> nn.Module:
+        made.append(plain(trained))
+        return made[-1]
+
+    monkeypatch.setattr(train.TrainedNetwork, "with_scene_norms", watched)
+    short = replace(config, epochs=2, warm_up_epochs=1)
+    found = refine(scene.cube, scene.valid, scene.probabilities, small_network, short)
+    assert len(made) == expected
+    np.testing.assert_allclose(found.probabilities.sum(axis=0)[scene.valid], 1.0, rtol=1e-4)
+
+
 class BecomesNaN(nn.Module):
     """A network that breaks after some steps."""
 
