@@ -24,7 +24,7 @@ ALL_FILES = sorted(
     for path in (REPOSITORY / folder).rglob("*.py")
 )
 
-LIGHT_MODULES = ("errors", "config", "progress", "spectra", "sensors", "windows", "classes")
+LIGHT_MODULES = ("errors", "config", "progress", "spectra", "sensors", "windows", "classes", "clip_words")
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 HEAVY_PACKAGES = {"torch", "torchvision", "open_clip", "timm", "sklearn", "scipy", "numba", "safetensors"}
 PLUGIN_MAY_IMPORT = {"numpy", "osgeo", "qgis", "processing", "special_qgis"} | set(sys.stdlib_module_names)
