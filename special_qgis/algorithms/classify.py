@@ -7,33 +7,12 @@ from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import QgsProcessingContext
 
-from ..engine.config import ClassifyConfig, OutputConfig
-from .base import LIGHT, PREFERRED
-from .clip_parameters import agreement_destination, clip_options, clip_parameters, has_model
-from .map_base import MapAlgorithm
-from .model_choice import model_parameter
-from .parameters import (
-    area_parameters,
-    choice_value,
-    classes_parameter,
-    classes_value,
-    device_parameter,
-    input_parameter,
-    memory_parameter,
-    min_confidence_parameter,
-    optional_raster_destination,
-    preset_parameter,
-    reading_parameters,
-    refine_parameter,
-    seed_parameter,
-    source_parameter,
-)
+from .names_base import NamesAlgorithm
+from .parameters import optional_raster_destination, preset_parameter, refine_parameter
 
 
-class Classify(MapAlgorithm):
+class Classify(NamesAlgorithm):
     """Maps land cover from class names alone."""
-
-    JOB = "classify"
 
     def name(self) -> str:
         """Permanent id."""
@@ -66,19 +45,7 @@ class Classify(MapAlgorithm):
 
     def initAlgorithm(self, configuration: Optional[Mapping[str, Any]] = None) -> None:
         """Declare parameters and outputs."""
-        plain = [
-            input_parameter(),
-            classes_parameter(),
-            source_parameter(),
-            model_parameter(),
-            refine_parameter(),
-            preset_parameter(),
-            min_confidence_parameter(),
-        ]
-        advanced = [*clip_parameters(), *reading_parameters(), seed_parameter(), device_parameter()]
-        advanced.append(memory_parameter())
-        for parameter in [*plain, *area_parameters(), *advanced]:
-            self.addParameter(parameter)
+        self.add_inputs([refine_parameter(), preset_parameter()])
         self.add_map_outputs()
         self.addParameter(
             optional_raster_destination(
@@ -88,26 +55,9 @@ class Classify(MapAlgorithm):
                 create_by_default=False,
             )
         )
-        self.addParameter(agreement_destination())
+        self.add_agreement()
         self.add_learning_outputs()
 
-    def make_config(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
-    ) -> ClassifyConfig:
-        """Options of the job."""
-        return ClassifyConfig(
-            scene=self.prepared_scene(),
-            classes=classes_value(self, parameters, context),
-            outputs=outputs,
-            source=choice_value(self, parameters, "SOURCE", context),
-            preset=choice_value(self, parameters, "PRESET", context),
-            device=choice_value(self, parameters, "DEVICE", context),
-            seed=self.parameterAsInt(parameters, "SEED", context),
-            min_confidence=self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
-            refine=self.parameterAsBool(parameters, "REFINE", context),
-            **clip_options(self, parameters, context),
-        )
-
-    def runtime_for(self, config: ClassifyConfig) -> str:
-        """The private runtime only where the network stage or an image–text model is wanted."""
-        return PREFERRED if config.wants_network or has_model(config.source, config.model) else LIGHT
+    def wants_refinement(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> bool:
+        """Whether the second stage is to run."""
+        return bool(self.parameterAsBool(parameters, "REFINE", context))

@@ -3,35 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Mapping, Optional
 
-from qgis.core import QgsProcessingContext
-
-from ..engine.config import ClassifyConfig, OutputConfig
-from .base import LIGHT, PREFERRED
-from .clip_parameters import agreement_destination, clip_options, clip_parameters, has_model
-from .map_base import MapAlgorithm
-from .model_choice import model_parameter
-from .parameters import (
-    area_parameters,
-    choice_value,
-    classes_parameter,
-    classes_value,
-    device_parameter,
-    first_stage_preset_parameter,
-    input_parameter,
-    memory_parameter,
-    min_confidence_parameter,
-    reading_parameters,
-    seed_parameter,
-    source_parameter,
-)
+from .names_base import NamesAlgorithm
+from .parameters import first_stage_preset_parameter
 
 
-class PseudoLabels(MapAlgorithm):
+class PseudoLabels(NamesAlgorithm):
     """Labels pixels from class names, without learning the scene."""
-
-    JOB = "classify"
 
     def name(self) -> str:
         """Permanent id."""
@@ -61,37 +40,6 @@ class PseudoLabels(MapAlgorithm):
 
     def initAlgorithm(self, configuration: Optional[Mapping[str, Any]] = None) -> None:
         """Declare parameters and outputs."""
-        plain = [
-            input_parameter(),
-            classes_parameter(),
-            source_parameter(),
-            model_parameter(),
-            first_stage_preset_parameter(),
-            min_confidence_parameter(),
-        ]
-        advanced = [*clip_parameters(), *reading_parameters(), seed_parameter(), device_parameter()]
-        for parameter in [*plain, *area_parameters(), *advanced, memory_parameter()]:
-            self.addParameter(parameter)
+        self.add_inputs([first_stage_preset_parameter()])
         self.add_map_outputs()
-        self.addParameter(agreement_destination())
-
-    def make_config(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
-    ) -> ClassifyConfig:
-        """Options of the job."""
-        return ClassifyConfig(
-            scene=self.prepared_scene(),
-            classes=classes_value(self, parameters, context),
-            outputs=outputs,
-            source=choice_value(self, parameters, "SOURCE", context),
-            preset=choice_value(self, parameters, "PRESET", context),
-            seed=self.parameterAsInt(parameters, "SEED", context),
-            min_confidence=self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
-            device=choice_value(self, parameters, "DEVICE", context),
-            refine=False,
-            **clip_options(self, parameters, context),
-        )
-
-    def runtime_for(self, config: ClassifyConfig) -> str:
-        """The private runtime only where an image–text model is wanted."""
-        return PREFERRED if has_model(config.source, config.model) else LIGHT
+        self.add_agreement()

@@ -18,6 +18,7 @@ from .config import (
     SOURCES,
     TEMPLATE_SETS,
     UPSAMPLERS,
+    ClipConfig,
     parse_scales,
 )
 
@@ -198,7 +199,9 @@ def _add_clip(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--stride", type=int, default=0, metavar="PX", help="from window to window; 0 = half a window")
     group.add_argument("--upsampling", default=UPSAMPLERS[0], choices=UPSAMPLERS, help="from patches to pixels")
     group.add_argument("--blending", default=BLENDINGS[0], choices=BLENDINGS, help="of overlapping windows")
-    group.add_argument("--tolerance", type=float, default=0.0, metavar="T", help="of compression; 0 = exact")
+    group.add_argument(
+        "--tolerance", type=float, default=ClipConfig.tolerance, metavar="T", help="of compression; 0 = exact"
+    )
     group.add_argument("--precision", default=PRECISIONS[0], choices=PRECISIONS, help="of the image tower")
 
 

@@ -116,7 +116,7 @@ def _lead(summary: RunSummary) -> str:
     text += f"Largest: {largest.name}, {format_share(largest.share)}."
     if summary.mean_confidence is not None:
         text += f" Mean confidence {format_number(summary.mean_confidence)}."
-    return text
+    return f"{text} Made by: {' → '.join(summary.stages)}." if summary.stages else text
 
 
 def _tiles(summary: RunSummary) -> str:
@@ -135,7 +135,6 @@ def _tiles(summary: RunSummary) -> str:
             ("No data", format_count(summary.invalid_px), left_out),
             ("Pixel size", _pixel_size(summary), ""),
             ("Run time", format_seconds(sum(summary.timing_s.values())), summary.status),
-            *([("Made by", summary.stages[-1], ", ".join(summary.stages[:-1]))] if summary.stages else []),
         )
     )
 

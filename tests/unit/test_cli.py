@@ -56,7 +56,8 @@ SCENE = SceneConfig(
 PRIOR_WORDS = ["--no-adapt", "--rounds", "3", "--sample-px", "5000"]
 PRIOR = config_module.PriorConfig(adapt=False, n_rounds=3, sample_px=5000)
 NETWORK_FIELDS = {field.name for field in dataclasses.fields(config_module.RefineConfig)}
-PRIVATE_FIELDS = NETWORK_FIELDS | {"exponent", "classifier"}  # set by the method, or tested by itself
+METHOD_FIELDS = {"temperature", "cls_debias", "batch", "low_quantile", "high_quantile"}  # of the image-text model
+PRIVATE_FIELDS = NETWORK_FIELDS | METHOD_FIELDS | {"exponent", "classifier"}  # set by the method, or tested by itself
 
 
 def parse(words: List[str]) -> Any:
@@ -89,16 +90,33 @@ def test_classify_every_option_reaches_its_field() -> None:
     words = ["classify", "s.tif", *SCENE_WORDS, *PRIOR_WORDS, "--classes", "a; b", "--output", "m.tif"]
     words += shlex.split("--confidence c.tif --probabilities p.tif --report r.html --source spectral --preset fast")
     words += shlex.split("--device cpu --seed 7 --min-confidence 0.25 --no-refine --pseudo-labels l.tif")
+    words += shlex.split("--agreement a.tif --model m --upsampler u --models-folder f --templates openai --no-aliases")
+    words += shlex.split("--scales 1,4 --window 96 --stride 32 --upsampling bilinear --blending mean --tolerance 0.01")
+    words += ["--precision", "float32"]
     expected = ClassifyConfig(
         scene=SCENE,
         classes="a; b",
-        outputs=config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html", "l.tif"),
+        outputs=config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html", "l.tif", agreement="a.tif"),
         source="spectral",
         preset="fast",
         device="cpu",
         seed=7,
         min_confidence=0.25,
         refine=False,
+        model="m",
+        upsampler="u",
+        models_folder="f",
+        clip=config_module.ClipConfig(
+            window_px=96,
+            stride_px=32,
+            scales=(1.0, 4.0),
+            blending="mean",
+            upsampler="bilinear",
+            templates="openai",
+            use_aliases=False,
+            tolerance=0.01,
+            precision="float32",
+        ),
         prior=PRIOR,
     )
     assert parse(words) == expected
@@ -129,7 +147,7 @@ def test_refine_every_option_reaches_its_field() -> None:
     )
     assert parse([*words, "--assumed-confidence", "0.5"]) == expected
     default = RefineJobConfig(SceneConfig("x"), "x")
-    assert differing_fields(expected, default) == all_fields(default) - NETWORK_FIELDS - {"pseudo_labels"}
+    assert differing_fields(expected, default) == all_fields(default) - NETWORK_FIELDS - {"pseudo_labels", "agreement"}
 
 
 def test_apply_every_option_reaches_its_field() -> None:
@@ -316,7 +334,7 @@ def test_main_real_scene_maps_and_prints_json(
     scenes_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], restored_signals: None
 ) -> None:
     output = tmp_path / "map ü.tif"
-    words = ["classify", str(scenes_dir / "samson" / "samson.tif"), "--json", "--output", str(output)]
+    words = ["classify", str(scenes_dir / "samson" / "samson.tif"), "--json", "--no-refine", "--output", str(output)]
     assert main([*words, "--classes", str(scenes_dir / "samson" / "classes.txt")]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["map"] == str(output)

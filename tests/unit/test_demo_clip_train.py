@@ -21,7 +21,7 @@ from demo_clip.tokens import Rows
 from demo_clip.train import Recipe, Share, learning_rate, start, train_step
 
 CPU = torch.device("cpu")
-RECIPE = Recipe(steps=8, batch=4, groups=2, together=2, warm_up=2, small_px=32)
+RECIPE = Recipe(steps=8, batch=4, groups=2, together=2, warm_up=2, small_px=32, word_steps=2)
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +80,14 @@ def test_learning_rate_warms_up_stays_and_ends_low() -> None:
 
 def test_train_interrupted_run_ends_with_the_weights_of_an_unbroken_one(bank: Bank, tmp_path: Path) -> None:
     rows, share = Rows.of_words(), Share()
-    whole = start(RECIPE, bank, rows, CPU)
+    whole = start(RECIPE, bank, rows)
     lines = [train_step(whole, RECIPE, bank, rows, share) for _ in range(8)]
 
-    first = start(RECIPE, bank, rows, CPU)
+    first = start(RECIPE, bank, rows)
     for _ in range(4):
         train_step(first, RECIPE, bank, rows, share)
     first.save(tmp_path / "training.pt", RECIPE)
-    second = start(dataclasses.replace(RECIPE), bank, rows, CPU)
+    second = start(dataclasses.replace(RECIPE), bank, rows)
     second.load(tmp_path / "training.pt")
     for _ in range(4):
         train_step(second, RECIPE, bank, rows, share)

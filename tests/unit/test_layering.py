@@ -25,7 +25,17 @@ ALL_FILES = sorted(
 )
 
 MODEL_MODULES = tuple(f"models.{path.stem}" for path in sorted((ENGINE / "models").glob("*.py")) if path.stem[0] != "_")
-LIGHT_MODULES = ("errors", "config", "progress", "spectra", "sensors", "windows", "classes", *MODEL_MODULES)
+LIGHT_MODULES = (
+    "errors",
+    "config",
+    "progress",
+    "spectra",
+    "sensors",
+    "windows",
+    "classes",
+    "clip_words",
+    *MODEL_MODULES,
+)
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 HEAVY_PACKAGES = {"torch", "torchvision", "open_clip", "timm", "sklearn", "scipy", "numba", "safetensors"}
 PLUGIN_MAY_IMPORT = {"numpy", "osgeo", "qgis", "processing", "special_qgis"} | set(sys.stdlib_module_names)

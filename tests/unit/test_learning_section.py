@@ -53,3 +53,10 @@ def test_changes_are_counted_by_pair_and_most_frequent_first() -> None:
     tally.add(np.array([[3, 3, 1]], np.uint8), np.array([[1, 1, 1]], np.uint8))
     assert (tally.compared_px, tally.changed_px) == (6, 3)
     assert tally.transitions() == ((3, 1, 2), (1, 2, 1))
+
+
+def test_report_says_which_stages_made_the_map() -> None:
+    html = render_html(make_summary(stages=("CLIP x", "spectral prior", "fusion", "MambaHSI network")))
+    assert "Made by: CLIP x → spectral prior → fusion → MambaHSI network." in html
+    old_map = render_html(make_summary(stages=("class raster old.tif", "MambaHSI network")))
+    assert "from the scene and its class raster old.tif alone" in old_map

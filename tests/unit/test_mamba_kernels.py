@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from special_qgis.engine.mamba import numba_setup
+from special_qgis.engine import compiled_kernels
 
-if not numba_setup.has_numba():
+if not compiled_kernels.has_numba():
     pytest.skip("Numba is not installed", allow_module_level=True)
 
 from numba import njit
 
 from special_qgis.engine.mamba import simd, tile_kernels
 
-FOLDER = Path(numba_setup.__file__).parent
+FOLDER = Path(compiled_kernels.__file__).parent
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -87,20 +87,20 @@ def test_products_over_columns_match_numpy(shape: tuple) -> None:
 
 def test_cache_folder_depends_on_every_module_with_compiled_code() -> None:
     compiled_modules = {
-        path.stem
-        for path in FOLDER.glob("*.py")
+        path.relative_to(FOLDER).with_suffix("").as_posix()
+        for path in FOLDER.rglob("*.py")
         if {"@njit", "@intrinsic"} & set(path.read_text().replace("(", "\n").split())
     }
-    assert compiled_modules == set(numba_setup.KERNEL_MODULES)
+    assert compiled_modules == set(compiled_kernels.KERNEL_MODULES)
 
 
 def test_cache_folder_is_below_the_named_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECIAL_CACHE", str(tmp_path))
-    assert numba_setup.kernel_cache_folder().parent == tmp_path / "kernels"
+    assert compiled_kernels.kernel_cache_folder().parent == tmp_path / "kernels"
 
 
 def test_cache_that_cannot_be_made_falls_back_to_a_temporary_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    made = numba_setup._writable(tmp_path / "file" / "kernels")
+    made = compiled_kernels._writable(tmp_path / "file" / "kernels")
     assert made.is_dir() and tmp_path not in made.parents
     made.rmdir()

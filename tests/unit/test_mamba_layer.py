@@ -12,9 +12,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from special_qgis.engine.compiled_kernels import has_numba  # noqa: E402
 from special_qgis.engine.errors import ConfigError  # noqa: E402 - needs PyTorch
 from special_qgis.engine.mamba import Mamba, choose_layer_backend, scan  # noqa: E402
-from special_qgis.engine.mamba.numba_setup import has_numba  # noqa: E402
 from tests.helpers import mamba_numpy  # noqa: E402
 
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402 - needs PyTorch
 
+from special_qgis.engine.compiled_kernels import has_numba  # noqa: E402
 from special_qgis.engine.errors import ConfigError  # noqa: E402
 from special_qgis.engine.mamba import MambaHSI, seeded_network  # noqa: E402
-from special_qgis.engine.mamba.numba_setup import has_numba  # noqa: E402
 from tests.helpers import mamba_numpy  # noqa: E402
 
 N_BANDS, N_CLASSES = 7, 3

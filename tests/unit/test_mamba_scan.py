@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from special_qgis.engine.compiled_kernels import has_numba  # noqa: E402
 from special_qgis.engine.errors import ConfigError  # noqa: E402 - needs PyTorch
 from special_qgis.engine.mamba import SCAN_BACKENDS, choose_scan_backend, lanes_scan, scan, selective_scan  # noqa: E402
-from special_qgis.engine.mamba.numba_setup import has_numba  # noqa: E402
 
 CPU = torch.device("cpu")
 NAMES = ("y", "x", "delta", "a", "b", "c", "d")

@@ -14,9 +14,9 @@ pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
 import torch
 from torch import nn
 
+from special_qgis.engine.compiled_kernels import has_numba
 from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import Cancelled
-from special_qgis.engine.mamba.numba_setup import has_numba
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.first_pass import make_first_pass
 from special_qgis.engine.refine.network import network_builder
@@ -65,10 +65,11 @@ import torch
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.first_pass import make_first_pass
 from special_qgis.engine.mamba import MambaHSI
-from special_qgis.engine.mamba.numba_setup import KERNEL_MODULES, has_numba
+from special_qgis.engine.compiled_kernels import KERNEL_MODULES, has_numba
 
 def signatures():
-    modules = [importlib.import_module(f"special_qgis.engine.mamba.{name}") for name in KERNEL_MODULES]
+    names = [name.replace("/", ".") for name in KERNEL_MODULES]
+    modules = [importlib.import_module(f"special_qgis.engine.{name}") for name in names]
     kernels = {value for one in modules for value in vars(one).values() if hasattr(value, "nopython_signatures")}
     return sorted(str((kernel.py_func.__name__, kernel.nopython_signatures)) for kernel in kernels)
 

@@ -22,6 +22,7 @@ PATCH_PX = 8
 IMAGE_PX = 96
 GRID = IMAGE_PX // PATCH_PX
 VOCABULARY = 49_408
+PATCH_LENGTH = 7.0  # of a patch's token before the first norm, at the start
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's
 STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -43,11 +44,16 @@ def model_config(vocabulary: int = VOCABULARY) -> Dict[str, Any]:
 
 
 def build_model(vocabulary: int, seed: int) -> open_clip.CLIP:
-    """A fresh model: open_clip's start values, with sine positions."""
+    """A fresh model: open_clip's start values, but faint sine positions and a last block whose tokens find each other.
+
+    The dense read-out has no residual: with open_clip's start values its three attentions are nearly even, so that all
+    patches come out alike.
+    """
     torch.manual_seed(seed)
     model = open_clip.CLIP(**model_config(vocabulary))
     with torch.no_grad():
-        model.visual.positional_embedding[1:] = 0.5 * sine_positions(GRID, 192)
+        model.visual.positional_embedding[1:] = 0.1 * sine_positions(GRID, 192)
+        model.visual.transformer.resblocks[-1].attn.in_proj_weight.mul_(2.0)
     return model
 
 
@@ -62,7 +68,9 @@ def sine_positions(side: int, width: int) -> torch.Tensor:
 
 
 def whiten_patches(model: open_clip.CLIP, images: torch.Tensor) -> None:
-    """Set the patch filters to the whitened principal components of real patches.
+    """Set the patch filters to the principal components of real patches, half whitened.
+
+    Fully whitened, three components of colour would drown among 189 of fine texture.
 
     Args:
         model: Model to change.
@@ -71,10 +79,11 @@ def whiten_patches(model: open_clip.CLIP, images: torch.Tensor) -> None:
     patches = F.unfold(images, PATCH_PX, stride=PATCH_PX).transpose(1, 2).reshape(-1, 3 * PATCH_PX**2)
     variances, vectors = torch.linalg.eigh(torch.cov((patches - patches.mean(0)).T.double()))
     order = variances.argsort(descending=True)
-    scale = (variances[order] + 0.01 * variances.mean()).rsqrt()
-    filters = (vectors[:, order] * scale).T[: model.visual.conv1.out_channels]
+    scale = (variances[order] / variances.mean() + 0.003) ** -0.25
+    filters = (vectors[:, order] * scale).T[: model.visual.conv1.out_channels].float()
+    length = (patches @ filters.T).norm(dim=1).mean()
     with torch.no_grad():
-        model.visual.conv1.weight.copy_(0.5 * filters.reshape(model.visual.conv1.weight.shape))
+        model.visual.conv1.weight.copy_((PATCH_LENGTH / length * filters).reshape(model.visual.conv1.weight.shape))
 
 
 def dense_tokens(visual: nn.Module, images: torch.Tensor, corner: Optional[Tuple[int, int]] = None) -> torch.Tensor:

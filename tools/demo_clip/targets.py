@@ -114,4 +114,4 @@ def dense_loss(
 def _balance(target: torch.Tensor) -> torch.Tensor:
     """Weight of each group's concepts, larger for the rare ones: (groups, 1, 1, most)."""
     share = target.mean(dim=(1, 2), keepdim=True)
-    return (share + 0.01).pow(-0.4).clamp(max=6.0)
+    return (share + 0.01).pow(-0.3)

@@ -9,6 +9,7 @@ that is several times quicker than two threads.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -27,29 +28,38 @@ from .bank import Bank, load_bank
 from .network import GRID, IMAGE_PX, PATCH_PX, build_model, count_parameters, dense_tokens, normalise, whiten_patches
 from .targets import dense_loss, draw_queries, patch_shares
 from .tokens import Rows
+from .vocabulary import teach_words
 
+MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
 LOG_STEPS = 200  # a multiple of Recipe.together, so that all processes have the state that is saved
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train."""
+    """How to train.
+
+    Source of Muon: Jordan et al. 2024, kellerjordan.github.io/posts/muon.
+    """
 
     seed: int = 7
-    steps: int = 4000
+    steps: int = 1600
     batch: int = 32  # pictures a step and process, at the small size
     together: int = 8  # steps from one averaging of the processes' weights to the next
     groups: int = 2  # sets of names a step and process
     small_px: int = 64  # side of the pictures in the first part
     large_share: float = 0.15  # last part of the steps, with pictures of the full size
     rate: float = 1e-3
-    warm_up: int = 100
+    block_rate: float = 3.0  # of the rate, for the matrices of the picture tower's blocks, which Muon trains
+    block_decay: float = 0.05  # of those
+    text_rate: float = 0.3  # of the rate, for the text tower, which has learnt its words before
+    warm_up: int = 60
     last_rate: float = 0.02  # share of the rate at the end
     cooling: float = (
         0.4  # last part of the steps, in which the rate falls; until then a run may be made longer or shorter
     )
     decay: float = 0.1  # of matrices
     clip: float = 1.0
+    word_steps: int = 200  # of the text tower alone, before there are pictures
     scale: float = 20.0  # factor on the cosine
     debias: float = 0.3  # share of the class token's cosine that every second step takes off
     average: float = 0.985  # of the averaged weights, each time the processes' weights are averaged
@@ -61,14 +71,15 @@ class Training:
 
     model: open_clip.CLIP
     average: Dict[str, torch.Tensor]
-    optimiser: torch.optim.Optimizer
+    optimisers: Tuple[torch.optim.Optimizer, ...]
     step: int = 0
     seconds: float = 0.0
 
     def save(self, path: Path, recipe: Recipe) -> None:
         """Write everything, whole or not at all."""
         partial = path.with_suffix(".partial")
-        state = {"model": self.model.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict()}
+        state = {"model": self.model.state_dict(), "average": self.average}
+        state["optimisers"] = [optimiser.state_dict() for optimiser in self.optimisers]
         torch.save({**state, "step": self.step, "seconds": self.seconds, "recipe": asdict(recipe)}, partial)
         partial.replace(path)
 
@@ -77,7 +88,8 @@ class Training:
         state = torch.load(path, weights_only=True, map_location=next(self.model.parameters()).device)
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, stored in zip(self.optimisers, state["optimisers"]):
+            optimiser.load_state_dict(stored)
         self.step, self.seconds = state["step"], state["seconds"]
 
 
@@ -98,7 +110,8 @@ class Share:
         if self.processes == 1:
             return
         tensors = [p.data for p in training.model.parameters()]
-        tensors += [state[key] for state in training.optimiser.state.values() for key in ("exp_avg", "exp_avg_sq")]
+        for optimiser in training.optimisers:
+            tensors += [state[key] for state in optimiser.state.values() for key in MOMENTS if key in state]
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         torch.distributed.all_reduce(flat)
         flat /= self.processes
@@ -106,18 +119,34 @@ class Share:
             tensor.copy_(piece.view_as(tensor))
 
 
-def start(recipe: Recipe, bank: Bank, rows: Rows, device: torch.device) -> Training:
-    """A fresh model and its optimiser."""
+def start(recipe: Recipe, bank: Bank, rows: Rows) -> Training:
+    """A model that knows its words and nothing of pictures, and its optimiser."""
     model = build_model(len(rows.token_ids) + 1, recipe.seed)
     batch = draw_batch(bank, np.random.default_rng([recipe.seed, 0]), 64, recipe.small_px, torch.device("cpu"))
     whiten_patches(model, normalise(batch.pictures))
-    model.to(device)
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": others, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), eps=1e-6)
+    share = teach_words(model, rows, recipe.seed, recipe.word_steps)
+    print(f"{share:.1%} of texts are nearest to their own concept", flush=True)
+    return prepare(model, recipe)
+
+
+def prepare(model: open_clip.CLIP, recipe: Recipe) -> Training:
+    """Optimisers and averaged weights for a model."""
+    blocks = [p for n, p in model.named_parameters() if n.startswith("visual.transformer.") and p.ndim == 2]
+    in_blocks = {id(p) for p in blocks}
+    groups = []
+    for is_text, is_matrix in itertools.product((False, True), repeat=2):
+        chosen = [
+            p for n, p in model.named_parameters() if id(p) not in in_blocks and is_text != n.startswith("visual.")
+        ]
+        chosen = [p for p in chosen if is_matrix == (p.ndim >= 2)]
+        factor, decay = recipe.text_rate if is_text else 1.0, recipe.decay if is_matrix else 0.0
+        groups.append({"params": chosen, "weight_decay": decay, "factor": factor})
+    others = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), eps=1e-6)
+    block_group = [{"params": blocks, "weight_decay": recipe.block_decay, "factor": recipe.block_rate}]
+    # Muon learns from a third fewer pictures than AdamW, for a tenth more work.
+    muon = torch.optim.Muon(block_group, lr=recipe.rate, momentum=0.95, adjust_lr_fn="match_rms_adamw")
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    return Training(model, average, optimiser)
+    return Training(model, average, (others, muon))
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -140,12 +169,14 @@ def train_step(training: Training, recipe: Recipe, bank: Bank, rows: Rows, share
     side_px = picture_size(recipe, training.step)
     n = max(1, round(recipe.batch * (recipe.small_px / side_px) ** 2 / recipe.groups)) * recipe.groups
     loss, right = _find_loss(training, recipe, draw_batch(bank, rng, n, side_px, device), rows, rng)
-    for group in training.optimiser.param_groups:
-        group["lr"] = learning_rate(recipe, training.step)
-    training.optimiser.zero_grad()
+    for optimiser in training.optimisers:
+        optimiser.zero_grad()
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, training.step) * group["factor"]
     loss.backward()
     torch.nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clip)
-    training.optimiser.step()
+    for optimiser in training.optimisers:
+        optimiser.step()
     training.step += 1
     if training.step % recipe.together == 0:
         share.average(training)
@@ -202,9 +233,8 @@ def _work(rank: int, folder: Path, path: Path, recipe: Recipe, processes: int, d
         meeting = f"file://{_meeting(path)}"
         torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
     bank, rows = load_bank(folder), Rows.of_words()
-    training = start(recipe, bank, rows, device)
-    if path.exists():
-        training.load(path)
+    training = prepare(build_model(len(rows.token_ids) + 1, recipe.seed).to(device), recipe)
+    training.load(path)
     if rank == 0:
         n_weights = count_parameters(training.model)
         print(f"{n_weights} weights, {len(rows.token_ids)} tokens, {len(bank.labels)} scenes, {device}", flush=True)
@@ -229,6 +259,8 @@ def train(folder: Path, path: Path, recipe: Recipe, processes: int = 2) -> None:
         recipe: How.
         processes: Processes side by side; one where there is CUDA.
     """
+    if not path.exists():
+        start(recipe, load_bank(folder), Rows.of_words()).save(path, recipe)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cuda" or processes == 1:
         _work(0, folder, path, recipe, 1, device)

@@ -14,9 +14,9 @@ import torch
 
 from special_qgis.engine.errors import ConfigError
 
+from ..compiled_kernels import has_numba
 from .cuda_scan import has_mamba_ssm, scan_mamba_ssm
 from .lanes_scan import scan_in_lanes
-from .numba_setup import has_numba
 from .reference_scan import scan_in_order
 
 __all__ = ["AUTOMATIC", "SCAN_BACKENDS", "choose_scan_backend", "selective_scan"]

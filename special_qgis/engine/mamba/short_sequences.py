@@ -10,9 +10,9 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
+from ..threads import run_side_by_side
 from .layer_arrays import Gradients, Weights, empty, zero_gradients
 from .pixel_kernels import PIXELS, pixels_backward, pixels_forward
-from .threads import run_side_by_side
 from .token_kernels import SlabArrays, SlabGradients
 
 __all__ = ["short_backward", "short_forward"]

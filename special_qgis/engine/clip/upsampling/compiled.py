@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ...mamba.numba_setup import has_numba
-from ...mamba.threads import run_side_by_side
+from ...compiled_kernels import has_numba
+from ...threads import run_side_by_side
 from .compression import Compressed
 from .steps import CORRECTION, Level
 from .upsamplers import StepMap

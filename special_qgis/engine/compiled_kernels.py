@@ -18,14 +18,21 @@ from pathlib import Path
 
 __all__ = ["has_numba", "kernel_cache_folder"]
 
-KERNEL_MODULES = ("simd", "tile_kernels", "scan_kernels", "token_kernels", "pixel_kernels")
+KERNEL_MODULES = (  # relative to this folder
+    "mamba/simd",
+    "mamba/tile_kernels",
+    "mamba/scan_kernels",
+    "mamba/token_kernels",
+    "mamba/pixel_kernels",
+    "clip/upsampling/step_kernels",
+)
 
 
 def kernel_cache_folder() -> Path:
     """Folder for compiled kernels: below SPECIAL_CACHE, else the user's cache folder."""
     digest = hashlib.sha256()
     for name in KERNEL_MODULES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     named = os.environ.get("SPECIAL_CACHE")
     base = Path(named).expanduser() / "kernels" if named else _user_cache() / "special_qgis" / "kernels"
     return base / digest.hexdigest()[:12]

@@ -19,7 +19,7 @@ __all__ = ["run_side_by_side"]
 @functools.lru_cache(maxsize=8)
 def _pool(n_threads: int) -> ThreadPoolExecutor:
     """Threads that wait for work until the process ends."""
-    return ThreadPoolExecutor(max_workers=n_threads, thread_name_prefix="mamba")
+    return ThreadPoolExecutor(max_workers=n_threads, thread_name_prefix="kernels")
 
 
 def run_side_by_side(function: Callable[..., Any], calls: Iterable[Tuple[Any, ...]]) -> None:

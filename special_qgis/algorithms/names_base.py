@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the algorithms share that map a scene from class names: the parameters of the first stage, and their options."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Sequence
+
+from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
+
+from ..engine.config import ClassifyConfig, OutputConfig
+from .base import LIGHT, PREFERRED
+from .clip_parameters import agreement_destination, clip_options, clip_parameters, has_model
+from .map_base import MapAlgorithm
+from .model_choice import model_parameter
+from .parameters import (
+    area_parameters,
+    choice_value,
+    classes_parameter,
+    classes_value,
+    device_parameter,
+    input_parameter,
+    memory_parameter,
+    min_confidence_parameter,
+    reading_parameters,
+    seed_parameter,
+    source_parameter,
+)
+
+
+class NamesAlgorithm(MapAlgorithm):
+    """Base of the algorithms that start from class names."""
+
+    JOB = "classify"
+
+    def wants_refinement(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> bool:
+        """Whether the second stage is to run."""
+        return False
+
+    def add_inputs(self, own: Sequence[QgsProcessingParameterDefinition]) -> None:
+        """Declare all inputs.
+
+        Args:
+            own: Those of the algorithm itself, shown after the source of the evidence.
+        """
+        plain = [input_parameter(), classes_parameter(), source_parameter(), model_parameter(), *own]
+        advanced = [*clip_parameters(), *reading_parameters(), seed_parameter(), device_parameter()]
+        for parameter in [*plain, min_confidence_parameter(), *area_parameters(), *advanced, memory_parameter()]:
+            self.addParameter(parameter)
+
+    def add_agreement(self) -> None:
+        """Declare the raster of the sources' agreement."""
+        self.addParameter(agreement_destination())
+
+    def make_config(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
+    ) -> ClassifyConfig:
+        """Options of the job."""
+        return ClassifyConfig(
+            scene=self.prepared_scene(),
+            classes=classes_value(self, parameters, context),
+            outputs=outputs,
+            source=choice_value(self, parameters, "SOURCE", context),
+            preset=choice_value(self, parameters, "PRESET", context),
+            device=choice_value(self, parameters, "DEVICE", context),
+            seed=self.parameterAsInt(parameters, "SEED", context),
+            min_confidence=self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
+            refine=self.wants_refinement(parameters, context),
+            **clip_options(self, parameters, context),
+        )
+
+    def runtime_for(self, config: ClassifyConfig) -> str:
+        """The private runtime only where the network stage or an image–text model is wanted."""
+        return PREFERRED if config.wants_network or has_model(config.source, config.model) else LIGHT
