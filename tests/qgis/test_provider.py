@@ -89,8 +89,9 @@ def test_expert_parameters_of_classify_are_advanced(plugin: Any) -> None:
     advanced = QgsProcessingParameterDefinition.FlagAdvanced
     one = algorithm("classify")
     found = [d.name() for d in one.parameterDefinitions() if not d.flags() & advanced]
-    assert found[:8] == ["INPUT", "CLASSES", "SOURCE", "REFINE", "PRESET", "MIN_CONFIDENCE", "EXTENT", "AOI"]
-    assert found[8:] == ["OUTPUT", "CONFIDENCE", "PROBABILITIES", "REPORT", "PSEUDO_LABELS", "CLASSIFIER"]
+    inputs = ["INPUT", "CLASSES", "SOURCE", "MODEL", "REFINE", "PRESET", "MIN_CONFIDENCE", "EXTENT", "AOI"]
+    rasters = ["OUTPUT", "CONFIDENCE", "PROBABILITIES", "REPORT", "PSEUDO_LABELS", "AGREEMENT", "CLASSIFIER"]
+    assert found == [*inputs, *rasters]
 
 
 def test_documentation_of_parameters_is_up_to_date(plugin: Any, repository: Path) -> None:
