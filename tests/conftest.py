@@ -14,6 +14,8 @@ import stage_plugin
 from tests.helpers.qgis_process import QgisProcess
 from tests.helpers.tiny_disk import tiny_disk
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as ``run_job`` sets it; read when PyTorch is loaded
+
 __all__ = ["qgis_process", "repository", "scenes_dir", "staged_plugin", "tiny_disk", "with_runtime"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent

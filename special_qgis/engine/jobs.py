@@ -8,6 +8,7 @@ for, so that one job's packages are not needed, or loaded, for another.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any, Callable, Dict, Mapping, NamedTuple
 
 from . import config as config_module
@@ -60,6 +61,8 @@ def run_job(name: str, options: Mapping[str, Any], progress: Progress) -> Dict[s
     """
     if name not in JOBS:
         raise ConfigError(f"There is no job {name!r}.", "Known jobs are: " + ", ".join(JOBS) + ".")
+    # Threads of PyTorch that wait spin by default, and starve everything else on a busy machine, each other included.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     job = JOBS[name]
     config = getattr(config_module, job.config).from_json(options)
     return find_function(job)(config, progress)
