@@ -42,7 +42,7 @@ class Recipe:
     """
 
     seed: int = 7
-    steps: int = 1600
+    steps: int = 1200
     batch: int = 32  # pictures a step and process, at the small size
     together: int = 8  # steps from one averaging of the processes' weights to the next
     groups: int = 2  # sets of names a step and process
