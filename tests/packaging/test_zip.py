@@ -34,7 +34,7 @@ WANTED_KEYS = ("homepage", "tags", "icon", "category", "license", "hasProcessing
 URL_KEYS = ("homepage", "tracker", "repository")
 TEXT_SUFFIXES = {".py", ".txt", ".md", ".json", ".svg", ".qml", ".csv", ".css", ".html", ".ts", ".model3", ""}
 PICTURE_SUFFIXES = {".png"}
-DATA_SUFFIXES = {".tif", ".qm"}
+DATA_SUFFIXES = {".tif", ".qm", ".safetensors"}
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,11 @@ pytest.importorskip("open_clip")
 from demo_clip.augment import draw_batch
 from demo_clip.bank import Bank, load_bank, paint_bank
 from demo_clip.materials import IDS, NAMES, SHADOW_BIT
+from demo_clip.network import build_model
 from demo_clip.targets import Queries, dense_loss, patch_shares
 from demo_clip.tokens import Rows
 from demo_clip.train import Recipe, Share, learning_rate, start, train_step
+from demo_clip.vocabulary import teach_words
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(steps=8, batch=4, groups=2, together=2, warm_up=2, small_px=32, word_steps=2)
@@ -73,9 +75,21 @@ def test_dense_loss_ignores_unknown_patches_and_is_lower_for_the_right_text() ->
 def test_learning_rate_warms_up_stays_and_ends_low() -> None:
     recipe = Recipe(steps=1000)
     rates = [learning_rate(recipe, step) for step in range(1000)]
-    assert rates[0] == pytest.approx(1e-5)
+    assert rates[0] == pytest.approx(recipe.rate / recipe.warm_up)
     assert set(rates[recipe.warm_up : 600]) == {recipe.rate}
     assert rates[-1] == pytest.approx(recipe.rate * recipe.last_rate, rel=0.01)
+
+
+def test_teach_words_changes_the_text_tower_alone_and_the_same_way_again() -> None:
+    rows = Rows.of_words()
+    fresh, first, again = (build_model(len(rows.token_ids) + 1, seed=3) for _ in range(3))
+    for model in (first, again):
+        teach_words(model, rows, seed=4, steps=2)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+        if name.startswith("visual."):
+            assert torch.equal(value, fresh.state_dict()[name]), name
+    assert not torch.equal(first.token_embedding.weight, fresh.token_embedding.weight)
 
 
 def test_train_interrupted_run_ends_with_the_weights_of_an_unbroken_one(bank: Bank, tmp_path: Path) -> None:

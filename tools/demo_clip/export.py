@@ -86,6 +86,7 @@ def export(checkpoint: Path, target: Path) -> str:
     if partial.stat().st_size > SIZE_LIMIT_BYTES:
         partial.unlink()
         raise SystemExit(f"{target.name} would be larger than {SIZE_LIMIT_BYTES} bytes.")
+    partial.chmod(0o644)
     partial.replace(target)
     return hashlib.sha256(target.read_bytes()).hexdigest()
 

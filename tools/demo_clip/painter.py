@@ -15,7 +15,7 @@ import numpy as np
 from .canvas import Canvas
 from .country import ZONES, paint_road, paint_water
 from .fields import Atlas
-from .materials import IDS, N_VARIANTS, NAMES, SHADOW_BIT, draw_palette, grain_table, variety_table
+from .materials import N_VARIANTS, SHADOW_BIT, draw_palette, grain_table, variety_table
 from .town import paint_town
 
 SIDE_PX = 160
@@ -195,11 +195,3 @@ def _commonest_of_blocks(labels: np.ndarray) -> np.ndarray:
     parts = labels.reshape(side, FINE, side, FINE).transpose(0, 2, 1, 3).reshape(side, side, FINE * FINE)
     votes = (parts[..., :, None] == parts[..., None, :]).sum(axis=-1)
     return np.take_along_axis(parts, votes.argmax(axis=-1)[..., None], axis=-1)[..., 0]
-
-
-def label_names(labels: np.ndarray) -> Tuple[str, ...]:
-    """Materials that occur in a scene's labels."""
-    return tuple(NAMES[index] for index in np.unique(labels & ~np.uint8(SHADOW_BIT)))
-
-
-__all__ = ["ATLAS_SEED", "IDS", "SIDE_PX", "Scene", "label_names", "paint_scene"]

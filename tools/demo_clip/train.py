@@ -42,7 +42,7 @@ class Recipe:
     """
 
     seed: int = 7
-    steps: int = 1600
+    steps: int = 1200  # at whose end the rate has fallen; a finished run may be given more
     batch: int = 32  # pictures a step and process, at the small size
     together: int = 8  # steps from one averaging of the processes' weights to the next
     groups: int = 2  # sets of names a step and process
@@ -55,7 +55,7 @@ class Recipe:
     warm_up: int = 60
     last_rate: float = 0.02  # share of the rate at the end
     cooling: float = (
-        0.4  # last part of the steps, in which the rate falls; until then a run may be made longer or shorter
+        0.4  # last part of the steps, in which the rate falls; until then the number of steps may be changed
     )
     decay: float = 0.1  # of matrices
     clip: float = 1.0
@@ -248,6 +248,11 @@ def _work(rank: int, folder: Path, path: Path, recipe: Recipe, processes: int, d
 def _meeting(path: Path) -> Path:
     """File through which the processes find each other; must not be there at the start."""
     return path.resolve().with_suffix(".meeting")
+
+
+def steps_done(path: Path) -> int:
+    """Steps that a training state has behind it; 0 where there is none."""
+    return int(torch.load(path, weights_only=True, map_location="cpu")["step"]) if path.exists() else 0
 
 
 def train(folder: Path, path: Path, recipe: Recipe, processes: int = 2) -> None:
