@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR = 0.1  # ε: probability that each source spreads over all classes
-FULL_WEIGHT, VNIR_WEIGHT = 1.0, 0.5  # a: of the spectra, with and without short-wave infrared
-SWIR_NM = 1500.0  # a scene that reaches beyond has short-wave infrared
+HIGHEST_WEIGHT = 0.25  # r of a model whose classes part the spectra as well as the prior's; docs/method.md
 LOWEST_T, HIGHEST_T = 0.1, 10.0  # of the exponent 1 / t
 _STEPS = 40  # of the search for t
 
@@ -28,7 +27,7 @@ class Fusion:
 
     temperature: float  # t; above 1 makes the image–text model less sure
     clip_weight: float  # r
-    spectral_weight: float  # a
+    spectral_weight: float  # a: 1, or 0 where the prior understands no name
 
     def combine(self, clip: NDArray[np.float32], spectral: NDArray[np.float32]) -> NDArray[np.float32]:
         """Fuse probabilities, each pixel by itself.
@@ -64,7 +63,6 @@ def fit_fusion(
     clip: NDArray[np.float32],
     spectral: NDArray[np.float32],
     features: NDArray[np.float64],
-    last_nm: float,
     n_known_names: int,
 ) -> Fusion:
     """Weigh the two on a sample.
@@ -73,7 +71,6 @@ def fit_fusion(
         clip: (classes, n) float32, sum 1.
         spectral: (classes, n) float32, sum 1.
         features: (features, n) float64 of the spectra, of comparable spread.
-        last_nm: Longest wavelength of the scene.
         n_known_names: Class names that the spectral prior understands; without any it counts nothing.
     """
     if not n_known_names:
@@ -81,8 +78,8 @@ def fit_fusion(
     share = explained_variance(clip, features) / max(explained_variance(spectral, features), 1e-9)
     return Fusion(
         match_temperature(clip, mean_entropy(spectral)),
-        round(min(1.0, share) ** 2, 3),
-        FULL_WEIGHT if last_nm > SWIR_NM else VNIR_WEIGHT,
+        round(HIGHEST_WEIGHT * min(1.0, share) ** 2, 3),
+        1.0,
     )
 
 

@@ -209,8 +209,7 @@ def _fit_fusion(scene: Scene, store: TileStore, prior: SpectralPrior, sample: Sa
     values = np.ascontiguousarray(sample.spectra.T[list(prior.band_indices)])[:, np.newaxis, :]
     spectral = prior.predict(values, np.ones(values.shape[1:], bool))[:, 0]
     features = prior.features(sample.spectra, progress)
-    last_nm, n_known = float(scene.axis.centres_nm[-1]), prior.interpretation.n_known
-    return fit_fusion(_at_sample(scene, store, sample), spectral, features, last_nm, n_known)
+    return fit_fusion(_at_sample(scene, store, sample), spectral, features, prior.interpretation.n_known)
 
 
 def _at_sample(scene: Scene, store: TileStore, sample: Sample) -> NDArray[np.float32]:

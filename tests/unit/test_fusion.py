@@ -6,6 +6,7 @@ import pytest
 
 from special_qgis.engine.fusion import (
     FLOOR,
+    HIGHEST_WEIGHT,
     Fusion,
     agreement,
     explained_variance,
@@ -75,16 +76,15 @@ def test_a_model_that_guesses_counts_little_and_one_that_parts_the_spectra_count
     labels = rng.integers(K, size=N)
     features = rng.normal(size=(3, N)) + rng.normal(size=(3, K))[:, labels] * 3.0
     spectral = one_hot(labels, 0.7)
-    good = fit_fusion(one_hot(labels, 0.8), spectral, features, 2400.0, K)
-    bad = fit_fusion(one_hot(rng.integers(K, size=N), 0.8), spectral, features, 2400.0, K)
-    assert good.clip_weight > 0.9
+    good = fit_fusion(one_hot(labels, 0.8), spectral, features, K)
+    bad = fit_fusion(one_hot(rng.integers(K, size=N), 0.8), spectral, features, K)
+    assert 0.9 * HIGHEST_WEIGHT < good.clip_weight <= HIGHEST_WEIGHT
     assert bad.clip_weight < 0.01
     assert good.temperature > 1.0  # it is surer than the prior, and is held back
-    assert (good.spectral_weight, fit_fusion(spectral, spectral, features, 900.0, K).spectral_weight) == (1.0, 0.5)
 
 
 def test_names_that_the_prior_does_not_know_leave_the_image_alone() -> None:
-    fusion = fit_fusion(drawn(0), drawn(1), np.zeros((2, N)), 2400.0, 0)
+    fusion = fit_fusion(drawn(0), drawn(1), np.zeros((2, N)), 0)
     clip = drawn(0)
     assert fusion == Fusion(1.0, 1.0, 0.0)
     assert np.array_equal(fusion.combine(clip, drawn(1)).argmax(axis=0), clip.argmax(axis=0))
