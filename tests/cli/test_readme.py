@@ -13,6 +13,7 @@ from typing import List
 import pytest
 from osgeo import gdal
 
+from tests.helpers import small_scene
 from tests.helpers.qgis_process import QgisProcess
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
@@ -72,6 +73,21 @@ def test_readme_python_example_works(demo_folder: Path, repository: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert "'red tile roof'" in done.stdout
     _assert_map(demo_folder)
+
+
+def test_readme_commands_of_classifiers_and_old_maps_work(
+    tmp_path: Path, qgis_process: QgisProcess, with_runtime: str
+) -> None:
+    for seed, name in enumerate(("line1.dat", "line2.dat", "scene.dat")):
+        small_scene.write_scene(tmp_path / name, seed=seed)
+    small_scene.write_truth(tmp_path / "old_map.tif")
+    (tmp_path / "classes.txt").write_text(small_scene.CLASSES.replace("; ", "\n"), encoding="utf-8")
+    for heading in ("Train once, map many", "Mend an old map"):
+        for command in _commands(_block(heading, "bash")):
+            done = qgis_process.run(*command[1:], cwd=tmp_path)
+            assert done.rc == 0, done.stdout + done.errors
+    for name in ("line1.tif", "line2.tif", "new_map.tif"):
+        assert (gdal.Open(str(tmp_path / name)).ReadAsArray() == small_scene.truth()).mean() > 0.95, name
 
 
 def test_readme_links_lead_somewhere(repository: Path) -> None:
