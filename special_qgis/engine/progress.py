@@ -106,6 +106,20 @@ class RecordingProgress:
         return self._parent.is_cancelled()
 
 
+class TellOnce(SubProgress):
+    """Pass everything on, but each information only once: for work that meets the same finding again and again."""
+
+    def __init__(self, parent: Progress) -> None:
+        super().__init__(parent, 0.0, 1.0)
+        self._told: set[str] = set()
+
+    def info(self, text: str) -> None:
+        """Pass on to the parent unless it was before."""
+        if text not in self._told:
+            self._told.add(text)
+            self._parent.info(text)
+
+
 def check_cancelled(progress: Progress) -> None:
     """Raise when the user asked to stop; called at every block, window batch and training step.
 

@@ -6,7 +6,7 @@ from typing import List, Tuple
 import pytest
 
 from special_qgis.engine.errors import Cancelled, EngineError
-from special_qgis.engine.progress import NullProgress, RecordingProgress, SubProgress, check_cancelled
+from special_qgis.engine.progress import NullProgress, RecordingProgress, SubProgress, TellOnce, check_cancelled
 
 
 class _Log:
@@ -52,3 +52,14 @@ def test_check_cancelled_raises_what_no_engine_error_handler_catches() -> None:
     with pytest.raises(Cancelled) as caught:
         check_cancelled(RecordingProgress(SubProgress(_Log(cancelled=True), 0, 1)))
     assert not isinstance(caught.value, EngineError)
+
+
+def test_tell_once_passes_each_information_on_once_and_the_rest_always() -> None:
+    log = _Log()
+    once = TellOnce(log)
+    for _ in range(2):
+        once.info("few pixels")
+        once.report(0.5, "half")
+    once.info("other")
+    assert log.texts == ["info few pixels", "info other"]
+    assert log.reports == [(0.5, "half"), (0.5, "half")]

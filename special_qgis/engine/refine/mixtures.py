@@ -85,7 +85,7 @@ def divide(
         )
         mixture = _fit(values, n_components, CONFIDENCE_FLOOR, seed) if n_components >= 2 else None
         if mixture is None:
-            progress.info(f"Class {class_id}: {members.size} pixels do not split into sure and unsure ones; left out.")
+            progress.info(f"Class {class_id}: for some epochs its pixels do not split into sure and unsure ones.")
             continue
         component = mixture.predict(values)
         used = np.unique(component)  # a component may have lost all its pixels
@@ -138,7 +138,7 @@ class SpectralModel:
             n_components = min(config.spectral_components, len(members) // least_px)
             mixture = _fit(members, n_components, floor, seed) if n_components >= 1 else None
             if mixture is None and len(members):
-                progress.info(f"Class {class_id}: {len(members)} pixels are too few for a spectral model.")
+                progress.info(f"Class {class_id}: for some epochs its pixels are too few for a spectral model.")
             mixtures.append(mixture)
         return cls(mixtures)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..confidence import decide
 from ..config import RefineConfig
 from ..errors import RefinementError
-from ..progress import Progress, SubProgress, check_cancelled
+from ..progress import Progress, SubProgress, TellOnce, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
 from .first_pass import make_first_pass
@@ -110,6 +110,7 @@ def train(
         RefinementError: The training diverged or gave a degenerate map; stage 1's result is the one to use.
         Cancelled: The user cancelled.
     """
+    progress = TellOnce(progress)
     progress.report(0.0, "Looking at the scene for training")
     spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
