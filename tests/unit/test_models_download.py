@@ -26,6 +26,11 @@ from tests.helpers.listener import Listener
 SILENT = NullProgress()
 
 
+def installed(folder: Path) -> List[InstalledModel]:
+    """Models in a folder, without the one that ships with the plugin."""
+    return [model for model in list_models(folder) if not model.is_demo]
+
+
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_safetensors(tmp_path_factory.mktemp("c") / "x.safetensors", clip_shapes()).read_bytes()
@@ -65,7 +70,7 @@ def test_download_becomes_a_model_with_its_address(server: FileServer, folder: P
     model = fetch(server, folder, listener, name="mine", sha256=hashlib.sha256(content).hexdigest())
     assert model.path.read_bytes() == content
     assert model.source == server.url()
-    assert [found.name for found in list_models(folder)] == ["mine"]
+    assert [found.name for found in installed(folder)] == ["mine"]
     assert files(folder) == ["mine.card.json", "mine.safetensors"]
     fractions = [fraction for fraction, _message in listener.progress]
     assert fractions == sorted(fractions)
@@ -235,7 +240,7 @@ def test_download_cancelled_while_bytes_arrive_ends_within_a_second_and_goes_on_
     with pytest.raises(Cancelled):
         fetch(server, folder, listener, name="mine")
     assert listener.since_cancel_s() < 1.0
-    assert list_models(folder) == []
+    assert installed(folder) == []
     server.behaviour.pause_s = 0.0
     assert fetch(server, folder, name="mine").path.read_bytes() == content
     assert ranges(server)[-1].startswith("bytes=")
@@ -299,7 +304,7 @@ def test_download_that_fills_the_disk_says_so(
     monkeypatch.setattr(download, "require_space", lambda folder, n_bytes: None)
     with pytest.raises(ModelFolderError, match="is full"):
         fetch(server, tiny_disk / "models")
-    assert list_models(tiny_disk / "models") == []
+    assert installed(tiny_disk / "models") == []
 
 
 def test_fetch_known_checkpoint_without_address_names_its_page(folder: Path) -> None:
