@@ -27,7 +27,7 @@ import torch
 from open_clip.model import CLIP
 from torch.nn import functional
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, stage_tests_pass
 from benchmarks.plain_clip import plain_scores
 from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.clip.scorer import WindowScorer
@@ -183,13 +183,6 @@ def child(options: argparse.Namespace, form: str, precision: str, tolerance: flo
     return found
 
 
-def tests_pass() -> bool:
-    """Run the tests of this stage; their report goes to standard error."""
-    tests = [str(path) for path in sorted((REPOSITORY / "tests" / "unit").glob("test_clip_*.py"))]
-    command = [sys.executable, "-m", "pytest", "-q", *tests]
-    return subprocess.run(command, cwd=REPOSITORY, stdout=sys.stderr, check=False).returncode == 0
-
-
 def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[str, Any]) -> str:
     """The table in Markdown."""
     n_windows = measured[0].stage["n"]
@@ -263,7 +256,7 @@ def main(arguments: List[str]) -> int:
         found = FORMS[options.form](options)
         sys.stdout.write(json.dumps({**found, "peak_mib": peak_mib()}) + "\n")
         return 0
-    if not tests_pass():
+    if not stage_tests_pass("clip"):
         sys.stderr.write("Tests of this stage fail: no figures.\n")
         return 1
     plain = child(options, "plain", "float32")

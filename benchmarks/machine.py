@@ -6,9 +6,12 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Dict
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("numpy", "sklearn", "torch", "numba", "osgeo.gdal")
 
 
@@ -37,3 +40,15 @@ def describe_machine() -> str:
     """One sentence about machine and versions."""
     told = ", ".join(f"{name} {version}" for name, version in versions().items())
     return f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {told}."
+
+
+def stage_tests_pass(*names: str) -> bool:
+    """Run the unit tests of stages, whose report goes to standard error: no figure is printed while one fails.
+
+    Args:
+        names: Of the stages: "clip" stands for ``tests/unit/test_clip_*.py``.
+    """
+    folder = REPOSITORY / "tests" / "unit"
+    tests = [str(path) for name in names for path in sorted(folder.glob(f"test_{name}_*.py"))]
+    command = [sys.executable, "-m", "pytest", "-q", *tests]
+    return subprocess.run(command, cwd=REPOSITORY, stdout=sys.stderr, check=False).returncode == 0

@@ -12,7 +12,6 @@ within this run are what can be compared.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import torch
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, stage_tests_pass
 from special_qgis.engine.mamba import MambaHSI, seeded_network
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -39,15 +38,6 @@ class Timing(NamedTuple):
 
     wall_s: float
     processor_s: float
-
-
-def tests_pass() -> bool:
-    """Run the tests of this stage; their report goes to standard error."""
-    tests = [str(path) for path in sorted((REPOSITORY / "tests" / "unit").glob("test_mamba_*.py"))]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *tests], cwd=REPOSITORY, stdout=sys.stderr, check=False
-    )
-    return done.returncode == 0
 
 
 def step(network: MambaHSI, cube: torch.Tensor, weighting: torch.Tensor) -> None:
@@ -119,7 +109,7 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--write", action="store_true", help="write the table to benchmarks/results/")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of both forms")
     options = parser.parse_args(arguments)
-    if not tests_pass():
+    if not stage_tests_pass("mamba"):
         sys.stderr.write("Tests of this stage fail: no figures.\n")
         return 1
     torch.set_num_threads(options.threads)

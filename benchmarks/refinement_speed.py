@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from osgeo import gdal
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, stage_tests_pass
 from special_qgis.engine.config import RefineConfig, SceneConfig
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
@@ -42,16 +42,6 @@ FIELD_PX = 20  # side of the fields that materials cover
 WRONG_SHARE = 0.2  # of the fields, in stage 1
 DISK_CONFIG = RefineConfig(epochs=2, iterations_per_epoch=8, warm_up_epochs=1)
 GOAL_S = {"1096x715": 300}  # of a whole refinement on two cores
-
-
-def tests_pass() -> bool:
-    """Run the tests of this stage; their report goes to standard error."""
-    folder = REPOSITORY / "tests" / "unit"
-    tests = [str(path) for name in ("mamba", "refine") for path in sorted(folder.glob(f"test_{name}_*.py"))]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *tests], cwd=REPOSITORY, stdout=sys.stderr, check=False
-    )
-    return done.returncode == 0
 
 
 def fields(rows: int, cols: int, n_bands: int) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +188,7 @@ def main(arguments: List[str]) -> int:
         found = measure_memory_scene(*sides) if len(sides) == 2 else measure_disk_scene(sides[0])
         json.dump(found, sys.stdout)
         return 0
-    if not tests_pass():
+    if not stage_tests_pass("mamba", "refine"):
         sys.stderr.write("Tests of this stage fail: no figures.\n")
         return 1
     measured = {size: in_a_process(size, options.threads) for size in options.sizes}

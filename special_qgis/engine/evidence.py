@@ -110,10 +110,9 @@ class FusedEvidence:
 
     def predict(self, window: Window, block: Block) -> Prediction:
         """Probabilities of a tile, and how far the two agree."""
-        clip = self._clip.predict(window, block).probabilities
+        clip = tempered(self._clip.predict(window, block).probabilities, self._fusion.temperature)
         spectral = self._prior.predict(block.values(self._prior.band_indices), block.valid)
-        fused = self._fusion.combine(clip, spectral)
-        return Prediction(fused, agreement(tempered(clip, self._fusion.temperature), spectral))
+        return Prediction(self._fusion.combine_tempered(clip, spectral), agreement(clip, spectral))
 
 
 def decide_tile(

@@ -39,9 +39,13 @@ class Fusion:
         Returns:
             (classes, …) float32, sum 1; all 0 where ``spectral`` is.
         """
+        return self.combine_tempered(tempered(clip, self.temperature), spectral)
+
+    def combine_tempered(self, clip: NDArray[np.float32], spectral: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fuse probabilities of which the first have been brought to the fusion's temperature; as ``combine``."""
         n_classes = len(clip)
         floor, rest = np.float32(FLOOR / n_classes), np.float32(1.0 - FLOOR)
-        product = np.power(rest * tempered(clip, self.temperature) + floor, np.float32(self.clip_weight))
+        product = np.power(rest * clip + floor, np.float32(self.clip_weight))
         if self.spectral_weight:
             product *= np.power(rest * spectral + floor, np.float32(self.spectral_weight))
         total = product[0].copy()

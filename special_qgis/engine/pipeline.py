@@ -22,7 +22,7 @@ from .provenance import describe_run
 from .run_summary import RunFacts, Stopwatch
 from .scene import Scene, open_scene
 from .spectral_prior import SpectralPrior
-from .stage_one import choose_sources, fit_stage_one
+from .stage_one import check_names, choose_sources, fit_stage_one
 
 OPENED, MAPPED = 0.03, 0.95  # fractions of a job at which its stages end
 FITTED, SCORED = 0.07, 0.4  # shares of the first stage's fit, without and with an image-text model
@@ -51,7 +51,7 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
         with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
             run = MapRun(outputs, scene, classes, config, listener, watch)
             watch.lap("Reading the scene's description")
-            _pass_on_warnings(scene, listener)
+            scene.pass_on_warnings(listener)
             sample = scene.sample(config.used_prior.sample_px, config.seed, listener)
             run.remember(sample)
             watch.lap("Sampling the scene")
@@ -103,7 +103,7 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
     """
     listener = RecordingProgress(progress or NullProgress())
     classes = parse_classes(config.classes)
-    choose_sources(ClassifyConfig(config.scene, config.classes, source="spectral"), classes, listener)
+    check_names(classes, listener)
     with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
             writer = probability_writer(outputs, config.probabilities, scene, classes)
@@ -142,7 +142,7 @@ def _input_paths(scene: SceneConfig, classes: str) -> list[str]:
 def _fit_prior(
     scene: Scene, classes: Sequence[LandCoverClass], prior: PriorConfig, seed: int, progress: Progress
 ) -> SpectralPrior:
-    _pass_on_warnings(scene, progress)
+    scene.pass_on_warnings(progress)
     part = SubProgress(progress, OPENED, OPENED + FITTED)
     part.report(0.0, "Sampling the scene")
     sample = scene.sample(prior.sample_px, seed)
@@ -150,8 +150,3 @@ def _fit_prior(
     for warning in fitted.warnings:
         progress.warn(warning)
     return fitted
-
-
-def _pass_on_warnings(scene: Scene, progress: Progress) -> None:
-    for warning in scene.warnings:
-        progress.warn(warning)

@@ -81,6 +81,11 @@ class Scene:
         """Let go of the files."""
         self._reader.close()
 
+    def pass_on_warnings(self, progress: Progress) -> None:
+        """Tell what reading the scene's description has found doubtful."""
+        for warning in self.warnings:
+            progress.warn(warning)
+
     @property
     def n_bands(self) -> int:
         """Number of good bands."""

@@ -77,28 +77,42 @@ def choose_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], pr
     model = _choose_model(config)
     if model is not None:
         model = _runnable(model, config, progress)
-    interpretation = interpret(classes)
     uses_prior = config.source != "clip"
-    if uses_prior:
-        for warning in interpretation.warnings:
-            progress.warn(warning)
     if config.outputs.agreement and not (uses_prior and model is not None):
         raise ConfigError(
             "outputs.agreement needs two sources, and there is one; the agreement is that of spectral prior and CLIP.",
             "Install a CLIP model and choose the source automatic, or leave the output out.",
         )
-    if interpretation.n_known == 0 and model is None:
-        raise ClassListError(
-            "None of the class names is known to the spectral prior: " + ", ".join(c.name for c in classes) + ".",
-            "Use plain land-cover words (water, tree, grass, bare soil, road, roof …), or add one as another word "
-            "of the class: “maquis: shrub”.",
-        )
+    if uses_prior:
+        check_names(classes, progress, must_be_known=model is None)
     if model is not None and model.is_demo:
         progress.warn(
             "The demo model is used. It is small, was trained on painted scenes and knows few words; for real work "
             "install a CLIP model with 'Install model'."
         )
     return Sources(uses_prior, model, _choose_upsampler(config) if model is not None else None)
+
+
+def check_names(classes: Sequence[LandCoverClass], progress: Progress, must_be_known: bool = True) -> None:
+    """Tell doubts of the spectral prior about the names, before the scene is opened.
+
+    Args:
+        classes: Classes as typed.
+        progress: Hears of warnings.
+        must_be_known: Whether there is no other source that may know them.
+
+    Raises:
+        ClassListError: No name is known, and one must be.
+    """
+    interpretation = interpret(classes)
+    if must_be_known and interpretation.n_known == 0:
+        raise ClassListError(
+            "None of the class names is known to the spectral prior: " + ", ".join(c.name for c in classes) + ".",
+            "Use plain land-cover words (water, tree, grass, bare soil, road, roof …), or add one as another word "
+            "of the class: “maquis: shrub”.",
+        )
+    for warning in interpretation.warnings:
+        progress.warn(warning)
 
 
 def _choose_model(config: ClassifyConfig) -> Optional[InstalledModel]:

@@ -8,6 +8,8 @@ many sets of names, so the text learns these preferences.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
@@ -130,28 +132,8 @@ COUNTS_AS: Dict[str, Tuple[str, ...]] = {
     "wetland": ("wetland", "low vegetation", "vegetation", "grass"),
 }
 
-REMOTE_TEMPLATES = (
-    "an aerial photograph of {}.",
-    "an aerial image of {}.",
-    "a satellite image of {}.",
-    "a satellite photo of {}.",
-    "a remote sensing image of {}.",
-    "a high resolution satellite image of {}.",
-    "a high resolution aerial photo of {}.",
-    "a low resolution satellite image of {}.",
-    "an overhead view of {}.",
-    "a top down view of {}.",
-    "a bird's eye view of {}.",
-    "{} seen from above.",
-    "{} seen from space.",
-    "a photo of {} taken from an airplane.",
-    "a photo of {} taken by a drone.",
-    "an orthophoto of {}.",
-    "a centered satellite photo of {}.",
-    "land covered by {}.",
-    "an area of {} in an aerial image.",
-    "a patch of {} in a satellite image.",
-)
+_PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts.json"
+REMOTE_TEMPLATES: Tuple[str, ...] = tuple(json.loads(_PROMPTS.read_text(encoding="utf-8"))["remote_sensing"])
 
 # One option of each line is drawn; each option is a set of concepts that may be asked for together.
 CHOICES: Tuple[Tuple[Tuple[float, Tuple[str, ...]], ...], ...] = (

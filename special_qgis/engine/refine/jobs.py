@@ -58,7 +58,7 @@ def refine_labels(config: RefineJobConfig, progress: Optional[Progress] = None) 
     require_map(config.outputs)
     with OutputSet(inputs=[*config.scene.files, *filter(None, (config.labels, config.label_confidence))]) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
-            _pass_on_warnings(scene, listener)
+            scene.pass_on_warnings(listener)
             evidence = LabelEvidence(scene, config, SubProgress(listener, _OPENED, _LOOKED))
             run = MapRun(outputs, scene, evidence.classes, config, listener, watch)
             run.remember(scene.sample(SPECTRA_SAMPLE_PX, config.seed, listener))
@@ -105,7 +105,7 @@ def apply_classifier(config: ApplyConfig, progress: Optional[Progress] = None) -
     device = choose_device(config.device)
     with OutputSet(inputs=[*config.scene.files, config.classifier]) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
-            _pass_on_warnings(scene, listener)
+            scene.pass_on_warnings(listener)
             match = match_bands(scene.axis, classifier.card.centres_nm)
             _tell_about_bands(match, classifier, listener)
             _warn_about_rare_classes(classifier, listener)
@@ -135,11 +135,6 @@ def apply_classifier(config: ApplyConfig, progress: Optional[Progress] = None) -
         outputs.commit()
     listener.report(1.0, "Done")
     return map_result(config.outputs, summary)
-
-
-def _pass_on_warnings(scene: Scene, progress: Progress) -> None:
-    for warning in scene.warnings:
-        progress.warn(warning)
 
 
 def _tell_about_bands(match: BandMatch, classifier: SavedClassifier, progress: Progress) -> None:
