@@ -20,7 +20,7 @@ import numpy as np
 from osgeo import gdal
 
 from benchmarks.accuracy import RESULTS, SCENES, LabelledScene, load_scene, scenes_folder, score
-from benchmarks.machine import describe_machine, processor, versions
+from benchmarks.machine import describe_machine, processor, stage_tests_pass, versions
 from special_qgis.engine.confidence import decide
 from special_qgis.engine.config import PriorConfig, RefineConfig
 from special_qgis.engine.errors import RefinementError
@@ -144,6 +144,8 @@ def main() -> None:
     parser.add_argument("--render", action="store_true", help="only tell what the file of finished runs holds")
     parser.add_argument("--write", action="store_true", help="write the tables to benchmarks/results/")
     options = parser.parse_args()
+    if not stage_tests_pass("mamba", "refine"):
+        raise SystemExit("Tests of this stage fail: no figures.")
     gdal.UseExceptions()
     kept = Path(options.resume) if options.resume else None
     runs = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept and kept.exists() else []

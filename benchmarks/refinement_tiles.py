@@ -22,7 +22,7 @@ import torch
 from osgeo import gdal
 
 from benchmarks.accuracy import RESULTS, LabelledScene, load_scene, score
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, stage_tests_pass
 from benchmarks.refinement import prior_probabilities
 from resources.demo.demo_scene.scene import make_scene
 from special_qgis.engine.confidence import decide
@@ -118,6 +118,8 @@ def main() -> None:
     parser.add_argument("--resume", default="", help="file of finished runs to go on from and add to")
     parser.add_argument("--write", action="store_true", help="write the table to benchmarks/results/")
     options = parser.parse_args()
+    if not stage_tests_pass("mamba", "refine"):
+        raise SystemExit("Tests of this stage fail: no figures.")
     gdal.UseExceptions()
     kept = Path(options.resume) if options.resume else None
     runs = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept and kept.exists() else []
