@@ -18,13 +18,15 @@ from pathlib import Path
 
 __all__ = ["has_numba", "kernel_cache_folder"]
 
-KERNEL_MODULES = (  # relative to this folder
-    "mamba/simd",
+KERNEL_MODULES = (  # and what else compiled code is made from; relative to this folder
+    "simd",
+    "simd_products",
     "mamba/tile_kernels",
     "mamba/scan_kernels",
     "mamba/token_kernels",
     "mamba/pixel_kernels",
     "clip/upsampling/step_kernels",
+    "clip/upsampling/tiling",
 )
 
 

@@ -199,9 +199,9 @@ def test_stage_leaves_invalid_pixels_out_and_passes_windows_without_any_over(mon
     scored = []
     score_windows = WindowScorer.score
 
-    def counting(self: WindowScorer, images: Any, guides: Any = None) -> Any:
+    def counting(self: WindowScorer, images: Any, *others: Any) -> Any:
         scored.append(len(images))
-        return score_windows(self, images, guides)
+        return score_windows(self, images, *others)
 
     monkeypatch.setattr(WindowScorer, "score", counting)
     config = replace(EXACT, scales=(1.0,), upsampler="bilinear")
@@ -278,7 +278,7 @@ def test_out_of_memory_on_a_gpu_ends_on_the_cpu(monkeypatch: pytest.MonkeyPatch)
     wanted = scorer.score(images)
     scorer.device, scorer.batch = torch.device("meta"), 1
 
-    def failing(self: Any, batch: Any, guides: Any) -> Any:
+    def failing(self: Any, batch: Any, *others: Any) -> Any:
         monkeypatch.undo()
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 

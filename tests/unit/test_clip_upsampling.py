@@ -13,6 +13,7 @@ from torch.nn import functional
 from special_qgis.engine.clip.upsampling import (
     Bilateral,
     Bilinear,
+    KernelPool,
     Learned,
     compress,
     cosines,
@@ -265,7 +266,7 @@ def test_compiled_cosines_equal_the_plain_ones(kind: str, grid: tuple[int, int],
         assert can_compile(compressed, spread)
         found, wanted = (cosines(compressed, spread, compiled=compiled) for compiled in (True, False))
         torch.testing.assert_close(found, wanted, rtol=0, atol=3e-5)  # both round
-    found = cosines(compressed, Learned(weights, 3).plan(guide, grid), torch.bfloat16)
+    found = cosines(compressed, Learned(weights, 3).plan(guide, grid), KernelPool(packed=True))
     wanted = cosines(compressed, Learned(weights, 3).plan(guide, grid), compiled=False)
     torch.testing.assert_close(found, wanted, rtol=0, atol=0.02)
 
@@ -276,3 +277,30 @@ def test_compiled_code_leaves_larger_kernels_to_the_plain_one() -> None:
     compressed, spread = compress(features, draw(3, EMBED_DIM), weights), Learned(weights, 1).plan(guide, (8, 8))
     assert not can_compile(compressed, spread)
     assert cosines(compressed, spread).shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["float32", "packed"])
+@pytest.mark.parametrize(
+    ("stride", "shares"), [pytest.param(16, True, id="tiles on tiles"), pytest.param(42, False, id="tiles apart")]
+)
+@pytest.mark.parametrize("kind", ["jbu_one", "bilateral"])
+def test_kernels_that_windows_share_change_nothing(kind: str, stride: int, shares: bool, packed: bool) -> None:
+    pytest.importorskip("numba", reason="compiled code needs Numba")
+    side = 64
+    weights = read_weights(jbu_state()).to("cpu", torch.float32)
+    upsampler = Learned(weights, 3) if kind == "jbu_one" else Bilateral(3)
+    image = draw(3, side + 2 * stride, side + 2 * stride, seed=6).float()
+    queries = functional.normalize(draw(4, EMBED_DIM, seed=7), dim=1)
+    pool = KernelPool(packed, (side, side), int(image.shape[2]))
+    for top in (0, stride, 2 * stride):
+        corners = [(top, stride * n) for n in range(3)]
+        guide = torch.stack([image[:, y : y + side, x : x + side] for y, x in corners])
+        compressed = compress(draw(3, EMBED_DIM, 8, 8, seed=top).float(), queries, weights)
+        spread = upsampler.plan(guide, (8, 8))
+        found = cosines(compressed, spread, pool, corners)
+        wanted = cosines(compressed, spread, KernelPool(packed))
+        torch.testing.assert_close(found, wanted, rtol=0, atol=0 if kind == "jbu_one" else 1e-5 + 0.01 * packed)
+    levels = [pool.place(2, (side, side), 5, 3, [(3 * stride, stride * n) for n in range(3)]) for _ in range(2)]
+    n_made = [[len(todo) for todo in level[2]] for level in levels]
+    assert (n_made[0][2] < n_made[0][0]) == shares  # the last window shares with its neighbour
+    assert (n_made[1][0] < n_made[0][0]) == shares  # and all are there when asked for again

@@ -10,13 +10,15 @@ Source: Li et al. 2024, SegEarth-OV, arXiv 2410.01768, section 3.3, as SPECIAL (
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from ..compiled_kernels import has_numba
 from ..config import ClipConfig
 from ..devices import is_out_of_memory
 from ..errors import ConfigError, EngineError
@@ -24,9 +26,9 @@ from ..progress import Progress, check_cancelled
 from .dense import dense_features
 from .precision import choose_batch, choose_precision, prepare_tower
 from .tower import check_tower, patch_px
-from .upsampling import Bilateral, Bilinear, JbuWeights, Learned, Upsampler, compress, cosines
+from .upsampling import Bilateral, Bilinear, JbuWeights, KernelPool, Learned, Upsampler, compress, cosines
 
-__all__ = ["WindowScorer", "choose_upsampler"]
+__all__ = ["Placement", "WindowScorer", "choose_upsampler"]
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -51,6 +53,19 @@ def choose_upsampler(wanted: str, weights: Optional[JbuWeights]) -> str:
         f"upsampler is {wanted}, and the weights at hand are {'those of ' + there if there else 'none'}.",
         "Import an upsampler's checkpoint, or choose bilateral, which needs none.",
     )
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where windows lie, so that those that overlap need not make the same kernels again."""
+
+    image: int  # number of the image
+    cols: int  # of the image
+    corners: Tuple[Tuple[int, int], ...]  # row and column of each window, rows never falling from call to call
+
+    def part(self, part: slice) -> Placement:
+        """That of some of the windows."""
+        return Placement(self.image, self.cols, self.corners[part])
 
 
 class WindowScorer:
@@ -83,7 +98,7 @@ class WindowScorer:
         self.kind = choose_upsampler(config.upsampler, weights)
         self._weights = weights if self.kind.startswith("jbu") else None
         _check_dimensions(visual, queries, self._weights)
-        self._source, self._config, self._progress = visual, config, progress
+        self._source, self._config, self._progress, self._window = visual, config, progress, window
         self._queries, self._precision = torch.from_numpy(queries), config.precision
         self.batch = choose_batch(config.batch, visual, window, device)
         self._move(device)
@@ -100,6 +115,7 @@ class WindowScorer:
 
     def _move(self, device: torch.device) -> None:
         """Take the tower and all that is computed with to a device."""
+        self._pools: Dict[int, KernelPool] = {}
         self.device, self.dtype = device, choose_precision(self._precision, device)
         self._tower = prepare_tower(self._source, device, self.dtype)
         self._queries = self._queries.to(device)
@@ -110,12 +126,18 @@ class WindowScorer:
             for name, default in (("image_mean", OPENAI_MEAN), ("image_std", OPENAI_STD))
         )
 
-    def score(self, images: NDArray[np.float32], guides: Optional[NDArray[np.float32]] = None) -> NDArray[np.float32]:
+    def score(
+        self,
+        images: NDArray[np.float32],
+        guides: Optional[NDArray[np.float32]] = None,
+        placement: Optional[Placement] = None,
+    ) -> NDArray[np.float32]:
         """Score windows.
 
         Args:
             images: (windows, 3, rows, cols) float32 in [0, 1], sides whole patches.
             guides: (windows, components, rows, cols) float32; None = the images guide.
+            placement: Where the windows lie; None = they have nothing in common.
 
         Returns:
             (windows, queries, rows, cols) float32.
@@ -130,7 +152,13 @@ class WindowScorer:
         while start < len(images):
             part = slice(start, start + self.batch)
             try:
-                found.append(self._score_batch(images[part], None if guides is None else guides[part]))
+                found.append(
+                    self._score_batch(
+                        images[part],
+                        None if guides is None else guides[part],
+                        None if placement is None else placement.part(part),
+                    )
+                )
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -140,7 +168,8 @@ class WindowScorer:
         return np.concatenate(found)
 
     def _shrink(self, error: BaseException) -> None:
-        """Ask for less memory from now on."""
+        """Ask for less memory from now on, and forget kernels, which may be half made."""
+        self._pools.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         if self.batch > 1:
@@ -156,19 +185,21 @@ class WindowScorer:
             ) from error
 
     @torch.inference_mode()
-    def _score_batch(self, images: NDArray[np.float32], guides: Optional[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _score_batch(
+        self, images: NDArray[np.float32], guides: Optional[NDArray[np.float32]], placement: Optional[Placement]
+    ) -> NDArray[np.float32]:
         check_cancelled(self._progress)
         batch = (torch.from_numpy(images).to(self.device) - self._mean) / self._std
         features, first = self._finite_features(batch)
         offsets = self._config.cls_debias * functional.normalize(first.float(), dim=1) @ self._queries.T
         guide = batch if guides is None else torch.from_numpy(guides).to(self.device)
-        n_together = len(batch) if self.device.type == "cuda" else 1  # on a CPU one window fits the caches better
+        n_together = len(batch) if self.device.type == "cuda" or has_numba() else 1  # plain code fits a CPU's caches so
         out = np.empty((len(batch), len(self._queries), *batch.shape[2:]), np.float32)
         for start in range(0, len(batch), n_together):
             check_cancelled(self._progress)
             part = slice(start, start + n_together)
-            scores = self._cosines(features[part].float(), guide[part]) - offsets[part, :, None, None]
-            out[part] = scores.cpu().numpy()
+            scores = self._cosines(features[part].float(), guide[part], placement and placement.part(part))
+            out[part] = (scores - offsets[part, :, None, None]).cpu().numpy()
         return out
 
     def _finite_features(self, batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -186,19 +217,27 @@ class WindowScorer:
         self._move(self.device)
         return self._finite_features(batch)
 
-    def _cosines(self, features: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
+    def _cosines(self, features: torch.Tensor, guide: torch.Tensor, placement: Optional[Placement]) -> torch.Tensor:
         """Cosines of every pixel: (windows, queries, rows, cols)."""
         grid = (int(features.shape[2]), int(features.shape[3]))
         compressed = compress(features, self._queries, self._weights, self._config.tolerance)
-        found = cosines(compressed, self._upsampler().plan(guide, grid), self._product_type())
+        corners = None if placement is None else placement.corners
+        found = cosines(compressed, self._upsampler().plan(guide, grid), self._pool(placement), corners)
         size = (int(guide.shape[2]), int(guide.shape[3]))
         if tuple(found.shape[2:]) != size:  # patches whose side is no power of two
             found = functional.interpolate(found, size=size, mode="bilinear", align_corners=False)
         return found
 
-    def _product_type(self) -> torch.dtype:
-        """Where features are rounded to bfloat16, corrections of kernels may be too."""
-        return torch.bfloat16 if self.dtype == torch.bfloat16 else torch.float32
+    def _pool(self, placement: Optional[Placement]) -> Optional[KernelPool]:
+        """Where kernels are kept; where features are rounded to bfloat16, kernels and sources are too."""
+        if self.device.type != "cpu" or not has_numba():
+            return None
+        packed = self.dtype == torch.bfloat16
+        if placement is None:
+            return KernelPool(packed)
+        if placement.image not in self._pools:
+            self._pools[placement.image] = KernelPool(packed, self._window, placement.cols)
+        return self._pools[placement.image]
 
     def _upsampler(self) -> Upsampler:
         if self.kind == "bilinear":

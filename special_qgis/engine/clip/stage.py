@@ -26,7 +26,7 @@ from ..tile_store import TileStore
 from ..windows import TILE_PX, Window, plan_tiles
 from .scaled_image import ScaledImage
 from .scales import automatic_factors
-from .scorer import WindowScorer
+from .scorer import Placement, WindowScorer
 from .source import RgbSource
 from .text import ClassEmbeddings, embed_classes
 from .tower import image_side_px, patch_px
@@ -43,6 +43,7 @@ _ENCODED = 0.1  # fraction of the stage at which the class names are encoded
 class _Scale:
     """The scene at one scale, and the windows over it."""
 
+    number: int
     image: ScaledImage
     plan: WindowPlan
 
@@ -116,9 +117,11 @@ def plan_scales(source: RgbSource, visual: Any, config: ClipConfig) -> List[_Sca
     window_px = config.window_px or image_side_px(visual)
     stride_px = config.stride_px or max(1, window_px // 2)
     scales = []
-    for factor in config.scales or automatic_factors(source.gsd_m):
+    for number, factor in enumerate(config.scales or automatic_factors(source.gsd_m)):
         image = ScaledImage(source, factor)
-        scales.append(_Scale(image, plan_windows(image.rows, image.cols, window_px, stride_px, patch_px(visual))))
+        scales.append(
+            _Scale(number, image, plan_windows(image.rows, image.cols, window_px, stride_px, patch_px(visual)))
+        )
     return scales
 
 
@@ -206,7 +209,12 @@ def _score_batch(scale: _Scale, scorer: WindowScorer, merger: RowMerger, row: in
     if not seen:
         return
     guides = [part.guide for _, part in seen if part.guide is not None]
-    scores = scorer.score(np.stack([part.rgb for _, part in seen]), np.stack(guides) if guides else None)
+    corners = tuple((plan.tops[row], plan.lefts[col]) for col, _ in seen)
+    scores = scorer.score(
+        np.stack([part.rgb for _, part in seen]),
+        np.stack(guides) if guides else None,
+        Placement(scale.number, plan.cols, corners),
+    )
     for (col, _), of_window in zip(seen, scores):
         merger.add(row, col, of_window)
 

@@ -12,10 +12,10 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
+from ..simd import N_LANES
 from ..threads import run_side_by_side
 from .layer_arrays import Gradients, Weights, empty, zero_gradients
 from .scan_kernels import BLOCK, scan_backward, scan_forward
-from .simd import N_LANES
 from .token_kernels import (
     HALO,
     SlabArrays,

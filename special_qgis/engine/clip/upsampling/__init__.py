@@ -8,6 +8,7 @@ compares them with the text on the way: ``scores``.
 from __future__ import annotations
 
 from .compression import Compressed, compress
+from .kernel_pool import KernelPool
 from .scores import cosines
 from .upsamplers import Bilateral, Bilinear, Learned, Upsampler, upsample
 from .weights import JbuWeights, read_weights
@@ -17,6 +18,7 @@ __all__ = [
     "Bilinear",
     "Compressed",
     "JbuWeights",
+    "KernelPool",
     "Learned",
     "Upsampler",
     "compress",

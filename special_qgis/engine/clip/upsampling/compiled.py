@@ -1,37 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Cosines of upsampled features in compiled code, for the CPU: the same as ``scores.cosines`` with a ``StepMap``.
 
-Rows are taken a few at a time: their kernels are made, corrected by two matrix products, and summed over while they
-are in the cache. After the last step nothing is kept of a pixel but its products with the text and its length.
+The kernels of all steps of all windows are made first, but for those that windows before have made; then the source
+goes through the steps. After the last step nothing is kept of a pixel but its products with the text and its length.
+Work is cut into pieces of one thread, so that no piece waits for another.
 """
 
 from __future__ import annotations
 
 import importlib
 from functools import lru_cache
-from typing import Any, Iterator, List, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from ...compiled_kernels import has_numba
 from ...threads import run_side_by_side
 from .compression import Compressed
+from .kernel_pool import KernelPool
 from .steps import CORRECTION, Level
+from .tiling import BLOCK_CHANNELS, GROUP, LANES, PAD, reach_of
 from .upsamplers import StepMap
 from .weights import JbuStep
 
 __all__ = ["can_compile", "compiled_maps"]
 
 Floats = NDArray[np.float32]
+Calls = List[Tuple[Any, ...]]
 
-PX_AT_ONCE = 6272  # whose kernels are in memory together: 28 rows of 224
-ROWS_AT_ONCE = 14  # of a thread; it enlarges these and their neighbours
-LANES = 16  # pixels or channels side by side
-KERNEL_ROWS = 128  # 121 neighbours, three colours and a one fit
+LARGEST_RADIUS = 5
+TILES_AT_ONCE = 56  # of a thread
+ROWS_AT_ONCE = 14
 LOG2_E = 1.4426950408889634
+QUARTERS = (0.87890625, 0.26171875, -0.10546875, -0.03515625)  # cubic convolution, a = −3/4, at 1/4, 3/4, 5/4, 7/4
 
 
 def can_compile(compressed: Compressed, step_map: StepMap) -> bool:
@@ -39,25 +42,7 @@ def can_compile(compressed: Compressed, step_map: StepMap) -> bool:
     maps = compressed.maps
     if maps.device.type != "cpu" or maps.dtype != torch.float32 or not has_numba():
         return False
-    return all(level.bias.numel() + int(level.guide.shape[1]) + 1 <= KERNEL_ROWS for level in step_map.levels)
-
-
-def compiled_maps(
-    compressed: Compressed, step_map: StepMap, product_type: torch.dtype = torch.float32
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Upsampled products and squared lengths.
-
-    Args:
-        compressed: From ``compress``.
-        step_map: Linear map from patches to pixels.
-        product_type: Number type of the matrix products that correct kernels: float32, or bfloat16 where the features
-            came from a tower in bfloat16.
-
-    Returns:
-        (batch, queries + 1, rows, cols) and (batch, rows, cols) float32, as ``scores.finish_cosines`` takes them.
-    """
-    pairs = [_one_image(compressed, step_map, index, product_type) for index in range(int(compressed.maps.shape[0]))]
-    return torch.stack([products for products, _ in pairs]), torch.stack([squares for _, squares in pairs])
+    return all(level.radius <= LARGEST_RADIUS for level in step_map.levels)
 
 
 @lru_cache(maxsize=1)
@@ -66,178 +51,218 @@ def _code() -> Any:
     return importlib.import_module(".step_kernels", __package__)
 
 
-def _one_image(
-    compressed: Compressed, step_map: StepMap, index: int, product_type: torch.dtype
+def compiled_maps(
+    compressed: Compressed, step_map: StepMap, pool: KernelPool, corners: Optional[Sequence[Tuple[int, int]]] = None
 ) -> Tuple[torch.Tensor, torch.Tensor]:
-    n_squared, blocks = _blocks(compressed, index)
-    for level in step_map.levels[:-1]:
-        kernels = _LevelKernels(level, index, product_type)
-        blocks = kernels.sum(blocks)
-    last = _LevelKernels(step_map.levels[-1], index, product_type)
-    products, squares = last.sum_last(blocks, n_squared, compressed.n_queries + 1)
-    return torch.from_numpy(products[:, :, : last.cols]), torch.from_numpy(squares[:, : last.cols])
+    """Upsampled products and squared lengths.
+
+    Args:
+        compressed: From ``compress``.
+        step_map: Linear map from patches to pixels.
+        pool: Where kernels lie, of one image.
+        corners: Row and column of each window in the pool's image, rows ascending from call to call; None = windows
+            have nothing in common.
+
+    Returns:
+        (batch, queries + 1, rows, cols) and (batch, rows, cols) float32, as ``scores.finish_cosines`` takes them.
+    """
+    levels, n_images = step_map.levels, int(compressed.maps.shape[0])
+    for level in levels:
+        level.check()
+    steps = [_Step(level, number, n_images, pool, corners) for number, level in enumerate(levels)]
+    run_side_by_side(_code().learn_keys, [call for step in steps for call in step.key_calls()])
+    run_side_by_side(_code().make_tiles, [call for step in steps for call in step.tile_calls()])
+    n_squared, sources = _sources(compressed, pool.dtype)
+    for step in steps[:-1]:
+        sources = step.sum(sources)
+    products, squares = steps[-1].sum_last(sources, n_squared, compressed.n_queries + 1)
+    return torch.from_numpy(products), torch.from_numpy(squares)
 
 
-def _blocks(compressed: Compressed, index: int) -> Tuple[List[int], List[Floats]]:
-    """An image's channels in blocks, those of the length first, and how many of each block these are."""
-    n, wide = compressed.n_queries + 1, int(_code().BLOCK_CHANNELS)
-    maps = compressed.maps[index]
-    rank = _rounded_up(compressed.rank, LANES)  # zeros add nothing to a length
-    n_blocks = _rounded_up(rank + n, wide) // wide
-    ordered = torch.zeros(maps.shape[1], maps.shape[2], n_blocks * wide)
-    ordered[:, :, : compressed.rank] = maps[n:].permute(1, 2, 0)
-    ordered[:, :, rank:][:, :, :n] = maps[:n].permute(1, 2, 0)
-    blocks = [np.ascontiguousarray(part) for part in np.split(ordered.numpy(), n_blocks, axis=2)]
-    return [min(max(rank - number * wide, 0), wide) for number in range(n_blocks)], blocks
+def _sources(compressed: Compressed, dtype: np.dtype[Any]) -> Tuple[int, List[NDArray[Any]]]:
+    """Each image's channels as the first step takes them, and how many of them are summed to squared lengths."""
+    n, wide, pad = compressed.n_queries + 1, BLOCK_CHANNELS, PAD
+    batch, _, rows, cols = (int(size) for size in compressed.maps.shape)
+    n_squared = _rounded_up(compressed.rank, LANES)  # zeros add nothing to a length
+    n_blocks = _rounded_up(n_squared + n, wide) // wide
+    ordered = np.zeros((batch, n_blocks * wide, _rounded_up(rows, 2) + 2 * pad, cols + 2 * pad), np.float32)
+    inside = ordered[:, :, pad:, pad:][:, :, :rows, :cols]
+    inside[:, : compressed.rank] = compressed.maps[:, n:].numpy()
+    inside[:, n_squared:][:, :n] = compressed.maps[:, :n].numpy()
+    blocks = ordered.reshape(batch, n_blocks, wide, -1, 2, cols + 2 * pad).transpose(0, 1, 3, 4, 5, 2)
+    paired = _paired(blocks, 3, dtype)  # (batch, blocks, row pairs, words, cols, channels)
+    return n_squared, list(np.ascontiguousarray(paired.transpose(0, 1, 2, 4, 3, 5)))
+
+
+def _paired(values: Floats, axis: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Pairs along an axis of two, as compiled code takes them: as they are, or both as bfloat16 in one word."""
+    if dtype == np.float32:
+        return values
+    bits = torch.from_numpy(np.ascontiguousarray(values)).bfloat16().view(torch.int16).numpy().view(np.uint16)
+    even, odd = (np.take(bits, [which], axis).astype(np.uint32) for which in (0, 1))
+    return even | odd << np.uint32(16)
+
+
+def _grouped(matrix: torch.Tensor, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A matrix (rows, numbers that are summed over) as compiled code takes it: (groups, numbers or pairs, GROUP)."""
+    n_groups = _rounded_up(int(matrix.shape[0]), GROUP) // GROUP
+    padded = np.zeros((n_groups * GROUP, _rounded_up(int(matrix.shape[1]), 2)), np.float32)
+    padded[: matrix.shape[0], : matrix.shape[1]] = matrix.numpy()
+    pairs = padded.reshape(n_groups, GROUP, -1, 2).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(_paired(pairs, 2, dtype)).reshape(n_groups, -1, GROUP)
 
 
 def _rounded_up(n: int, unit: int) -> int:
     return -(-n // unit) * unit
 
 
-def _apart(cols: int) -> int:
-    """Columns from one neighbour's weights to the next's: whole vectors, but not a multiple of eight of them.
-
-    Those of all neighbours of a pixel would meet in a few lines of the cache.
-    """
-    n_vectors = _rounded_up(cols, LANES) // LANES
-    return LANES * (n_vectors + 1 if n_vectors % 8 == 0 else n_vectors)
+def _pieces(n: int, size: int) -> List[Tuple[int, int]]:
+    return [(low, min(low + size, n)) for low in range(0, n, size)]
 
 
-def _pieces(first: int, last: int) -> List[Tuple[int, int]]:
-    return [(low, min(low + ROWS_AT_ONCE, last)) for low in range(first, last, ROWS_AT_ONCE)]
-
-
-class _LevelKernels:
-    """The kernels of one level of one image, made a few rows at a time, and the sums with them.
-
-    Images of channels are (rows, cols, block); columns beyond ``cols``, up to a multiple of four, hold nothing of use.
+class _Step:
+    """One step of all images of a batch.
 
     Args:
         level: What kernels are made from.
-        index: Of the image in the batch.
-        product_type: Number type of the matrix products.
+        number: Of the step.
+        n_images: In the batch.
+        pool: Where kernels lie.
+        corners: Of the windows.
     """
 
-    def __init__(self, level: Level, index: int, product_type: torch.dtype) -> None:
-        level.check()
+    def __init__(
+        self, level: Level, number: int, n_images: int, pool: KernelPool, corners: Optional[Sequence[Tuple[int, int]]]
+    ) -> None:
+        self._level, self._number, self._pool = level, number, pool
         self.rows, self.cols = level.size
-        self._radius, self._side = level.radius, 2 * level.radius + 1
-        self._wide, self._held_cols = _apart(self.cols), _rounded_up(self.cols, int(_code().PIXELS))
-        self._query = _rows_first(level.query[index], 0, self._wide)
-        self._query *= np.float32(LOG2_E)
-        self._keys = _rows_first(level.key[index], level.radius, self._wide + 4)
-        more = self._wide - self.cols
-        self._bias = (level.bias * LOG2_E).numpy()
-        self._n_rows = max(1, min(PX_AT_ONCE // self._wide, self.rows))
-        self._correction = (
-            None if level.fix is None else _Correction(level.fix, (self._n_rows, KERNEL_ROWS, self._wide), product_type)
-        )
-        colours = functional.pad(level.guide[index], [0, more]).contiguous().numpy()
-        self._colours = colours if self._correction is not None else colours[:0]
-        no_offset = np.zeros(len(self._bias), np.float32)
-        self._offset = no_offset if self._correction is None else self._correction.offset
+        self._reach = reach_of(level.radius)
+        self._kernels, self._places, self._todo = pool.place(number, level.size, level.radius, n_images, corners)
+        self._wide = _rounded_up(self.cols, LANES)
+        ones = torch.ones_like(level.guide[:, :1])
+        guide = torch.cat([level.guide, ones], dim=1).permute(0, 2, 1, 3).numpy()
+        self._guide = np.zeros((*guide.shape[:3], self._wide), np.float32)
+        self._guide[:, :, :, : self.cols] = guide
+        self._key_cols = self._wide + 2 * level.radius + 4
+        step = level.step
+        if step is None:
+            self._scale = LOG2_E
+            query, key = level.query_and_key()
+            self._keys, self._query = self._laid_out(key), self._laid_out(query)
+        else:
+            self._scale = LOG2_E * step.temperature
+            shape = (n_images, self.rows + 2 * level.radius, int(step.range_out.shape[0]), self._key_cols)
+            self._keys = self._query = np.empty(shape, np.float32)
+        self._correction = _correction(step, level.radius, pool.dtype)
 
-    def sum(self, blocks: List[Floats]) -> List[Floats]:
-        """Enlarge by two and sum over neighbours."""
-        targets = [np.empty((self.rows, self._held_cols, block.shape[2]), np.float32) for block in blocks]
-        for origin, last, kernels in self._some_rows():
+    def _laid_out(self, maps: torch.Tensor) -> Floats:
+        """(batch, features, rows, cols) as keys lie, the border reflected."""
+        radius = self._level.radius
+        padded = torch.nn.functional.pad(maps, [radius] * 4, mode="reflect").permute(0, 2, 1, 3)
+        out = np.zeros((*padded.shape[:3], self._key_cols), np.float32)
+        out[:, :, :, : padded.shape[3]] = padded.numpy()
+        return out
 
-            def some(low: int, high: int, origin: int = origin, kernels: Floats = kernels) -> None:
-                for source, target in zip(blocks, targets):
-                    doubled = self._double(source, low, high)
-                    _code().sum_block(doubled, kernels, self._side, low, high, origin, target)
+    def key_calls(self) -> Calls:
+        """Pieces of work that make keys, where they are learned."""
+        step, radius = self._level.step, self._level.radius
+        if step is None:
+            return []
+        into = torch.cat([step.range_in, step.range_in_bias[:, None]], dim=1).numpy()
+        out = _grouped_floats(torch.cat([step.range_out, step.range_out_bias[:, None]], dim=1))
+        return [
+            (guide, into, out, radius, self.cols, 2 * low, 2 * high, keys)
+            for guide, keys in zip(self._guide, self._keys)
+            for low, high in _pieces(self.rows // 2, ROWS_AT_ONCE)
+        ]
 
-            run_side_by_side(some, _pieces(origin, last))
+    def tile_calls(self) -> Calls:
+        """Pieces of work that make the kernels which are not there."""
+        bias = (self._level.bias() * LOG2_E).numpy()
+        fold = _fold(self.rows, self.cols, self._level.radius, self._reach)
+        into, out, offset = self._correction
+        scale = np.float32(self._scale)
+        return [
+            (todo, low, high, query, keys, scale, bias, guide, into, out, offset, fold, self._kernels)
+            for todo, query, keys, guide in zip(self._todo, self._query, self._keys, self._guide)
+            for low, high in _pieces(len(todo), TILES_AT_ONCE)
+        ]
+
+    def sum(self, sources: List[NDArray[Any]]) -> List[NDArray[Any]]:
+        """Enlarge by two and sum over neighbours; what comes is overwritten by the next batch."""
+        targets = []
+        for image, source in enumerate(sources):
+            shape = (source.shape[0], self.rows // 2 + PAD, self.cols + 2 * PAD, *source.shape[3:])
+            targets.append(self._pool.buffer(*shape, number=image))
+        calls = [
+            (source, self._kernels, places, self._reach, low, high, target)
+            for source, places, target in zip(sources, self._places, targets)
+            for low, high in _pieces(self.rows // 2, ROWS_AT_ONCE)
+        ]
+        run_side_by_side(_code().sum_blocks, calls)
         return targets
 
-    def sum_last(self, blocks: List[Floats], n_squared: List[int], n_products: int) -> Tuple[Floats, Floats]:
-        """Enlarge by two and sum over neighbours, and keep (products, rows, cols) and squared lengths (rows, cols)."""
-        products = np.empty((n_products, self.rows, self._held_cols), np.float32)
-        squares = np.zeros((self.rows, self._held_cols), np.float32)
-        for origin, last, kernels in self._some_rows():
-
-            def some(low: int, high: int, origin: int = origin, kernels: Floats = kernels) -> None:
-                n_before = 0
-                for source, n in zip(blocks, n_squared):
-                    place = (self._side, low, high, origin)
-                    _code().sum_last(self._double(source, low, high), kernels, *place, n, squares, products, n_before)
-                    n_before += source.shape[2] - n
-
-            run_side_by_side(some, _pieces(origin, last))
+    def sum_last(self, sources: List[NDArray[Any]], n_squared: int, n_products: int) -> Tuple[Floats, Floats]:
+        """Enlarge by two and sum over neighbours, and keep (images, products, rows, cols) and squared lengths."""
+        products = np.empty((len(sources), n_products, self.rows, self.cols), np.float32)
+        squares = np.empty((len(sources), self.rows, self.cols), np.float32)
+        calls = [
+            (source, self._kernels, places, self._reach, low, high, n_squared, kept, lengths)
+            for source, places, kept, lengths in zip(sources, self._places, products, squares)
+            for low, high in _pieces(self.rows // 2, ROWS_AT_ONCE)
+        ]
+        run_side_by_side(_code().sum_last_blocks, calls)
         return products, squares
 
-    def _double(self, source: Floats, low: int, high: int) -> Floats:
-        """Rows of a block bicubically enlarged by two, and their neighbours; the border is reflected."""
-        border = 2 * self._radius
-        rows, cols = high - low + border, self._held_cols + border
-        doubled = np.empty((rows, cols, source.shape[2]), np.float32)
-        unused = self._held_cols - self.cols
-        if unused:
-            doubled[:, -unused:] = 0.0
-        _code().double_rows(source, self.cols // 2, self._radius, low, low + rows, doubled)
-        return doubled
 
-    def _some_rows(self) -> Iterator[Tuple[int, int, Floats]]:
-        """Yield first row, row after the last, and (rows, 128, cols) kernels, which the next ones overwrite."""
-        held = np.zeros((self._n_rows, KERNEL_ROWS, self._wide), np.float32)
-        for first in range(0, self.rows, self._n_rows):
-            last = min(first + self._n_rows, self.rows)
-            made_from = (self._query, self._keys, self._bias, self._offset, self._colours, self._side)
-            calls = [(*made_from, low, high, first, held) for low, high in _pieces(first, last)]
-            run_side_by_side(_code().like_neighbours, calls)
-            if self._correction is not None:
-                self._correction.add(held[: last - first])
-            yield first, last, held
+def _grouped_floats(matrix: torch.Tensor) -> Floats:
+    """A matrix of float32 in groups of rows, the numbers that are summed over not filled up to pairs."""
+    return np.ascontiguousarray(_grouped(matrix, np.dtype(np.float32))[:, : matrix.shape[1]])
 
 
-def _rows_first(maps: torch.Tensor, radius: int, wide: int) -> Floats:
-    """(features, rows, cols) → (rows, features, cols), the border reflected by a radius, zeros up to a width."""
-    n_features, rows, cols = (int(n) for n in maps.shape)
-    out = np.zeros((rows + 2 * radius, n_features, wide + 2 * radius), np.float32)
-    inside = out[radius:][:rows]
-    inside[:, :, radius:][:, :, :cols] = maps.permute(1, 0, 2).numpy()
-    for step in range(1, radius + 1):
-        inside[:, :, radius - step] = inside[:, :, radius + step]
-        inside[:, :, radius + cols - 1 + step] = inside[:, :, radius + cols - 1 - step]
-    for step in range(1, radius + 1):
-        out[radius - step], out[radius + rows - 1 + step] = out[radius + step], out[radius + rows - 1 - step]
-    return out
+def _correction(
+    step: Optional[JbuStep], radius: int, dtype: np.dtype[Any]
+) -> Tuple[NDArray[Any], NDArray[Any], Floats]:
+    """The learned correction of kernels as two matrices, and what is added to kernels before.
 
-
-class _Correction:
-    """The learned correction of kernels as two products with square matrices.
-
-    A pixel's column holds its kernel, its colours and a one, so biases are parts of the matrices. The second bias is
-    added to the kernels before (``offset``), and taken back from the first bias, whose product sees it.
+    The matrices see a pixel's kernel, its guide and a one, so the first bias is part of its matrix. The second is
+    added to the kernels before, and taken back from the first, whose product sees it.
     """
+    taps = (2 * radius + 1) ** 2
+    if step is None:
+        none = np.zeros((0, 0, GROUP), dtype)
+        return none, none, np.zeros(taps, np.float32)
+    offset = CORRECTION * step.fix_out_bias
+    bias = step.fix_in_bias - step.fix_in[:, :taps] @ offset
+    into = torch.cat([step.fix_in, bias[:, None]], dim=1)
+    return _grouped(into, dtype), _grouped(CORRECTION * step.fix_out, dtype), np.asarray(offset.numpy())
 
-    def __init__(self, step: JbuStep, shape: Tuple[int, int, int], product_type: torch.dtype) -> None:
-        taps, inputs = step.taps, int(step.fix_in.shape[1])
-        offset = CORRECTION * step.fix_out_bias
-        into, out = torch.zeros(KERNEL_ROWS, KERNEL_ROWS), torch.zeros(KERNEL_ROWS, KERNEL_ROWS)
-        into[:taps, :inputs] = step.fix_in
-        into[:taps, inputs] = step.fix_in_bias - step.fix_in[:, :taps] @ offset
-        out[:taps, :taps] = CORRECTION * step.fix_out
-        self.offset = np.asarray(offset.numpy())
-        self._into, self._out = into.to(product_type), out.to(product_type)
-        self._hidden = torch.empty(shape)
-        self._rounded = None if product_type == torch.float32 else torch.empty(shape, dtype=product_type)
 
-    def add(self, kernels: Floats) -> None:
-        """Correct kernels (rows, 128, cols) in place."""
-        held, n = torch.from_numpy(kernels), len(kernels)
-        hidden, into, out = self._hidden[:n], self._into.expand(n, -1, -1), self._out.expand(n, -1, -1)
-        if self._rounded is None:
-            torch.bmm(into, held, out=hidden)
-            self._activate(hidden)
-            held.baddbmm_(out, hidden)
-            return
-        rounded = self._rounded[:n].copy_(held)
-        hidden.copy_(torch.bmm(into, rounded))
-        self._activate(hidden)
-        held += torch.bmm(out, rounded.copy_(hidden))
+@lru_cache(maxsize=32)
+def _fold(rows: int, cols: int, radius: int, reach: int) -> Tuple[Floats, Floats, NDArray[np.intp]]:
+    """What turns kernels over a step's result into kernels over its source; see ``step_kernels.make_tiles``."""
+    side = 2 * radius + 1
+    of_rows = np.zeros((rows, side, GROUP), np.float32)
+    place, tap, source, weight = _enlargement(rows, radius)
+    first = 2 * ((place // 2 + PAD - reach) // 2)
+    np.add.at(of_rows, (place, tap, source + PAD - first), weight)
+    n_source, n_tiles = 2 * reach + 1, _rounded_up(cols, LANES) // LANES
+    of_cols = np.zeros((n_tiles, n_source, side, LANES), np.float32)
+    place, tap, source, weight = _enlargement(cols, radius)
+    np.add.at(of_cols, (place // LANES, source - place // 2 + reach, tap, place % LANES), weight)
+    used = (of_cols != 0.0).any(axis=3)
+    ranges = np.stack([used.argmax(axis=2), side - used[:, :, ::-1].argmax(axis=2)], axis=2)
+    ranges[~used.any(axis=2)] = 0
+    return of_rows, of_cols, ranges.astype(np.intp)
 
-    def _activate(self, hidden: torch.Tensor) -> None:
-        flat, n = hidden.numpy().reshape(-1), KERNEL_ROWS * 256
-        run_side_by_side(_code().gelu_rows, [(flat, at, min(at + n, flat.size)) for at in range(0, flat.size, n)])
+
+def _enlargement(n: int, radius: int) -> Tuple[NDArray[Any], ...]:
+    """Place, neighbour, source and weight of all that a side of ``n`` takes from a side of half the length."""
+    place, tap, number = (index.ravel() for index in np.indices((n, 2 * radius + 1, 4)))
+    there = np.abs(place + tap - radius)
+    there = np.where(there < n, there, 2 * n - 2 - there)
+    odd = there % 2
+    source = np.clip(there // 2 - 2 + odd + number, 0, n // 2 - 1)
+    near, next_, far, last = QUARTERS
+    weights = np.array([[last, next_, near, far], [far, near, next_, last]], np.float32)
+    return place, tap, source, weights[odd, number]

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Optional, Sequence, Tuple
+
 import torch
 
 from .compiled import can_compile, compiled_maps
 from .compression import Compressed
+from .kernel_pool import KernelPool
 from .steps import CORRECTION
 from .upsamplers import SpatialMap, StepMap
 
@@ -16,21 +19,27 @@ CHANNELS_AT_ONCE = 64  # of those that lengths are summed from, so that a window
 
 
 def cosines(
-    compressed: Compressed, spread: SpatialMap, product_type: torch.dtype = torch.float32, compiled: bool = True
+    compressed: Compressed,
+    spread: SpatialMap,
+    pool: Optional[KernelPool] = None,
+    corners: Optional[Sequence[Tuple[int, int]]] = None,
+    compiled: bool = True,
 ) -> torch.Tensor:
     """Cosine of every pixel's feature with every query.
 
     Args:
         compressed: From ``compress``.
         spread: Linear map from patches to pixels.
-        product_type: Number type of matrix products in compiled code; see ``compiled.compiled_maps``.
+        pool: Where compiled code keeps kernels, of one image; None = it keeps none, in float32.
+        corners: Row and column of each image in the one that the pool was made for; None = they have nothing in common.
         compiled: Whether compiled code may be used where it can; False = plain PyTorch, the specification.
 
     Returns:
         (batch, queries, rows, cols), 0 where a feature vanishes.
     """
     if compiled and isinstance(spread, StepMap) and can_compile(compressed, spread):
-        return finish_cosines(compressed, *compiled_maps(compressed, spread, product_type))
+        pool = KernelPool(packed=False) if pool is None else pool
+        return finish_cosines(compressed, *compiled_maps(compressed, spread, pool, corners))
     n = compressed.n_queries
     products = spread(compressed.maps[:, : n + 1])
     squares = torch.zeros_like(products[:, 0])

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Upsampling steps in compiled code: kernels of pixels from likeness, sums over neighbours, enlarging by two.
+"""Upsampling steps in compiled code: keys of pixels, kernels of tiles, sums of the source with them.
 
-Likeness has sixteen pixels of a row side by side; sums have sixteen channels side by side, and four pixels share what
-is loaded. Channels are cut into blocks, innermost in memory, so small that the neighbourhood of four pixels stays in
-the first-level cache. Kernels lie row by row, neighbour by neighbour, pixel by pixel. Nothing is checked; the callers
-see to sizes.
+A tile is two rows of sixteen pixels of a step's result, so eight blocks of 2 × 2, each of which lies on one pixel of
+the source. Enlarging by two is linear, so it is multiplied into the kernels: a kernel weighs the source's pixels
+themselves, which the four pixels of a block have in common. The rows of these come in pairs that begin at even rows,
+as ``simd_products`` wants them; the other axes are plain. Nothing is checked; the callers see to sizes.
+
+Layouts, innermost last, "words" as in ``simd_products``:
+
+- images of a step: (rows, channels, cols), cols a multiple of sixteen;
+- keys: (rows + 2 radius, features, cols + 2 radius + 4 at least), the border reflected;
+- a tile's kernels: (row pairs, source cols, words, 8 blocks × 4 pixels), pixels of a block column by column;
+- sources: (blocks of channels, row pairs, cols, words, BLOCK_CHANNELS), with ``PAD`` zeros around.
 """
 
 from __future__ import annotations
@@ -12,279 +19,327 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ...mamba.simd import N_LANES, exp2, gelu, lane_sum, lanes, larger, load, store
+from ...simd import exp2, gelu, lane_sum, lanes, larger, load, store
+from ...simd_products import interleave_first, interleave_last, n_words, product_sums, store_pair
+from .tiling import BLOCK_CHANNELS, BLOCK_VECTORS, BLOCKS, GROUP, LANES, PAD, TILE_FLOATS
 
-__all__ = ["BLOCK_CHANNELS", "PIXELS", "double_rows", "gelu_rows", "like_neighbours", "sum_block", "sum_last"]
+__all__ = ["learn_keys", "make_tiles", "sum_blocks", "sum_last_blocks"]
 
-BLOCK_VECTORS = 3
-BLOCK_CHANNELS = BLOCK_VECTORS * N_LANES
-PIXELS = 4  # whose sums are made together: with three vectors twelve, which the registers hold
-# cubic convolution with a = −3/4 at these distances, in quarters
-AT_1_4, AT_3_4, AT_5_4, AT_7_4 = 0.87890625, 0.26171875, -0.10546875, -0.03515625
+_grouped = product_sums(GROUP, 2)
+_blocked = product_sums(4, BLOCK_VECTORS)
 
 
 @njit(nogil=True, cache=True)
-def like_neighbours(query, keys, bias, offset, colours, side, first, last, origin, target):
-    """Softmax over neighbours of ``query · key + bias``, in units of log 2, then ``offset`` added.
+def learn_keys(guide, range_in, range_out, radius, n_real_cols, first, last, keys):
+    """Keys from a guide: a linear map, a Gaussian error linear unit, another map, at every pixel.
 
     Args:
-        query: (rows, features, cols) float32, cols a multiple of sixteen.
-        keys: (rows + side − 1, features, cols + side + 2 at least) float32.
-        bias: (side²,) float32.
-        offset: (side²,) float32.
-        colours: (channels, rows, cols) float32, copied behind the neighbours, and a one behind them.
-        side: Of the neighbourhood.
-        first: First row.
-        last: Row after the last.
-        origin: Row whose pixels come first in ``target``.
-        target: (rows, side² + channels + 1 at least, cols) float32, written.
-    """
-    n_cols, taps, n_channels = query.shape[2], side * side, colours.shape[0]
-    flat, flat_colours = target.reshape(-1), colours.reshape(-1)
-    held = np.empty((taps + 4) * N_LANES, np.float32)
-    shares = np.empty(N_LANES, np.float32)
-    for y in range(first, last):
-        for x in range(0, n_cols, N_LANES):
-            _products(query, keys, y, x, side, held)
-            most = lanes(-3.0e38)
-            for tap in range(taps):
-                value = load(held, tap * N_LANES) + lanes(bias[tap])
-                store(held, tap * N_LANES, value)
-                most = larger(most, value)
-            sums = lanes(0.0)
-            for tap in range(taps):
-                value = exp2(load(held, tap * N_LANES) - most)
-                store(held, tap * N_LANES, value)
-                sums = sums + value
-            store(shares, 0, sums)
-            for i in range(N_LANES):
-                shares[i] = np.float32(1.0) / shares[i]
-            share = load(shares, 0)
-            at = (y - origin) * target.shape[1] * n_cols + x
-            for tap in range(taps):
-                store(flat, at, load(held, tap * N_LANES) * share + lanes(offset[tap]))
-                at += n_cols
-            for channel in range(n_channels):
-                store(flat, at, load(flat_colours, (channel * colours.shape[1] + y) * n_cols + x))
-                at += n_cols
-            store(flat, at, lanes(1.0))
-
-
-@njit(nogil=True, cache=True)
-def _products(query, keys, y, x, side, held):
-    """``query · key`` of sixteen pixels with their neighbours, four neighbours at a time."""
-    n_features, n_cols, key_cols = query.shape[1], query.shape[2], keys.shape[2]
-    flat_query, flat_keys = query.reshape(-1), keys.reshape(-1)
-    for dy in range(side):
-        for dx in range(0, side, 4):
-            s0, s1, s2, s3 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
-            at, there = y * n_features * n_cols + x, (y + dy) * n_features * key_cols + x + dx
-            for _ in range(n_features):
-                value = load(flat_query, at)
-                s0 = s0 + value * load(flat_keys, there)
-                s1 = s1 + value * load(flat_keys, there + 1)
-                s2 = s2 + value * load(flat_keys, there + 2)
-                s3 = s3 + value * load(flat_keys, there + 3)
-                at += n_cols
-                there += key_cols
-            to = (dy * side + dx) * N_LANES  # the last ones of a row are overwritten by the next row
-            store(held, to, s0)
-            store(held, to + 16, s1)
-            store(held, to + 32, s2)
-            store(held, to + 48, s3)
-
-
-@njit(nogil=True, cache=True)
-def gelu_rows(values, first, last):
-    """Gaussian error linear unit of flat float32 values from ``first`` to ``last``, in place; a multiple of sixteen."""
-    for place in range(first, last, N_LANES):
-        store(values, place, gelu(load(values, place)))
-
-
-@njit(nogil=True, cache=True)
-def double_rows(source, n_cols, radius, first, last, target):
-    """Bicubically twice the size, the border reflected by ``radius``.
-
-    Args:
-        source: (rows, n_cols at least, BLOCK_CHANNELS) float32.
-        n_cols: Columns to be enlarged; what is behind them is passed over.
+        guide: (rows, channels, cols) float32, the last channel ones.
+        range_in: (hidden, channels) float32, biases in the last column.
+        range_out: (groups, hidden + 1, GROUP) float32, the biases last.
         radius: Of the reflected border.
-        first: First row of the result.
-        last: Row after the last.
-        target: (last − first at least, 2 n_cols + 2 radius at least, BLOCK_CHANNELS) float32, written.
+        n_real_cols: Columns before those that only fill the last tile.
+        first: First row, even.
+        last: Row after the last, even.
+        keys: See above, float32; the rows from ``first`` to ``last`` are written, and their reflections.
     """
-    n_rows, run = source.shape[0], source.shape[1] * BLOCK_CHANNELS
-    flat, out = source.reshape(-1), target.reshape(-1)
-    row = np.empty(n_cols * BLOCK_CHANNELS, np.float32)
+    n_rows, n_channels, n_cols = guide.shape
+    n_hidden, n_groups = range_in.shape[0], range_out.shape[0]
+    flat_guide, flat_keys, matrix = guide.reshape(-1), keys.reshape(-1), range_out.reshape(-1)
+    n_features, key_cols = keys.shape[1], keys.shape[2]
+    hidden = np.ones((n_hidden + 1) * TILE_FLOATS, np.float32)
+    out = np.empty(n_groups * GROUP * TILE_FLOATS, np.float32)
+    for y in range(first, last, 2):
+        for x in range(0, n_cols, LANES):
+            for h in range(n_hidden):
+                for v in range(2):
+                    at = (y + v) * n_channels * n_cols + x
+                    total = lanes(0.0)
+                    for channel in range(n_channels):
+                        total = total + lanes(range_in[h, channel]) * load(flat_guide, at + channel * n_cols)
+                    store(hidden, h * TILE_FLOATS + v * LANES, gelu(total))
+            for group in range(n_groups):
+                at, to = group * (n_hidden + 1) * GROUP, group * GROUP * TILE_FLOATS
+                _grouped(matrix, at, GROUP, 0, hidden, 0, LANES, TILE_FLOATS, 0, n_hidden + 1, 1, out, to)
+            for f in range(n_features):
+                for v in range(2):
+                    at = ((y + v + radius) * n_features + f) * key_cols + x + radius
+                    store(flat_keys, at, load(out, f * TILE_FLOATS + v * LANES))
     for y in range(first, last):
-        r0, r1, r2, r3, w0, w1, w2, w3 = _around(_mirror(y - radius, 2 * n_rows), n_rows)
-        _blend(flat, r0 * run, r1 * run, r2 * run, r3 * run, w0, w1, w2, w3, row, 0, n_cols * BLOCK_CHANNELS)
-        base = (y - first) * target.shape[1] * BLOCK_CHANNELS
-        for x in range(2 * n_cols):
-            c0, c1, c2, c3, w0, w1, w2, w3 = _around(x, n_cols)
-            c0, c1, c2, c3 = c0 * BLOCK_CHANNELS, c1 * BLOCK_CHANNELS, c2 * BLOCK_CHANNELS, c3 * BLOCK_CHANNELS
-            to = base + (radius + x) * BLOCK_CHANNELS
-            _blend(row, c0, c1, c2, c3, w0, w1, w2, w3, out, to, BLOCK_CHANNELS)
-        for x in range(radius):
-            right, mirror = 2 * n_cols + radius + x, 2 * n_cols + radius - 2 - x
-            for c in range(BLOCK_CHANNELS):
-                out[base + x * BLOCK_CHANNELS + c] = out[base + (2 * radius - x) * BLOCK_CHANNELS + c]
-                out[base + right * BLOCK_CHANNELS + c] = out[base + mirror * BLOCK_CHANNELS + c]
+        row = keys[y + radius]
+        for f in range(n_features):
+            for step in range(1, radius + 1):
+                row[f, radius - step] = row[f, radius + step]
+                row[f, radius + n_real_cols - 1 + step] = row[f, radius + n_real_cols - 1 - step]
+        if 1 <= y <= radius:
+            keys[radius - y] = row
+        if n_rows - 1 - radius <= y < n_rows - 1:
+            keys[radius + 2 * (n_rows - 1) - y] = row
 
 
 @njit(nogil=True, cache=True)
-def _mirror(place, n):
-    """Position in a side of ``n`` of a place outside it, the border not repeated."""
-    if place < 0:
-        return -place
-    return place if place < n else 2 * n - 2 - place
+def make_tiles(tiles, first, last, query, keys, scale, bias, guide, into, out, offset, fold, pool):
+    """Kernels of some tiles.
 
-
-@njit(nogil=True, cache=True)
-def _around(place, n):
-    """The four positions in a side of ``n`` that a place of twice the size is made of, and their weights."""
-    odd = place % 2
-    start = place // 2 - 2 + odd
-    p0, p1, p2, p3 = max(start, 0), max(start + 1, 0), min(start + 2, n - 1), min(start + 3, n - 1)
-    if odd:
-        return p0, p1, p2, p3, AT_5_4, AT_1_4, AT_3_4, AT_7_4
-    return p0, p1, p2, p3, AT_7_4, AT_3_4, AT_1_4, AT_5_4
-
-
-@njit(nogil=True, cache=True)
-def _blend(source, p0, p1, p2, p3, w0, w1, w2, w3, target, to, n):
-    """Weighted sum of four runs of ``n`` values."""
-    a, b, c, d = lanes(w0), lanes(w1), lanes(w2), lanes(w3)
-    for k in range(0, n, N_LANES):
-        low = a * load(source, p0 + k) + b * load(source, p1 + k)
-        store(target, to + k, low + c * load(source, p2 + k) + d * load(source, p3 + k))
-
-
-@njit(nogil=True, cache=True)
-def sum_block(source, kernels, side, first, last, origin, target):
-    """Sums over neighbours of one block of channels.
+    Likeness ``scale · query · key + bias`` in units of log 2, a softmax over neighbours, the learned correction, then
+    the enlargement by two.
 
     Args:
-        source: (last − first + side − 1, cols + side − 1, BLOCK_CHANNELS) float32, from the first row's neighbours on.
-        kernels: (rows, side² at least, cols at least) float32.
-        side: Of the neighbourhood.
-        first: First row.
-        last: Row after the last.
-        origin: Row that ``kernels`` begins with.
-        target: (rows, cols, BLOCK_CHANNELS) float32, cols a multiple of four, rows from ``first`` to ``last`` written.
+        tiles: (tiles, 3) intp: row pair, tile column and place in ``pool``.
+        first: First tile.
+        last: Tile after the last.
+        query: Laid out as ``keys``, which it may be.
+        keys: See above, float32.
+        scale: Of the products.
+        bias: (side²,) float32.
+        guide: (rows, channels, cols) float32, seen by the correction, the last channel ones.
+        into: (groups, numbers that are summed over, GROUP) of the correction's first map, as ``pool`` is typed; none =
+            there is no correction. The numbers are those of neighbours, then of the guide.
+        out: The same of its second map.
+        offset: (side²,) float32, added to kernels before the correction.
+        fold: Rows (rows, side, GROUP) and columns (tile columns, source cols, side, 16) of the enlargement, float32,
+            and the neighbours that reach each source column (tile columns, source cols, 2) intp.
+        pool: (places, floats or packed pairs of a tile), written.
     """
-    flat, out, weights, stride = source.reshape(-1), target.reshape(-1), kernels.reshape(-1), kernels.shape[2]
-    row, n_cols = source.shape[1] * BLOCK_CHANNELS, target.shape[1]
-    for y in range(first, last):
-        for x in range(0, n_cols, PIXELS):
-            start, kernel = (y - first) * row + x * BLOCK_CHANNELS, (y - origin) * kernels.shape[1] * stride + x
-            _sum_four(flat, start, row, weights, kernel, stride, side, out, (y * n_cols + x) * BLOCK_CHANNELS)
+    taps = bias.size
+    side, words = fold[0].shape[1], n_words(pool)
+    held = np.zeros((taps + guide.shape[1] + 3) * TILE_FLOATS, np.float32)
+    n_inputs, n_groups = into.shape[1], into.shape[0]
+    mixed = np.empty(max(n_inputs, out.shape[1], 1) * TILE_FLOATS, pool.dtype)
+    hidden = np.zeros((n_groups * GROUP + 1) * TILE_FLOATS, np.float32)
+    matrix_in, matrix_out = into.reshape(-1), out.reshape(-1)
+    folded = np.empty(side * 2 * GROUP * TILE_FLOATS, np.float32)
+    for n in range(first, last):
+        y, x = 2 * tiles[n, 0], LANES * tiles[n, 1]
+        _likeness(query, keys, side, y, x, held)
+        _softmax(held, scale, bias, offset)
+        if n_groups > 0:
+            _add_guide(guide, y, x, taps, held)
+            _pack(held, n_inputs // words, words, mixed)
+            for group in range(n_groups):
+                at, to = group * n_inputs * GROUP, group * GROUP * TILE_FLOATS
+                _grouped(matrix_in, at, GROUP, 0, mixed, 0, LANES, TILE_FLOATS, 0, n_inputs, 1, hidden, to)
+            for place in range(0, taps * TILE_FLOATS, LANES):
+                store(hidden, place, gelu(load(hidden, place)))
+            _pack(hidden, out.shape[1] // words, words, mixed)
+            for group in range(n_groups):
+                at, to = group * out.shape[1] * GROUP, group * GROUP * TILE_FLOATS
+                _grouped(matrix_out, at, GROUP, 0, mixed, 0, LANES, TILE_FLOATS, 0, out.shape[1], 1, hidden, to)
+            for place in range(0, taps * TILE_FLOATS, LANES):
+                store(held, place, load(held, place) + load(hidden, place))
+        _fold_rows(held, fold[0], side, y, folded)
+        _fold_cols(folded, fold[1], fold[2], side, tiles[n, 1], words, pool[tiles[n, 2]])
 
 
 @njit(nogil=True, cache=True)
-def sum_last(source, kernels, side, first, last, origin, n_squared, squares, products, n_before):
-    """Sums over neighbours, of which only squared lengths and some channels are kept.
+def _likeness(query, keys, side, y, x, held):
+    """``query · key`` of a tile's pixels with their neighbours: (neighbours, two rows, sixteen).
+
+    A row of keys serves both rows of pixels; four neighbours are taken at a time, and what those of a row are too many
+    is overwritten by the next.
+    """
+    radius = side // 2
+    n_features, n_cols = keys.shape[1], keys.shape[2]
+    flat_query, flat_keys = query.reshape(-1), keys.reshape(-1)
+    row = n_features * n_cols
+    for dy in range(side + 1):
+        for dx in range(0, side, 4):
+            a0, a1, a2, a3 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
+            b0, b1, b2, b3 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
+            at, there = (y + radius) * row + x + radius, (y + dy) * row + x + dx
+            for _ in range(n_features):
+                p, q = load(flat_query, at), load(flat_query, at + row)
+                k0, k1 = load(flat_keys, there), load(flat_keys, there + 1)
+                k2, k3 = load(flat_keys, there + 2), load(flat_keys, there + 3)
+                a0, a1, a2, a3 = a0 + p * k0, a1 + p * k1, a2 + p * k2, a3 + p * k3
+                b0, b1, b2, b3 = b0 + q * k0, b1 + q * k1, b2 + q * k2, b3 + q * k3
+                at += n_cols
+                there += n_cols
+            if dy < side:
+                to = (dy * side + dx) * TILE_FLOATS
+                store(held, to, a0)
+                store(held, to + 32, a1)
+                store(held, to + 64, a2)
+                store(held, to + 96, a3)
+            if dy > 0:
+                to = ((dy - 1) * side + dx) * TILE_FLOATS + LANES
+                store(held, to, b0)
+                store(held, to + 32, b1)
+                store(held, to + 64, b2)
+                store(held, to + 96, b3)
+
+
+@njit(nogil=True, cache=True)
+def _softmax(held, scale, bias, offset):
+    """Softmax over neighbours of likeness times ``scale`` plus ``bias``, and ``offset`` added."""
+    taps = bias.size
+    shares = np.empty(LANES, np.float32)
+    for v in range(0, TILE_FLOATS, LANES):
+        most = lanes(-3.0e38)
+        for tap in range(taps):
+            value = load(held, tap * TILE_FLOATS + v) * lanes(scale) + lanes(bias[tap])
+            store(held, tap * TILE_FLOATS + v, value)
+            most = larger(most, value)
+        sums = lanes(0.0)
+        for tap in range(taps):
+            value = exp2(load(held, tap * TILE_FLOATS + v) - most)
+            store(held, tap * TILE_FLOATS + v, value)
+            sums = sums + value
+        store(shares, 0, sums)
+        for i in range(LANES):
+            shares[i] = np.float32(1.0) / shares[i]
+        share = load(shares, 0)
+        for tap in range(taps):
+            at = tap * TILE_FLOATS + v
+            store(held, at, load(held, at) * share + lanes(offset[tap]))
+
+
+@njit(nogil=True, cache=True)
+def _add_guide(guide, y, x, taps, held):
+    """Write the guide's pixels behind the kernels, and zeros behind them."""
+    flat, n_channels, n_cols = guide.reshape(-1), guide.shape[1], guide.shape[2]
+    for v in range(2):
+        for channel in range(n_channels):
+            to = (taps + channel) * TILE_FLOATS + v * LANES
+            store(held, to, load(flat, ((y + v) * n_channels + channel) * n_cols + x))
+        store(held, (taps + n_channels) * TILE_FLOATS + v * LANES, lanes(0.0))
+
+
+@njit(nogil=True, cache=True)
+def _pack(values, n_pairs, words, target):
+    """Rows of a tile's pixels, (rows, 32) float32, in pairs."""
+    for pair in range(n_pairs):
+        for v in range(0, TILE_FLOATS, LANES):
+            even, odd = load(values, 2 * pair * TILE_FLOATS + v), load(values, (2 * pair + 1) * TILE_FLOATS + v)
+            store_pair(target, pair * words * TILE_FLOATS + v, even, odd, TILE_FLOATS)
+
+
+@njit(nogil=True, cache=True)
+def _fold_rows(held, table, side, y, folded):
+    """From rows of neighbours to rows of the source: (two rows, pairs of dx, GROUP, two of a pair, sixteen)."""
+    weights = table.reshape(-1)
+    n_pairs = (side + 1) // 2
+    for v in range(2):
+        at = (y + v) * side * GROUP
+        for pair in range(n_pairs):
+            start, to = 2 * pair * TILE_FLOATS + v * LANES, (v * n_pairs + pair) * GROUP * TILE_FLOATS
+            _grouped(weights, at, GROUP, 0, held, start, TILE_FLOATS, side * TILE_FLOATS, 0, side, 1, folded, to)
+
+
+@njit(nogil=True, cache=True)
+def _fold_cols(folded, table, reach, side, tile_col, words, target):
+    """From columns of neighbours to columns of the source; what comes is a tile's kernels."""
+    n_source = table.shape[1]
+    weights, second = table.reshape(-1), (side + 1) // 2 * GROUP * TILE_FLOATS
+    n_row_pairs = target.size // (n_source * words * TILE_FLOATS)
+    for row_pair in range(n_row_pairs):
+        for col in range(n_source):
+            a0, a1, b0, b1 = lanes(0.0), lanes(0.0), lanes(0.0), lanes(0.0)
+            at = (tile_col * n_source + col) * side * LANES
+            for dx in range(reach[tile_col, col, 0], reach[tile_col, col, 1]):
+                weight = load(weights, at + dx * LANES)
+                there = ((dx // 2) * GROUP + 2 * row_pair) * TILE_FLOATS + (dx % 2) * LANES
+                a0 = a0 + weight * load(folded, there)
+                a1 = a1 + weight * load(folded, there + TILE_FLOATS)
+                b0 = b0 + weight * load(folded, second + there)
+                b1 = b1 + weight * load(folded, second + there + TILE_FLOATS)
+            to = (row_pair * n_source + col) * words * TILE_FLOATS
+            store_pair(target, to, interleave_first(a0, b0), interleave_first(a1, b1), TILE_FLOATS)
+            store_pair(target, to + LANES, interleave_last(a0, b0), interleave_last(a1, b1), TILE_FLOATS)
+
+
+@njit(nogil=True, cache=True)
+def sum_blocks(source, pool, places, reach, first, last, target):
+    """Sums over the source's pixels, which are the source of the next step.
 
     Args:
-        source: As in ``sum_block``; so are the next five.
-        kernels: See there.
-        side: See there.
+        source: See above, of ``pool``'s type.
+        pool: (places, kernels of a tile).
+        places: (source rows, tile columns) intp, of a tile in ``pool``.
+        reach: Source pixels each way that a kernel weighs.
+        first: First row of the source.
+        last: Row after the last.
+        target: Laid out as the source, rows 2 · first to 2 · last written.
+    """
+    n_blocks, n_rows, n_cols, words, _ = source.shape
+    flat, kernels, written = source.reshape(-1), pool.reshape(-1), target.reshape(-1)
+    out = np.empty(4 * BLOCK_CHANNELS, np.float32)
+    row, inner, tile_row = (
+        n_cols * words * BLOCK_CHANNELS,
+        (2 * reach + 1) * words,
+        (2 * reach + 1) * words * TILE_FLOATS,
+    )
+    to_row = target.shape[2] * words * BLOCK_CHANNELS
+    for y in range(first, last):
+        for tile in range(places.shape[1]):
+            start = places[y, tile] * pool.shape[1]
+            n = min(BLOCKS, n_cols - 2 * PAD - BLOCKS * tile)
+            for block in range(n_blocks):
+                for b in range(n):
+                    x = BLOCKS * tile + b
+                    at = (block * n_rows + (y + PAD - reach) // 2) * row + (x + PAD - reach) * words * BLOCK_CHANNELS
+                    _blocked(
+                        kernels, start + 4 * b, TILE_FLOATS, tile_row,
+                        flat, at, LANES, BLOCK_CHANNELS, row, inner, reach + 1, out, 0,
+                    )  # fmt: skip
+                    to = (block * target.shape[1] + y + PAD // 2) * to_row + (2 * x + PAD) * words * BLOCK_CHANNELS
+                    for col in range(2):
+                        for k in range(0, BLOCK_CHANNELS, LANES):
+                            even, odd = 2 * col * BLOCK_CHANNELS + k, (2 * col + 1) * BLOCK_CHANNELS + k
+                            place = to + col * words * BLOCK_CHANNELS + k
+                            store_pair(written, place, load(out, even), load(out, odd), BLOCK_CHANNELS)
+
+
+@njit(nogil=True, cache=True)
+def sum_last_blocks(source, pool, places, reach, first, last, n_squared, products, squares):
+    """Sums over the source's pixels, of which only squared lengths and some channels are kept.
+
+    Args:
+        source: As in ``sum_blocks``; so are the next five.
+        pool: See there.
+        places: See there.
+        reach: See there.
         first: See there.
         last: See there.
-        origin: See there.
-        n_squared: Channels of the block whose squares are added up, a multiple of sixteen; the others are kept.
-        squares: (rows, cols) float32, added to; cols a multiple of four.
-        products: (channels, rows, cols) float32, written from channel ``n_before`` on.
-        n_before: Channels that blocks before have kept.
+        n_squared: Channels whose squares are added up, a multiple of sixteen.
+        products: (channels, rows, cols) float32, the channels behind them, written.
+        squares: (rows, cols) float32, written.
     """
-    flat, weights, stride = source.reshape(-1), kernels.reshape(-1), kernels.shape[2]
-    row = source.shape[1] * BLOCK_CHANNELS
-    sums = np.empty(PIXELS * BLOCK_CHANNELS, np.float32)
-    n_kept = min(BLOCK_CHANNELS - n_squared, products.shape[0] - n_before)
+    n_blocks, n_rows, n_cols, words, _ = source.shape
+    flat, kernels = source.reshape(-1), pool.reshape(-1)
+    out = np.empty(4 * BLOCK_CHANNELS, np.float32)
+    lengths = np.empty(BLOCKS * 4 * LANES, np.float32)
+    row, inner, tile_row = (
+        n_cols * words * BLOCK_CHANNELS,
+        (2 * reach + 1) * words,
+        (2 * reach + 1) * words * TILE_FLOATS,
+    )
     for y in range(first, last):
-        for x in range(0, squares.shape[1], PIXELS):
-            start, kernel = (y - first) * row + x * BLOCK_CHANNELS, (y - origin) * kernels.shape[1] * stride + x
-            _sum_four(flat, start, row, weights, kernel, stride, side, sums, 0)
-            for pixel in range(PIXELS):
-                base = pixel * BLOCK_CHANNELS
-                length = lanes(0.0)
-                for k in range(0, n_squared, N_LANES):
-                    value = load(sums, base + k)
-                    length = length + value * value
-                squares[y, x + pixel] += lane_sum(length)
-                for k in range(n_kept):
-                    products[n_before + k, y, x + pixel] = sums[base + n_squared + k]
-
-
-@njit(nogil=True, cache=True)
-def _sum_four(source, start, source_row, kernels, kernel, stride, side, target, to):
-    """Sums over the neighbours of four pixels side by side, of one block of channels.
-
-    A place in a row of the source is a neighbour of one to four of them.
-    """
-    a0, a1, a2 = lanes(0.0), lanes(0.0), lanes(0.0)
-    b0, b1, b2 = lanes(0.0), lanes(0.0), lanes(0.0)
-    c0, c1, c2 = lanes(0.0), lanes(0.0), lanes(0.0)
-    d0, d1, d2 = lanes(0.0), lanes(0.0), lanes(0.0)
-    back = stride - 1  # from a pixel's weight to that which the pixel before has for the same place
-    for dy in range(side):
-        left, tap = start + dy * source_row, kernel + dy * side * stride
-        x0, x1, x2 = load(source, left), load(source, left + 16), load(source, left + 32)
-        w = lanes(kernels[tap])
-        a0, a1, a2 = a0 + w * x0, a1 + w * x1, a2 + w * x2
-        left, tap = left + BLOCK_CHANNELS, tap + stride
-        x0, x1, x2 = load(source, left), load(source, left + 16), load(source, left + 32)
-        w = lanes(kernels[tap])
-        a0, a1, a2 = a0 + w * x0, a1 + w * x1, a2 + w * x2
-        w = lanes(kernels[tap - back])
-        b0, b1, b2 = b0 + w * x0, b1 + w * x1, b2 + w * x2
-        left, tap = left + BLOCK_CHANNELS, tap + stride
-        x0, x1, x2 = load(source, left), load(source, left + 16), load(source, left + 32)
-        w = lanes(kernels[tap])
-        a0, a1, a2 = a0 + w * x0, a1 + w * x1, a2 + w * x2
-        w = lanes(kernels[tap - back])
-        b0, b1, b2 = b0 + w * x0, b1 + w * x1, b2 + w * x2
-        w = lanes(kernels[tap - 2 * back])
-        c0, c1, c2 = c0 + w * x0, c1 + w * x1, c2 + w * x2
-        left, tap = left + BLOCK_CHANNELS, tap + stride
-        for _ in range(3, side):
-            x0, x1, x2 = load(source, left), load(source, left + 16), load(source, left + 32)
-            w = lanes(kernels[tap])
-            a0, a1, a2 = a0 + w * x0, a1 + w * x1, a2 + w * x2
-            w = lanes(kernels[tap - back])
-            b0, b1, b2 = b0 + w * x0, b1 + w * x1, b2 + w * x2
-            w = lanes(kernels[tap - 2 * back])
-            c0, c1, c2 = c0 + w * x0, c1 + w * x1, c2 + w * x2
-            w = lanes(kernels[tap - 3 * back])
-            d0, d1, d2 = d0 + w * x0, d1 + w * x1, d2 + w * x2
-            left, tap = left + BLOCK_CHANNELS, tap + stride
-        x0, x1, x2 = load(source, left), load(source, left + 16), load(source, left + 32)
-        w = lanes(kernels[tap - back])
-        b0, b1, b2 = b0 + w * x0, b1 + w * x1, b2 + w * x2
-        w = lanes(kernels[tap - 2 * back])
-        c0, c1, c2 = c0 + w * x0, c1 + w * x1, c2 + w * x2
-        w = lanes(kernels[tap - 3 * back])
-        d0, d1, d2 = d0 + w * x0, d1 + w * x1, d2 + w * x2
-        left, tap = left + BLOCK_CHANNELS, tap + stride
-        x0, x1, x2 = load(source, left), load(source, left + 16), load(source, left + 32)
-        w = lanes(kernels[tap - 2 * back])
-        c0, c1, c2 = c0 + w * x0, c1 + w * x1, c2 + w * x2
-        w = lanes(kernels[tap - 3 * back])
-        d0, d1, d2 = d0 + w * x0, d1 + w * x1, d2 + w * x2
-        left, tap = left + BLOCK_CHANNELS, tap + stride
-        x0, x1, x2 = load(source, left), load(source, left + 16), load(source, left + 32)
-        w = lanes(kernels[tap - 3 * back])
-        d0, d1, d2 = d0 + w * x0, d1 + w * x1, d2 + w * x2
-        left, tap = left + BLOCK_CHANNELS, tap + stride
-    store(target, to, a0)
-    store(target, to + 16, a1)
-    store(target, to + 32, a2)
-    store(target, to + 48, b0)
-    store(target, to + 64, b1)
-    store(target, to + 80, b2)
-    store(target, to + 96, c0)
-    store(target, to + 112, c1)
-    store(target, to + 128, c2)
-    store(target, to + 144, d0)
-    store(target, to + 160, d1)
-    store(target, to + 176, d2)
+        for tile in range(places.shape[1]):
+            start = places[y, tile] * pool.shape[1]
+            n = min(BLOCKS, n_cols - 2 * PAD - BLOCKS * tile)
+            lengths[:] = np.float32(0.0)
+            for block in range(n_blocks):
+                n_lengths = min(max(n_squared - block * BLOCK_CHANNELS, 0), BLOCK_CHANNELS)
+                before = block * BLOCK_CHANNELS + n_lengths - n_squared
+                n_kept = min(BLOCK_CHANNELS - n_lengths, products.shape[0] - before)
+                for b in range(n):
+                    x = BLOCKS * tile + b
+                    at = (block * n_rows + (y + PAD - reach) // 2) * row + (x + PAD - reach) * words * BLOCK_CHANNELS
+                    _blocked(
+                        kernels, start + 4 * b, TILE_FLOATS, tile_row,
+                        flat, at, LANES, BLOCK_CHANNELS, row, inner, reach + 1, out, 0,
+                    )  # fmt: skip
+                    for pixel in range(4):
+                        base, place = pixel * BLOCK_CHANNELS, (4 * b + pixel) * LANES
+                        length = load(lengths, place)
+                        for k in range(0, n_lengths, LANES):
+                            value = load(out, base + k)
+                            length = length + value * value
+                        store(lengths, place, length)
+                        for k in range(n_kept):
+                            found = out[base + n_lengths + k]
+                            products[before + k, 2 * y + pixel % 2, 2 * x + pixel // 2] = found
+            for pixel in range(4 * n):
+                there = 2 * BLOCKS * tile + pixel // 2
+                squares[2 * y + pixel % 2, there] = lane_sum(load(lengths, pixel * LANES))

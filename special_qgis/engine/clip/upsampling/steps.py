@@ -20,7 +20,7 @@ from torch.nn import functional
 from ...errors import InputError
 from .weights import JbuStep
 
-__all__ = ["Level", "apply_kernels", "bilateral_level", "double", "kernels_of", "learned_level"]
+__all__ = ["Level", "apply_kernels", "double", "kernels_of"]
 
 CORRECTION = 0.1  # share of the learned corrections of kernels and features
 BILATERAL_RADIUS = 3  # pixels of the step's result
@@ -32,17 +32,18 @@ BILATERAL_SIGMA_GUIDE = 0.5  # of the guide's standard deviation over the scene,
 class Level:
     """What the kernels of a step are made from: a softmax over neighbours of query · key + bias, then a correction."""
 
-    query: torch.Tensor  # (batch, features, rows, cols)
-    key: torch.Tensor  # (batch, features, rows, cols)
-    bias: torch.Tensor  # (taps,) of each neighbour, row by row
-    radius: int  # of the neighbourhood
-    guide: torch.Tensor  # (batch, channels, rows, cols), for the correction
-    fix: Optional[JbuStep] = None  # weights of the correction; None = there is none
+    guide: torch.Tensor  # (batch, channels, rows, cols), the image averaged to the size of the step's result
+    step: Optional[JbuStep] = None  # learned weights; None = kernels fall by Gaussians, and are not corrected
 
     @property
     def size(self) -> Tuple[int, int]:
         """Rows and columns of the step's result."""
-        return int(self.query.shape[2]), int(self.query.shape[3])
+        return int(self.guide.shape[2]), int(self.guide.shape[3])
+
+    @property
+    def radius(self) -> int:
+        """Of the neighbourhood."""
+        return BILATERAL_RADIUS if self.step is None else self.step.radius
 
     def check(self) -> None:
         """Make sure that neighbourhoods can be reflected at the border.
@@ -57,47 +58,42 @@ class Level:
                 "Give a larger window.",
             )
 
+    def bias(self) -> torch.Tensor:
+        """Of each neighbour, row by row: (taps,), the logarithm of the spatial kernel."""
+        if self.step is not None:
+            return self.step.log_spatial()
+        place = torch.arange(-BILATERAL_RADIUS, BILATERAL_RADIUS + 1, dtype=self.guide.dtype, device=self.guide.device)
+        distance = (place[:, None].square() + place[None, :].square()).flatten()
+        return -distance / (2.0 * BILATERAL_SIGMA_PX**2)
 
-def learned_level(step: JbuStep, guide: torch.Tensor) -> Level:
-    """Kernels with learned weights.
+    def query_and_key(self) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Both (batch, features, rows, cols).
 
-    The range kernel is a softmax over neighbours; its product with the spatial kernel, normalised to sum 1, is one
-    softmax of the sum of their logarithms.
-
-    Args:
-        step: Weights.
-        guide: (batch, channels, rows, cols), the image averaged to the size of the step's result.
-    """
-    hidden = functional.gelu(functional.conv2d(guide, step.range_in[:, :, None, None], step.range_in_bias))
-    key = functional.conv2d(hidden, step.range_out[:, :, None, None], step.range_out_bias)
-    return Level(key * step.temperature, key, step.log_spatial(), step.radius, guide, step)
-
-
-def bilateral_level(guide: torch.Tensor) -> Level:
-    """Kernels that fall with distance and with unlikeness of the guide, both by Gaussians.
-
-    ``−‖a − b‖²/2σ²`` is ``(a·b − ‖b‖²/2)/σ²`` but for a term that all neighbours share.
-
-    Args:
-        guide: (batch, components, rows, cols), averaged to the size of the step's result.
-    """
-    centred = guide - guide.mean(dim=(2, 3), keepdim=True)  # differences are the same, and rounding is less
-    query = torch.cat([centred / BILATERAL_SIGMA_GUIDE**2, torch.ones_like(centred[:, :1])], dim=1)
-    fall = -centred.square().sum(1, keepdim=True) / (2.0 * BILATERAL_SIGMA_GUIDE**2)
-    place = torch.arange(-BILATERAL_RADIUS, BILATERAL_RADIUS + 1, dtype=guide.dtype, device=guide.device)
-    distance = (place[:, None].square() + place[None, :].square()).flatten()
-    bias = -distance / (2.0 * BILATERAL_SIGMA_PX**2)
-    return Level(query, torch.cat([centred, fall], dim=1), bias, BILATERAL_RADIUS, guide)
+        The learned range kernel is a softmax over neighbours; its product with the spatial kernel, normalised to sum 1,
+        is one softmax of the sum of their logarithms. Without weights kernels fall with distance and with unlikeness
+        of the guide, both by Gaussians: ``−‖a − b‖²/2σ²`` is ``(a·b − ‖b‖²/2)/σ²`` but for a term that all neighbours
+        share.
+        """
+        step = self.step
+        if step is not None:
+            hidden = functional.conv2d(self.guide, step.range_in[:, :, None, None], step.range_in_bias)
+            key = functional.conv2d(functional.gelu(hidden), step.range_out[:, :, None, None], step.range_out_bias)
+            return key * step.temperature, key
+        centred = self.guide - self.guide.mean(dim=(2, 3), keepdim=True)  # differences are the same, rounding is less
+        query = torch.cat([centred / BILATERAL_SIGMA_GUIDE**2, torch.ones_like(centred[:, :1])], dim=1)
+        fall = -centred.square().sum(1, keepdim=True) / (2.0 * BILATERAL_SIGMA_GUIDE**2)
+        return query, torch.cat([centred, fall], dim=1)
 
 
 def kernels_of(level: Level) -> torch.Tensor:
     """Kernels of every pixel: (batch, taps, rows, cols), neighbours row by row."""
     level.check()
-    likeness = torch.stack([(there * level.query).sum(1) for there in _neighbours(level.key, level.radius)], dim=1)
-    kernels = torch.softmax(likeness + level.bias[:, None, None], dim=1)
-    if level.fix is None:
+    query, key = level.query_and_key()
+    likeness = torch.stack([(there * query).sum(1) for there in _neighbours(key, level.radius)], dim=1)
+    kernels = torch.softmax(likeness + level.bias()[:, None, None], dim=1)
+    step = level.step
+    if step is None:
         return kernels
-    step = level.fix
     hidden = functional.conv2d(torch.cat([kernels, level.guide], 1), step.fix_in[:, :, None, None], step.fix_in_bias)
     corrected = functional.conv2d(functional.gelu(hidden), step.fix_out[:, :, None, None], step.fix_out_bias)
     return kernels + CORRECTION * corrected

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from ...errors import InputError
-from .steps import CORRECTION, Level, apply_kernels, bilateral_level, double, kernels_of, learned_level
+from .steps import CORRECTION, Level, apply_kernels, double, kernels_of
 from .weights import JbuWeights, read_weights
 
 __all__ = ["Bilateral", "Bilinear", "Learned", "SpatialMap", "StepMap", "Upsampler", "upsample"]
@@ -102,7 +102,7 @@ class Learned:
     def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
         """The map for a guide, the image as the model sees it."""
         levels = guide_levels(guide, grid, self._n_steps)
-        return StepMap([learned_level(self._weights.step(n), level) for n, level in enumerate(levels)])
+        return StepMap([Level(level, self._weights.step(n)) for n, level in enumerate(levels)])
 
 
 class Bilateral:
@@ -117,7 +117,7 @@ class Bilateral:
 
     def plan(self, guide: torch.Tensor, grid: Tuple[int, int]) -> SpatialMap:
         """The map for a guide, principal components of unit variance, or any image."""
-        return StepMap([bilateral_level(level) for level in guide_levels(guide, grid, self._n_steps)])
+        return StepMap([Level(level) for level in guide_levels(guide, grid, self._n_steps)])
 
 
 class Bilinear:

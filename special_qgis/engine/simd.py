@@ -25,9 +25,12 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 __all__ = [
+    "LANES",
     "N_LANES",
+    "contracted_product_sum",
     "exp2",
     "gelu",
+    "lane_pointer",
     "lane_sum",
     "lanes",
     "larger",
@@ -36,6 +39,7 @@ __all__ = [
     "silu",
     "silu_slope",
     "softplus",
+    "splat",
     "store",
 ]
 
@@ -95,19 +99,20 @@ for _function, _method in ((operator.add, "fadd"), (operator.sub, "fsub"), (oper
     _register_operator(_function, _method)
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    """Address of an element of a C-contiguous float32 array as a pointer to a vector."""
+def lane_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, kind: Any) -> Any:
+    """Address of an element of a C-contiguous array as a pointer to a vector of an LLVM type."""
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
 
 
 def _constant(value: float) -> ir.Constant:
     return ir.Constant(_VECTOR, [value] * N_LANES)
 
 
-def _splat(builder: Any, scalar: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, ir.Constant(_INT, 0))
-    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(_INT_VECTOR, [0] * N_LANES))
+def splat(builder: Any, scalar: Any, kind: Any) -> Any:
+    """A scalar in every lane of a vector of an LLVM type."""
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(_INT, 0))
+    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(_INT_VECTOR, [0] * N_LANES))
 
 
 def _call(builder: Any, name: str, *values: Any) -> Any:
@@ -117,7 +122,8 @@ def _call(builder: Any, name: str, *values: Any) -> Any:
     return builder.call(function, values)
 
 
-def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+def contracted_product_sum(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a · b + c of vectors, rounded once where the processor can."""
     return builder.fadd(builder.fmul(a, b, flags=_FLAGS), c, flags=_FLAGS)
 
 
@@ -127,7 +133,7 @@ def _emit_exp2(builder: Any, x: Any) -> Any:
     rest = builder.fsub(x, whole)
     value = _constant(EXP2_COEFFICIENTS[-1])
     for coefficient in EXP2_COEFFICIENTS[-2::-1]:
-        value = _multiply_add(builder, value, rest, _constant(coefficient))
+        value = contracted_product_sum(builder, value, rest, _constant(coefficient))
     exponent = builder.shl(builder.fptosi(whole, _INT_VECTOR), ir.Constant(_INT_VECTOR, [23] * N_LANES))
     return builder.bitcast(builder.add(builder.bitcast(value, _INT_VECTOR), exponent), _VECTOR)
 
@@ -143,8 +149,8 @@ def _emit_softplus(builder: Any, x: Any) -> Any:
     square = builder.fmul(s, s)
     series = _constant(2.0 / (2 * N_ARTANH_TERMS - 1))
     for term in range(N_ARTANH_TERMS - 1, 0, -1):
-        series = _multiply_add(builder, series, square, _constant(2.0 / (2 * term - 1)))
-    return _multiply_add(builder, series, s, _call(builder, "maxnum", x, _constant(0.0)))
+        series = contracted_product_sum(builder, series, square, _constant(2.0 / (2 * term - 1)))
+    return contracted_product_sum(builder, series, s, _call(builder, "maxnum", x, _constant(0.0)))
 
 
 def _emit_silu(builder: Any, x: Any) -> Any:
@@ -154,7 +160,7 @@ def _emit_silu(builder: Any, x: Any) -> Any:
 def _emit_silu_slope(builder: Any, x: Any) -> Any:
     share = _emit_sigmoid(builder, x)
     rest = builder.fsub(_constant(1.0), share)
-    return builder.fmul(share, _multiply_add(builder, x, rest, _constant(1.0)))
+    return builder.fmul(share, contracted_product_sum(builder, x, rest, _constant(1.0)))
 
 
 def _emit_gelu(builder: Any, x: Any) -> Any:
@@ -164,7 +170,7 @@ def _emit_gelu(builder: Any, x: Any) -> Any:
     t = builder.fdiv(_constant(1.0), builder.fadd(scaled, _constant(1.0)))
     value = _constant(ERF_COEFFICIENTS[-1])
     for coefficient in ERF_COEFFICIENTS[-2::-1]:
-        value = _multiply_add(builder, value, t, _constant(coefficient))
+        value = contracted_product_sum(builder, value, t, _constant(coefficient))
     decay = _emit_exp2(builder, builder.fmul(builder.fmul(x, x, flags=_FLAGS), _constant(-0.5 * LOG2_E)))
     tail = builder.fmul(builder.fmul(builder.fmul(value, t), decay), _constant(0.5))
     part = builder.fmul(size, tail)  # what is missing from max(x, 0)
@@ -207,7 +213,7 @@ def lanes(typing_context: Any, scalar: Any) -> Tuple[Any, Any]:
     """The same number in every lane; kernel only."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _splat(builder, context.cast(builder, args[0], sig.args[0], types.float32))
+        return splat(builder, context.cast(builder, args[0], sig.args[0], types.float32), _VECTOR)
 
     return LANES(scalar), generate
 
@@ -217,7 +223,7 @@ def load(typing_context: Any, array: Any, index: Any) -> Tuple[Any, Any]:
     """Sixteen neighbours of a C-contiguous float32 array from its flat index on; nothing is checked. Kernel only."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        loaded = builder.load(_pointer(context, builder, sig.args[0], args[0], args[1]))
+        loaded = builder.load(lane_pointer(context, builder, sig.args[0], args[0], args[1], _VECTOR))
         loaded.align = 4
         return loaded
 
@@ -229,7 +235,7 @@ def store(typing_context: Any, array: Any, index: Any, value: Any) -> Tuple[Any,
     """Write sixteen neighbours of a C-contiguous float32 array; nothing is checked. Kernel only."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        written = builder.store(args[2], _pointer(context, builder, sig.args[0], args[0], args[1]))
+        written = builder.store(args[2], lane_pointer(context, builder, sig.args[0], args[0], args[1], _VECTOR))
         written.align = 4
         return context.get_dummy_value()
 
