@@ -47,7 +47,7 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
     classes = parse_classes(config.classes)
     require_map(config.outputs)
     sources = choose_sources(config, classes, listener)
-    with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
+    with OutputSet(inputs=[*_input_paths(config.scene, config.classes), *sources.files]) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
             run = MapRun(outputs, scene, classes, config, listener, watch)
             watch.lap("Reading the scene's description")

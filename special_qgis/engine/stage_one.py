@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,11 @@ class Sources:
     uses_prior: bool
     model: Optional[InstalledModel] = None  # None = no image–text model
     upsampler: Optional[InstalledModel] = None  # None = none installed
+
+    @property
+    def files(self) -> List[str]:
+        """Checkpoints of the run, which no output may replace."""
+        return [str(used.path) for used in (self.model, self.upsampler) if used is not None]
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,20 @@ def test_scene_of_three_visible_bands_is_mapped_by_clip_alone(
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["stages"] == ["CLIP mine"]
 
 
+def test_classifier_that_would_replace_the_model_is_refused(
+    qgis_process: QgisProcess, with_runtime: str, models: Path, tmp_path: Path
+) -> None:
+    scene = small_scene.write_scene(tmp_path / "scene.tif")
+    model = make_tiny_clip(models / "mine.safetensors")
+    before = model.read_bytes()
+    given = {"INPUT": scene, "CLASSES": small_scene.CLASSES, "MODEL": "mine", "CLASSIFIER": model}
+    done = qgis_process.run_algorithm("special:classify", {**given, "OUTPUT": tmp_path / "map.tif"}, as_json=False)
+    assert done.rc == 1
+    assert "would replace the input file" in done.stdout + done.stderr
+    assert model.read_bytes() == before
+    assert not (tmp_path / "map.tif").exists()
+
+
 def test_user_without_a_model_is_told_which_file_to_bring_and_where_to_put_it(
     qgis_process: QgisProcess, with_runtime: str, models: Path, tmp_path: Path
 ) -> None:

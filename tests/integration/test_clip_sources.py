@@ -16,11 +16,14 @@ from osgeo import gdal
 pytest.importorskip("torch", reason="CLIP needs PyTorch")
 pytest.importorskip("open_clip", reason="CLIP needs open_clip")
 
+from safetensors.torch import save_file
+
 from special_qgis.engine.config import ClassifyConfig, ClipConfig, OutputConfig, SceneConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, ModelError, SpectraError
 from special_qgis.engine.pipeline import classify
 from special_qgis.engine.progress import NullProgress
 from tests.helpers import small_scene
+from tests.helpers.clip_models import jbu_state
 from tests.helpers.tiny_clip import make_tiny_clip
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -191,6 +194,23 @@ def test_what_is_missing_is_named_and_nothing_is_written(
     with pytest.raises(error, match=words):
         classify(replace(config, **changes))
     assert names_in(tmp_path) == ["scene.tif"]
+
+
+@pytest.mark.parametrize("field", ["model", "upsampler"])
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "installed"])
+@pytest.mark.parametrize("source", ["clip", "automatic"])
+def test_output_that_is_a_checkpoint_of_the_run_is_refused_and_the_file_stays(
+    tmp_path: Path, config: ClassifyConfig, field: str, is_named: bool, source: str
+) -> None:
+    models = {"model": make_tiny_clip(tmp_path / "models" / "mine.safetensors")}
+    models["upsampler"] = tmp_path / "models" / "upsampler.safetensors"
+    save_file({name: value.contiguous() for name, value in jbu_state(dimensions=48).items()}, models["upsampler"])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    outputs = replace(config.outputs, classifier=str(models[field]))
+    named = {name: str(path) if is_named else "" for name, path in models.items()}
+    with pytest.raises(ConfigError, match=rf"would replace the input file .*{models[field].name}"):
+        classify(replace(config, source=source, refine=True, outputs=outputs, **named))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive"], ids=["empty", "broken archive"])
