@@ -193,7 +193,7 @@ def source_parameter() -> QgsProcessingParameterDefinition:
             "SpecialParameters",
             "automatic: the spectral evidence, fused with CLIP where a model is installed. spectral: only physical "
             "evidence from the spectra and the meaning of the names; needs no weights and no downloads. clip: only "
-            "what the true-colour image looks like to a CLIP model.",
+            "what the true-colour image looks like to a CLIP model; visible bands suffice.",
         ),
     )
 

@@ -22,7 +22,7 @@ from .provenance import describe_run
 from .run_summary import RunFacts, Stopwatch
 from .scene import Scene, open_scene
 from .spectral_prior import SpectralPrior
-from .stage_one import check_names, choose_sources, fit_stage_one
+from .stage_one import check_names, choose_sources, fit_prior, fit_stage_one
 
 OPENED, MAPPED = 0.03, 0.95  # fractions of a job at which its stages end
 FITTED, SCORED = 0.07, 0.4  # shares of the first stage's fit, without and with an image-text model
@@ -47,7 +47,7 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
     classes = parse_classes(config.classes)
     require_map(config.outputs)
     sources = choose_sources(config, classes, listener)
-    with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
+    with OutputSet(inputs=[*_input_paths(config.scene, config.classes), *sources.files]) as outputs:
         with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
             run = MapRun(outputs, scene, classes, config, listener, watch)
             watch.lap("Reading the scene's description")
@@ -69,7 +69,7 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
                     parameters=config.to_json(),
                     estimates=first.estimates,
                     quantity=first.quantity,
-                    interpretation=first.interpretation if sources.uses_prior else None,
+                    interpretation=first.interpretation,
                     clip=first.clip,
                     learning=learning,
                     stages=(*first.stages, *([NETWORK_NAME] if learning and learning.is_used else [])),
@@ -146,7 +146,4 @@ def _fit_prior(
     part = SubProgress(progress, OPENED, OPENED + FITTED)
     part.report(0.0, "Sampling the scene")
     sample = scene.sample(prior.sample_px, seed)
-    fitted = SpectralPrior.fit(sample, scene.axis, classes, prior, scene.quantity, SubProgress(part, 0.5, 1.0))
-    for warning in fitted.warnings:
-        progress.warn(warning)
-    return fitted
+    return fit_prior(scene, classes, sample, prior, SubProgress(part, 0.5, 1.0))

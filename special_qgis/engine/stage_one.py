@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The first stage of a classification: chooses its sources, fits them to the scene, gives one evidence.
 
-The spectral prior is always there. An image–text model joins it where one is named or installed and this Python has
-PyTorch; then both are fused and adapted to the scene, or the model speaks alone.
+The spectral prior speaks unless the image–text model alone is asked for. The model joins it where one is named or
+installed and this Python has PyTorch; then both are fused. A source that does not speak is not fitted.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .classes import LandCoverClass
-from .config import ClassifyConfig
+from .config import ClassifyConfig, PriorConfig
 from .data_folder import data_folder
 from .errors import ClassListError, ConfigError, RuntimeMissingError
 from .evidence import Evidence, FusedEvidence, SpectralEvidence, StoredEvidence
@@ -42,11 +42,16 @@ _PRIOR_FITTED, _SCORED = 0.1, 0.95  # fractions of the stage where an image–te
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a run's evidence comes from."""
+    """Where a run's evidence comes from: the prior, a model, or both."""
 
     uses_prior: bool
     model: Optional[InstalledModel] = None  # None = no image–text model
     upsampler: Optional[InstalledModel] = None  # None = none installed
+
+    @property
+    def files(self) -> List[str]:
+        """Checkpoints of the run, which no output may replace."""
+        return [str(used.path) for used in (self.model, self.upsampler) if used is not None]
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,10 @@ class StageOne:
     """What the first stage gives."""
 
     evidence: Evidence
-    interpretation: Interpretation  # of the names, by the spectral prior
-    quantity: str  # "reflectance" or "radiance", as the values were treated
     stages: Tuple[str, ...]  # in words and in order
     estimates: Dict[str, Any]  # JSON values
+    quantity: str  # "reflectance" or "radiance", as the prior treated the values; Scene.quantity without a prior
+    interpretation: Optional[Interpretation] = None  # of the names, by the prior; None = not used
     clip: Mapping[str, Any] = field(default_factory=dict)  # what the image–text model tells; empty = not used
 
 
@@ -181,13 +186,12 @@ def fit_stage_one(
         EngineError: A source does not fit the scene.
         Cancelled: The user cancelled.
     """
-    part = SubProgress(progress, 0.0, _PRIOR_FITTED if sources.model else 1.0)
-    part.report(0.0, "Fitting the spectral prior")
-    prior = SpectralPrior.fit(sample, scene.axis, classes, config.used_prior, scene.quantity, part)
-    for warning in prior.warnings if sources.uses_prior else ():
-        progress.warn(warning)
     if sources.model is None:
-        return StageOne(SpectralEvidence(prior), prior.interpretation, prior.quantity, (PRIOR_NAME,), prior.to_json())
+        return _prior_alone(fit_prior(scene, classes, sample, config.used_prior, progress))
+    fitted = _PRIOR_FITTED if sources.uses_prior else 0.0
+    prior = None
+    if sources.uses_prior:
+        prior = fit_prior(scene, classes, sample, config.used_prior, SubProgress(progress, 0.0, fitted))
     store = resources.enter_context(TileStore(scene.rows, scene.cols, len(classes)))
     stage = load_stage(".clip.scene_scores", CLIP_PACKAGES)
     facts: Dict[str, Any] = stage.score_open_scene(
@@ -199,23 +203,50 @@ def fit_stage_one(
         config.device,
         store,
         data_folder() / "text_embeddings",
-        SubProgress(progress, _PRIOR_FITTED, _SCORED),
+        SubProgress(progress, fitted, _SCORED),
     )
     name = f"CLIP {sources.model.name}"
     clip = StoredEvidence(store)
-    if not sources.uses_prior:
-        return StageOne(clip, prior.interpretation, prior.quantity, (name,), {"clip": facts}, facts)
+    if prior is None:
+        return StageOne(clip, (name,), {"clip": facts}, scene.quantity, clip=facts)
     progress.report(_SCORED, "Fusing both sources")
     fusion = _fit_fusion(scene, store, prior, sample, progress)
     estimates = {"clip": facts, "spectral_prior": prior.to_json(), "fusion": fusion.to_json()}
     return StageOne(
         FusedEvidence(clip, prior, fusion),
-        prior.interpretation,
-        prior.quantity,
         (name, PRIOR_NAME, FUSION_NAME),
         estimates,
+        prior.quantity,
+        prior.interpretation,
         facts,
     )
+
+
+def fit_prior(
+    scene: Scene, classes: Sequence[LandCoverClass], sample: Sample, config: PriorConfig, progress: Progress
+) -> SpectralPrior:
+    """Fit the spectral prior to a scene and pass its warnings on.
+
+    Args:
+        scene: Open scene.
+        classes: In the order of their ids.
+        sample: Of the scene.
+        config: Options.
+        progress: Hears of everything; asked for cancel.
+
+    Raises:
+        SpectraError: The scene has no red or near-infrared band.
+        Cancelled: The user cancelled.
+    """
+    progress.report(0.0, "Fitting the spectral prior")
+    prior = SpectralPrior.fit(sample, scene.axis, classes, config, scene.quantity, progress)
+    for warning in prior.warnings:
+        progress.warn(warning)
+    return prior
+
+
+def _prior_alone(prior: SpectralPrior) -> StageOne:
+    return StageOne(SpectralEvidence(prior), (PRIOR_NAME,), prior.to_json(), prior.quantity, prior.interpretation)
 
 
 def _fit_fusion(scene: Scene, store: TileStore, prior: SpectralPrior, sample: Sample, progress: Progress) -> Fusion:

@@ -22,7 +22,7 @@ class ClassSummary:
     area_m2: Optional[float] = None  # None where the scene has no ground units
     mean_confidence: Optional[float] = None  # of the class's pixels, in [0, 1]; None where it has none
     aliases: Tuple[str, ...] = ()
-    is_known: bool = True  # whether the spectral prior understood the name
+    is_known: bool = True  # False = the spectral prior was asked and does not understand the name
     interpretation: str = ""  # what the name was read as, in words: "tree, some grass"; "" = names were not read
 
 

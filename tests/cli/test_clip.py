@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, Dict
 
 import numpy as np
 import pytest
@@ -68,6 +70,37 @@ def test_pseudolabels_by_clip_alone_on_a_real_scene(
     labels = gdal.Open(str(tmp_path / "map.tif")).ReadAsArray()
     assert 0.3 < (labels > 0).mean() <= 1.0
     assert np.unique(labels[labels > 0]).size >= 1
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "own"), [("classify", {"REFINE": False}), ("pseudolabels", {})], ids=["classify", "pseudolabels"]
+)
+def test_scene_of_three_visible_bands_is_mapped_by_clip_alone(
+    qgis_process: QgisProcess, with_runtime: str, models: Path, tmp_path: Path, algorithm: str, own: Dict[str, Any]
+) -> None:
+    cube = small_scene.cube()[[2, 6, 10]]
+    scene = small_scene.write_raster(tmp_path / "scene.tif", cube, np.array([451.0, 553.0, 655.0]))
+    model = make_tiny_clip(models / "mine.safetensors")
+    given = {"INPUT": scene, "CLASSES": "xyzzy; tree", "SOURCE": "clip", "MODEL": model, "SCALES": "1", **own}
+    outputs = {"OUTPUT": tmp_path / "map.tif", "REPORT": tmp_path / "r.html"}
+    done = qgis_process.run_algorithm(f"special:{algorithm}", {**given, "TEMPLATES": "remote_sensing", **outputs})
+    assert done.rc == 0, done.stdout + done.errors
+    assert (gdal.Open(str(tmp_path / "map.tif")).ReadAsArray() > 0).all()
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["stages"] == ["CLIP mine"]
+
+
+def test_classifier_that_would_replace_the_model_is_refused(
+    qgis_process: QgisProcess, with_runtime: str, models: Path, tmp_path: Path
+) -> None:
+    scene = small_scene.write_scene(tmp_path / "scene.tif")
+    model = make_tiny_clip(models / "mine.safetensors")
+    before = model.read_bytes()
+    given = {"INPUT": scene, "CLASSES": small_scene.CLASSES, "MODEL": "mine", "CLASSIFIER": model}
+    done = qgis_process.run_algorithm("special:classify", {**given, "OUTPUT": tmp_path / "map.tif"}, as_json=False)
+    assert done.rc == 1
+    assert "would replace the input file" in done.stdout + done.stderr
+    assert model.read_bytes() == before
+    assert not (tmp_path / "map.tif").exists()
 
 
 def test_user_without_a_model_is_told_which_file_to_bring_and_where_to_put_it(

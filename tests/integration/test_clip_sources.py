@@ -7,7 +7,7 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Sequence
 
 import numpy as np
 import pytest
@@ -16,15 +16,19 @@ from osgeo import gdal
 pytest.importorskip("torch", reason="CLIP needs PyTorch")
 pytest.importorskip("open_clip", reason="CLIP needs open_clip")
 
+from safetensors.torch import save_file
+
 from special_qgis.engine.config import ClassifyConfig, ClipConfig, OutputConfig, SceneConfig
-from special_qgis.engine.errors import Cancelled, ConfigError, ModelError
+from special_qgis.engine.errors import Cancelled, ConfigError, ModelError, SpectraError
 from special_qgis.engine.pipeline import classify
 from special_qgis.engine.progress import NullProgress
 from tests.helpers import small_scene
+from tests.helpers.clip_models import jbu_state
 from tests.helpers.tiny_clip import make_tiny_clip
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLIP = ClipConfig(scales=(1.0, 2.0), templates="remote_sensing", use_aliases=False)
+VISIBLE_NM = (451.0, 553.0, 655.0)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,55 @@ def test_clip_alone_maps_and_says_which_model_and_words(tmp_path: Path, config: 
     assert "The image–text model" in html and "looked for as:" in html and "demo model" not in html
     provenance = json.loads(gdal.Open(str(tmp_path / "map.tif")).GetMetadataItem("SPECIAL_PROVENANCE"))
     assert provenance["estimates"]["clip"]["sha256"] == report["clip"]["sha256"]
+
+
+def write_bands(path: Path, centres_nm: Sequence[float]) -> None:
+    """Write the bands of the small scene that are nearest to some wavelengths, as if they were centred there."""
+    wanted = np.array(centres_nm)
+    nearest = np.abs(small_scene.WAVELENGTHS_NM[:, None] - wanted).argmin(axis=0)
+    small_scene.write_raster(path, small_scene.cube()[nearest], wanted)
+
+
+def test_clip_alone_maps_visible_bands_as_if_there_were_more(tmp_path: Path, config: ClassifyConfig) -> None:
+    config = replace(config, clip=replace(CLIP, upsampler="bilinear"))
+    found = []
+    for centres_nm in (VISIBLE_NM, (*VISIBLE_NM, 850.0, 1650.0)):
+        write_bands(tmp_path / "scene.tif", centres_nm)
+        assert classify(config)["classified_px"] == small_scene.SIDE_PX**2
+        found.append(read(tmp_path / "p.tif").tobytes())
+    assert found[0] == found[1]
+
+
+def test_report_of_clip_alone_tells_nothing_of_a_prior(tmp_path: Path, config: ClassifyConfig) -> None:
+    write_bands(tmp_path / "scene.tif", VISIBLE_NM)
+    outputs = replace(config.outputs, report=str(tmp_path / "r.html"))
+    result = classify(replace(config, classes="xyzzy; tree; woods", outputs=outputs))
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert report["quantity"] == "unknown" and report["inseparable"] == []
+    assert all(one["is_known"] and not one["interpretation"] for one in report["classes"])
+    assert sorted(report["provenance"]["estimates"]) == ["clip", "stages"]
+    assert {len(one["wavelengths_nm"]) for one in report["spectra"]} == {3}
+    assert all("No pixel was mapped" in text or "confidence below" in text for text in result["warnings"])
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    for words in ("How your class names were read", "not understood", "Weight beside the spectra", "mean reflectance"):
+        assert words not in html
+    assert "Mean spectra of the mapped classes" in html
+
+
+def test_network_learns_visible_bands_from_clip_alone(tmp_path: Path, config: ClassifyConfig) -> None:
+    write_bands(tmp_path / "scene.tif", VISIBLE_NM)
+    quick = replace(config.network, epochs=6, iterations_per_epoch=10, warm_up_epochs=3)
+    outputs = replace(config.outputs, classifier=str(tmp_path / "c.safetensors"))
+    result = classify(replace(config, refine=True, network=quick, outputs=outputs))
+    assert result["changed_share"] is not None
+    assert (tmp_path / "c.safetensors").stat().st_size > 0
+
+
+def test_prior_without_near_infrared_is_refused_and_clip_alone_is_named(tmp_path: Path, config: ClassifyConfig) -> None:
+    write_bands(tmp_path / "scene.tif", VISIBLE_NM)
+    with pytest.raises(SpectraError, match=r"no near-infrared band near 850 nm.*CLIP alone needs visible bands"):
+        classify(replace(config, source="automatic"))
+    assert names_in(tmp_path) == ["scene.tif"]
 
 
 def test_permuted_names_permute_the_probabilities(tmp_path: Path, config: ClassifyConfig) -> None:
@@ -141,6 +194,23 @@ def test_what_is_missing_is_named_and_nothing_is_written(
     with pytest.raises(error, match=words):
         classify(replace(config, **changes))
     assert names_in(tmp_path) == ["scene.tif"]
+
+
+@pytest.mark.parametrize("field", ["model", "upsampler"])
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "installed"])
+@pytest.mark.parametrize("source", ["clip", "automatic"])
+def test_output_that_is_a_checkpoint_of_the_run_is_refused_and_the_file_stays(
+    tmp_path: Path, config: ClassifyConfig, field: str, is_named: bool, source: str
+) -> None:
+    models = {"model": make_tiny_clip(tmp_path / "models" / "mine.safetensors")}
+    models["upsampler"] = tmp_path / "models" / "upsampler.safetensors"
+    save_file({name: value.contiguous() for name, value in jbu_state(dimensions=48).items()}, models["upsampler"])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    outputs = replace(config.outputs, classifier=str(models[field]))
+    named = {name: str(path) if is_named else "" for name, path in models.items()}
+    with pytest.raises(ConfigError, match=rf"would replace the input file .*{models[field].name}"):
+        classify(replace(config, source=source, refine=True, outputs=outputs, **named))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive"], ids=["empty", "broken archive"])

@@ -88,7 +88,7 @@ def plan_bands(axis: SpectralAxis, drop_absorption: bool = False) -> BandPlan:
         if nm not in present:
             raise SpectraError(
                 f"The scene has no {word} band near {nm} nm, which the spectral prior needs.",
-                "Check the wavelengths that the file declares, or give them by hand.",
+                "Check the wavelengths that the file declares, or give them by hand; CLIP alone needs visible bands.",
             )
     brightness = _bands_on_grid(axis, usable)
     anchors = _distinct(_within(axis, usable, nm, ANCHOR_HALF_WIDTH_NM) for nm in ANCHORS_NM)
