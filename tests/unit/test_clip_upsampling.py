@@ -271,6 +271,19 @@ def test_compiled_cosines_equal_the_plain_ones(kind: str, grid: tuple[int, int],
     torch.testing.assert_close(found, wanted, rtol=0, atol=0.02)
 
 
+@pytest.mark.parametrize("radius", [1, 2, 4])
+def test_compiled_code_takes_smaller_kernels(radius: int) -> None:
+    pytest.importorskip("numba", reason="compiled code needs Numba")
+    features, guide = draw(1, EMBED_DIM, 3, 5).float(), draw(1, 3, 12, 20, seed=6).float()
+    weights = read_weights(jbu_state(radius=radius)).to("cpu", torch.float32)
+    compressed, spread = (
+        compress(features, draw(3, EMBED_DIM).float(), weights),
+        Learned(weights, 2).plan(guide, (3, 5)),
+    )
+    found, wanted = (cosines(compressed, spread, compiled=compiled) for compiled in (True, False))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+
+
 def test_compiled_code_leaves_larger_kernels_to_the_plain_one() -> None:
     features, guide = draw(1, EMBED_DIM, 8, 8).float(), draw(1, 3, 16, 16).float()
     weights = read_weights(jbu_state(radius=6)).to("cpu", torch.float32)

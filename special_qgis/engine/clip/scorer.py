@@ -30,6 +30,8 @@ from .upsampling import Bilateral, Bilinear, JbuWeights, KernelPool, Learned, Up
 
 __all__ = ["Placement", "WindowScorer", "choose_upsampler"]
 
+COMPILED_TOGETHER = 4  # windows upsampled at once on a CPU, enough for its threads; plain code takes one, for its caches
+
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -193,7 +195,7 @@ class WindowScorer:
         features, first = self._finite_features(batch)
         offsets = self._config.cls_debias * functional.normalize(first.float(), dim=1) @ self._queries.T
         guide = batch if guides is None else torch.from_numpy(guides).to(self.device)
-        n_together = len(batch) if self.device.type == "cuda" or has_numba() else 1  # plain code fits a CPU's caches so
+        n_together = len(batch) if self.device.type == "cuda" else COMPILED_TOGETHER if has_numba() else 1
         out = np.empty((len(batch), len(self._queries), *batch.shape[2:]), np.float32)
         for start in range(0, len(batch), n_together):
             check_cancelled(self._progress)
