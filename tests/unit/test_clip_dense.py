@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -113,6 +113,44 @@ def test_features_of_blocks_with_batch_second_are_the_same() -> None:
         block.attn.batch_first = False
     features, _ = dense_features(older, batch)
     torch.testing.assert_close(features, wanted, rtol=1e-4, atol=1e-5)
+
+
+class CountingBackend:
+    """Runs what ``torch.compile`` has traced, and counts it."""
+
+    def __init__(self) -> None:
+        self.n_graphs, self.n_runs = 0, 0
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., Any]:
+        self.n_graphs += 1
+
+        def run(*tensors: torch.Tensor) -> Any:
+            self.n_runs += 1
+            return graph(*tensors)
+
+        return run
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("modified", [True, False], ids=["modified", "as trained"])
+@pytest.mark.parametrize("batch_first", [True, False], ids=["batch first", "tokens first"])
+@pytest.mark.parametrize("tower", TOWERS)
+def test_features_of_a_compiled_tower_run_compiled_and_are_the_same(
+    tower: dict[str, Any], batch_first: bool, modified: bool
+) -> None:
+    torch._dynamo.reset()
+    visual, backend = tiny_clip(**tower).visual, CountingBackend()
+    if not batch_first:
+        visual.transformer.batch_first = False
+        for block in visual.transformer.resblocks:
+            block.attn.batch_first = False
+    compiled = torch.compile(visual, backend=backend, fullgraph=True)
+    for n in (4, 2, 3):
+        batch = images(40, 24, n)
+        for got, wanted in zip(dense_features(compiled, batch, modified), dense_features(visual, batch, modified)):
+            torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    assert backend.n_runs == 3 * 3  # three blocks, the last of them its attention where it is modified
+    assert backend.n_graphs == (2 if modified else 1)  # whatever the size of the batch
 
 
 @torch.no_grad()
