@@ -139,6 +139,7 @@ def test_facts_are_what_was_done_and_plain_json() -> None:
     assert facts["window_px"] == [[32, 32], [32, 32]]
     assert facts["n_windows"] == [5 * 8, 11 * 17]
     assert (facts["upsampler"], facts["precision"], facts["device"]) == ("bilateral", "float32", "cpu")
+    assert facts["compiled"] is False
     fractions = [fraction for fraction, _ in listener.progress]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0

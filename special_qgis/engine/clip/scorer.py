@@ -19,8 +19,9 @@ from torch.nn import functional
 
 from ..config import ClipConfig
 from ..devices import is_out_of_memory
-from ..errors import ConfigError, EngineError
+from ..errors import CompileError, ConfigError, EngineError
 from ..progress import Progress, check_cancelled
+from .compilation import compiled_features, is_compiled, uncompiled
 from .dense import dense_features
 from .precision import choose_batch, choose_precision, prepare_tower
 from .tower import check_tower, patch_px
@@ -59,11 +60,12 @@ class WindowScorer:
     Args:
         visual: Visual tower of an open_clip model; it is left as it is.
         queries: (queries, dimensions) float32, of unit length.
-        config: Upsampler, precision, tolerance, share of the class token, batch.
+        config: Upsampler, precision, tolerance, share of the class token, batch, whether to compile.
         weights: Of a learned upsampler; None = there are none.
         window: Rows and columns of a window.
         device: Where to compute.
-        progress: Hears when memory does not suffice; asked for cancel between tower and upsampling.
+        progress: Hears when memory does not suffice and when the tower cannot be compiled; asked for cancel between
+            tower and upsampling.
 
     Raises:
         ConfigError: The tower is not such a ViT, or does not fit the queries or the upsampler.
@@ -84,6 +86,7 @@ class WindowScorer:
         self._weights = weights if self.kind.startswith("jbu") else None
         _check_dimensions(visual, queries, self._weights)
         self._source, self._config, self._progress = visual, config, progress
+        self.is_compiled = config.compile or is_compiled(visual)
         self._queries, self._precision = torch.from_numpy(queries), config.precision
         self.batch = choose_batch(config.batch, visual, window, device)
         self._move(device)
@@ -173,7 +176,7 @@ class WindowScorer:
 
     def _finite_features(self, batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """Features of patches and class tokens; where half precision overflows, all goes on in float32."""
-        features, first = dense_features(self._tower, batch)
+        features, first = self._features(batch)
         if bool(torch.isfinite(features).all()):
             return features, first
         if self.dtype == torch.float32:
@@ -185,6 +188,16 @@ class WindowScorer:
         self._precision = "float32"
         self._move(self.device)
         return self._finite_features(batch)
+
+    def _features(self, batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """By the compiled tower where that is wanted; once it cannot be compiled, by the tower as it is."""
+        if self.is_compiled:
+            try:
+                return compiled_features(self._tower, batch)
+            except CompileError as error:
+                self._progress.warn(f"{error} The stage goes on uncompiled, with the same result.")
+                self.is_compiled = False
+        return dense_features(uncompiled(self._tower), batch)
 
     def _cosines(self, features: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
         """Cosines of every pixel: (windows, queries, rows, cols)."""
