@@ -203,6 +203,7 @@ def _add_clip(parser: argparse.ArgumentParser) -> None:
         "--tolerance", type=float, default=ClipConfig.tolerance, metavar="T", help="of compression; 0 = exact"
     )
     group.add_argument("--precision", default=PRECISIONS[0], choices=PRECISIONS, help="of the image tower")
+    group.add_argument("--compile", action="store_true", help="the image tower; needs a C++ compiler, on a GPU Triton")
 
 
 def _clip_fields(found: argparse.Namespace) -> Dict[str, Any]:
@@ -216,6 +217,7 @@ def _clip_fields(found: argparse.Namespace) -> Dict[str, Any]:
         "blending": found.blending,
         "tolerance": found.tolerance,
         "precision": found.precision,
+        "compile": found.compile,
     }
 
 

@@ -64,6 +64,12 @@ class RasterWriteError(EngineError, OSError):
     kind = "write"
 
 
+class CompileError(EngineError, RuntimeError):
+    """PyTorch cannot make machine code for a network here."""
+
+    kind = "compile"
+
+
 class RuntimeMissingError(EngineError, RuntimeError):
     """A stage needs packages that the interpreter does not have."""
 

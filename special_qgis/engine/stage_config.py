@@ -66,6 +66,7 @@ class ClipConfig(Options):
     tolerance: float = 0.001  # relative error of the features' length that compression may make [ours]; 0 = exact
     precision: str = "automatic"  # one of PRECISIONS; automatic = the fastest that the device computes natively
     batch: int = 0  # windows at once; 0 = by memory and time
+    compile: bool = False  # the image tower, by torch.compile [ours]; takes seconds before the first window
     low_quantile: float = 0.001  # of the three colours together, mapped to 0 [ref]
     high_quantile: float = 0.999  # mapped to 1 [ref]
     seed: int = 0  # of the pixel sample that quantiles and principal components come from

@@ -92,7 +92,7 @@ def test_classify_every_option_reaches_its_field() -> None:
     words += shlex.split("--device cpu --seed 7 --min-confidence 0.25 --no-refine --pseudo-labels l.tif")
     words += shlex.split("--agreement a.tif --model m --upsampler u --models-folder f --templates openai --no-aliases")
     words += shlex.split("--scales 1,4 --window 96 --stride 32 --upsampling bilinear --blending mean --tolerance 0.01")
-    words += ["--precision", "float32"]
+    words += ["--precision", "float32", "--compile"]
     expected = ClassifyConfig(
         scene=SCENE,
         classes="a; b",
@@ -116,6 +116,7 @@ def test_classify_every_option_reaches_its_field() -> None:
             use_aliases=False,
             tolerance=0.01,
             precision="float32",
+            compile=True,
         ),
         prior=PRIOR,
     )

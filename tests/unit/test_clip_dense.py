@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -16,7 +16,7 @@ from torch.nn import functional
 from special_qgis.engine.clip.dense import dense_features
 from special_qgis.engine.clip.reference import plain_dense_features
 from special_qgis.engine.clip.tower import image_side_px, patch_px
-from special_qgis.engine.errors import ConfigError, InputError
+from special_qgis.engine.errors import Cancelled, ConfigError, InputError
 from tests.helpers.clip_models import EMBED_DIM, tiny_clip
 
 SIZES = [
@@ -115,6 +115,44 @@ def test_features_of_blocks_with_batch_second_are_the_same() -> None:
     torch.testing.assert_close(features, wanted, rtol=1e-4, atol=1e-5)
 
 
+class CountingBackend:
+    """Runs what ``torch.compile`` has traced, and counts it."""
+
+    def __init__(self) -> None:
+        self.n_graphs, self.n_runs = 0, 0
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., Any]:
+        self.n_graphs += 1
+
+        def run(*tensors: torch.Tensor) -> Any:
+            self.n_runs += 1
+            return graph(*tensors)
+
+        return run
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("modified", [True, False], ids=["modified", "as trained"])
+@pytest.mark.parametrize("batch_first", [True, False], ids=["batch first", "tokens first"])
+@pytest.mark.parametrize("tower", TOWERS)
+def test_features_of_a_compiled_tower_run_compiled_and_are_the_same(
+    tower: dict[str, Any], batch_first: bool, modified: bool
+) -> None:
+    torch._dynamo.reset()
+    visual, backend = tiny_clip(**tower).visual, CountingBackend()
+    if not batch_first:
+        visual.transformer.batch_first = False
+        for block in visual.transformer.resblocks:
+            block.attn.batch_first = False
+    compiled = torch.compile(visual, backend=backend, fullgraph=True)
+    for n in (4, 2, 3):
+        batch = images(40, 24, n)
+        for got, wanted in zip(dense_features(compiled, batch, modified), dense_features(visual, batch, modified)):
+            torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    assert backend.n_runs == 3 * 3  # three blocks, the last of them its attention where it is modified
+    assert backend.n_graphs == (2 if modified else 1)  # whatever the size of the batch
+
+
 @torch.no_grad()
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.05), (torch.float16, 0.01)])
 def test_features_in_half_precision_are_near(dtype: torch.dtype, tolerance: float) -> None:
@@ -180,3 +218,15 @@ def test_tower_without_class_token_is_refused() -> None:
 def test_images_that_are_no_whole_patches_are_refused() -> None:
     with pytest.raises(InputError, match="multiple of 8"):
         dense_features(tiny_clip().visual, images(32, 30))
+
+
+def test_what_is_called_between_blocks_may_end_the_computation() -> None:
+    visual, calls = tiny_clip().visual, []
+
+    def stop_at_the_last() -> None:
+        calls.append(None)
+        if len(calls) == len(visual.transformer.resblocks):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        dense_features(visual, images(32, 32), between_blocks=stop_at_the_last)

@@ -139,6 +139,7 @@ def test_facts_are_what_was_done_and_plain_json() -> None:
     assert facts["window_px"] == [[32, 32], [32, 32]]
     assert facts["n_windows"] == [5 * 8, 11 * 17]
     assert (facts["upsampler"], facts["precision"], facts["device"]) == ("bilateral", "float32", "cpu")
+    assert facts["compiled"] is False
     fractions = [fraction for fraction, _ in listener.progress]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -240,11 +241,11 @@ class Hungry:
         self.limit, self.sizes = limit, []
         self._real = clip_scorer.dense_features
 
-    def __call__(self, visual: Any, images: Any) -> Any:
+    def __call__(self, visual: Any, images: Any, **others: Any) -> Any:
         self.sizes.append(len(images))
         if len(images) > self.limit:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory")
-        return self._real(visual, images)
+        return self._real(visual, images, **others)
 
 
 def test_out_of_memory_makes_batches_smaller(monkeypatch: pytest.MonkeyPatch) -> None:

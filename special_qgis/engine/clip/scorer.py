@@ -21,8 +21,9 @@ from torch.nn import functional
 from ..compiled_kernels import has_numba
 from ..config import ClipConfig
 from ..devices import is_out_of_memory
-from ..errors import ConfigError, EngineError
+from ..errors import CompileError, ConfigError, EngineError
 from ..progress import Progress, check_cancelled
+from .compilation import compiled_features, is_compiled, uncompiled
 from .dense import dense_features
 from .precision import choose_batch, choose_precision, prepare_tower
 from .tower import check_tower, patch_px
@@ -30,7 +31,9 @@ from .upsampling import Bilateral, Bilinear, JbuWeights, KernelPool, Learned, Up
 
 __all__ = ["Placement", "WindowScorer", "choose_upsampler"]
 
-COMPILED_TOGETHER = 4  # windows upsampled at once on a CPU, enough for its threads; plain code takes one, for its caches
+COMPILED_TOGETHER = (
+    4  # windows upsampled at once on a CPU, enough for its threads; plain code takes one, for its caches
+)
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -76,11 +79,12 @@ class WindowScorer:
     Args:
         visual: Visual tower of an open_clip model; it is left as it is.
         queries: (queries, dimensions) float32, of unit length.
-        config: Upsampler, precision, tolerance, share of the class token, batch.
+        config: Upsampler, precision, tolerance, share of the class token, batch, whether to compile.
         weights: Of a learned upsampler; None = there are none.
         window: Rows and columns of a window.
         device: Where to compute.
-        progress: Hears when memory does not suffice; asked for cancel between tower and upsampling.
+        progress: Hears when memory does not suffice and when the tower cannot be compiled; asked for cancel between
+            the tower's blocks and before upsampling.
 
     Raises:
         ConfigError: The tower is not such a ViT, or does not fit the queries or the upsampler.
@@ -101,6 +105,7 @@ class WindowScorer:
         self._weights = weights if self.kind.startswith("jbu") else None
         _check_dimensions(visual, queries, self._weights)
         self._source, self._config, self._progress, self._window = visual, config, progress, window
+        self.is_compiled = config.compile or is_compiled(visual)
         self._queries, self._precision = torch.from_numpy(queries), config.precision
         self.batch = choose_batch(config.batch, visual, window, device)
         self._move(device)
@@ -190,7 +195,6 @@ class WindowScorer:
     def _score_batch(
         self, images: NDArray[np.float32], guides: Optional[NDArray[np.float32]], placement: Optional[Placement]
     ) -> NDArray[np.float32]:
-        check_cancelled(self._progress)
         batch = (torch.from_numpy(images).to(self.device) - self._mean) / self._std
         features, first = self._finite_features(batch)
         offsets = self._config.cls_debias * functional.normalize(first.float(), dim=1) @ self._queries.T
@@ -206,7 +210,7 @@ class WindowScorer:
 
     def _finite_features(self, batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """Features of patches and class tokens; where half precision overflows, all goes on in float32."""
-        features, first = dense_features(self._tower, batch)
+        features, first = self._features(batch)
         if bool(torch.isfinite(features).all()):
             return features, first
         if self.dtype == torch.float32:
@@ -218,6 +222,19 @@ class WindowScorer:
         self._precision = "float32"
         self._move(self.device)
         return self._finite_features(batch)
+
+    def _features(self, batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """By the compiled tower where that is wanted; once it cannot be compiled, by the tower as it is."""
+        if self.is_compiled:
+            try:
+                return compiled_features(self._tower, batch, self._check_cancelled)
+            except CompileError as error:
+                self._progress.warn(f"{error} The stage goes on uncompiled, with the same result.")
+                self.is_compiled = False
+        return dense_features(uncompiled(self._tower), batch, between_blocks=self._check_cancelled)
+
+    def _check_cancelled(self) -> None:
+        check_cancelled(self._progress)
 
     def _cosines(self, features: torch.Tensor, guide: torch.Tensor, placement: Optional[Placement]) -> torch.Tensor:
         """Cosines of every pixel: (windows, queries, rows, cols)."""

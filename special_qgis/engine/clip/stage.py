@@ -248,4 +248,5 @@ def _facts(
         "device": str(scorer.device),
         "precision": str(scorer.dtype).rpartition(".")[2],
         "batch": scorer.batch,
+        "compiled": scorer.is_compiled,
     }

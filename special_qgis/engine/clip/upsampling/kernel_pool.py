@@ -18,7 +18,7 @@ from .tiling import BLOCKS, LANES, TILE_FLOATS, reach_of
 
 __all__ = ["KernelPool"]
 
-KEPT_BYTES = 512 * 2**20  # of one step; columns that do not fit are made by every window for itself
+KEPT_BYTES = 256 * 2**20  # of one step; columns that do not fit are made by every window for itself
 
 Corner = Tuple[int, int]
 
