@@ -18,7 +18,7 @@ from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.clip import scorer as clip_scorer
 from special_qgis.engine.clip import windows as clip_windows
 from special_qgis.engine.clip.dense import dense_features
-from special_qgis.engine.clip.precision import choose_batch, choose_precision
+from special_qgis.engine.clip.precision import LARGEST_CPU_BATCH, choose_batch, choose_precision
 from special_qgis.engine.clip.scorer import OPENAI_MEAN, OPENAI_STD, WindowScorer, choose_upsampler
 from special_qgis.engine.clip.source import ArrayColours, SceneColours
 from special_qgis.engine.clip.stage import score_scene
@@ -366,7 +366,7 @@ def test_batch_on_a_cpu_shrinks_with_the_model() -> None:
     visual = tiny_clip().visual
     cpu = torch.device("cpu")
     assert choose_batch(7, visual, (32, 32), cpu) == 7
-    assert choose_batch(0, visual, (32, 32), cpu) == 64
+    assert choose_batch(0, visual, (32, 32), cpu) == LARGEST_CPU_BATCH
     assert choose_batch(0, visual, (4096, 4096), cpu) < 8
 
 

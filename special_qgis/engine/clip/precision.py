@@ -17,6 +17,7 @@ __all__ = ["choose_batch", "choose_precision", "prepare_tower"]
 
 FLOP_AT_ONCE = 150e9  # on a CPU: four windows of ViT-B/16, under a second on two cores, so that cancel answers in time
 LARGEST_BATCH = 64
+LARGEST_CPU_BATCH = 16  # a small model gains nothing by more, and the scores of its windows fill memory
 SHARE_OF_MEMORY = 0.25  # of a GPU's free memory for the windows under way
 COPIES = 40  # of a window's tokens that are in memory at once, attention and upsampling included
 
@@ -56,7 +57,7 @@ def choose_batch(wanted: int, visual: Any, window: tuple[int, int], device: torc
         fits = free_bytes * SHARE_OF_MEMORY / (4.0 * COPIES * wide)
     else:
         flop = 2.0 * tokens * sum(parameter.numel() for parameter in visual.parameters())
-        fits = FLOP_AT_ONCE / flop
+        fits = min(FLOP_AT_ONCE / flop, LARGEST_CPU_BATCH)
     batch = 1
     while batch * 2 <= min(fits, LARGEST_BATCH):
         batch *= 2
