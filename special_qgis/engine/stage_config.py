@@ -63,7 +63,7 @@ class ClipConfig(Options):
     use_aliases: bool = True  # add the words of the shipped dictionary [ours]
     temperature: float = 50.0  # of the softmax over queries [ref]
     cls_debias: float = 0.3  # share of the class token's cosine that is taken off [ref]
-    tolerance: float = 0.001  # relative error of the features' length that compression may make [ours]; 0 = exact
+    tolerance: float = 0.0  # relative error of the features' length that compression may make [ours]; 0 = exact
     precision: str = "automatic"  # one of PRECISIONS; automatic = the fastest that the device computes natively
     batch: int = 0  # windows at once; 0 = by memory and time
     compile: bool = False  # the image tower, by torch.compile [ours]; takes seconds before the first window
@@ -82,7 +82,6 @@ class ClipConfig(Options):
             upsampler="jbu_one",
             templates="openai",
             use_aliases=False,
-            tolerance=0.0,
         )
 
     def __post_init__(self) -> None:
