@@ -228,8 +228,8 @@ def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[st
         "Wall times are those of the machine as it was, which other work may use; processor times of one thread "
         "compare best.",
         f"{GOALS} The plain form is float32, one window at a time, all 512 channels, unfold buffers. Where compression "
-        "may lose something, features of random weights shrink to very few channels, and still finding those costs more "
-        "than it saves.",
+        "may lose something, features of random weights shrink to very few channels, and still finding those costs "
+        "more than it saves.",
     ]
     return "\n".join(lines) + "\n"
 
