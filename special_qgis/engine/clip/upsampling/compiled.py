@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from ...compiled_kernels import has_numba
 from ...threads import run_side_by_side
 from .compression import Compressed
+from .folding import enlargement, reach_of
 from .kernel_pool import KernelPool
 from .steps import CORRECTION, Level
-from .tiling import BLOCK_CHANNELS, GROUP, LANES, PAD, reach_of
+from .tiling import BLOCK_CHANNELS, GROUP, LANES, PAD
 from .upsamplers import StepMap
 from .weights import JbuStep
 
@@ -34,7 +35,6 @@ LARGEST_RADIUS = 5
 TILES_AT_ONCE = 56  # of a thread
 ROWS_AT_ONCE = 14
 LOG2_E = 1.4426950408889634
-QUARTERS = (0.87890625, 0.26171875, -0.10546875, -0.03515625)  # cubic convolution, a = −3/4, at 1/4, 3/4, 5/4, 7/4
 
 
 def can_compile(compressed: Compressed, step_map: StepMap) -> bool:
@@ -81,15 +81,16 @@ def compiled_maps(
 
 def _sources(compressed: Compressed, dtype: np.dtype[Any]) -> Tuple[int, List[NDArray[Any]]]:
     """Each image's channels as the first step takes them, and how many of them are summed to squared lengths."""
-    n, wide, pad = compressed.n_queries + 1, BLOCK_CHANNELS, PAD
-    batch, _, rows, cols = (int(size) for size in compressed.maps.shape)
+    n, batch = compressed.n_queries + 1, len(compressed.maps)
+    rows, cols = (int(size) for size in compressed.maps.shape[2:])
     n_squared = _rounded_up(compressed.rank, LANES)  # zeros add nothing to a length
-    n_blocks = _rounded_up(n_squared + n, wide) // wide
-    ordered = np.zeros((batch, n_blocks * wide, _rounded_up(rows, 2) + 2 * pad, cols + 2 * pad), np.float32)
-    inside = ordered[:, :, pad:, pad:][:, :, :rows, :cols]
+    n_blocks = _rounded_up(n_squared + n, BLOCK_CHANNELS) // BLOCK_CHANNELS
+    shape = (batch, n_blocks * BLOCK_CHANNELS, _rounded_up(rows, 2) + 2 * PAD, cols + 2 * PAD)
+    ordered = np.zeros(shape, np.float32)
+    inside = ordered[:, :, PAD:, PAD:][:, :, :rows, :cols]
     inside[:, : compressed.rank] = compressed.maps[:, n:].numpy()
     inside[:, n_squared:][:, :n] = compressed.maps[:, :n].numpy()
-    blocks = ordered.reshape(batch, n_blocks, wide, -1, 2, cols + 2 * pad).transpose(0, 1, 3, 4, 5, 2)
+    blocks = ordered.reshape(batch, n_blocks, BLOCK_CHANNELS, -1, 2, shape[3]).transpose(0, 1, 3, 4, 5, 2)
     paired = _paired(blocks, 3, dtype)  # (batch, blocks, row pairs, words, cols, channels)
     return n_squared, list(np.ascontiguousarray(paired.transpose(0, 1, 2, 4, 3, 5)))
 
@@ -134,7 +135,7 @@ class _Step:
     def __init__(
         self, level: Level, number: int, n_images: int, pool: KernelPool, corners: Optional[Sequence[Tuple[int, int]]]
     ) -> None:
-        self._level, self._number, self._pool = level, number, pool
+        self._level, self._pool = level, pool
         self.rows, self.cols = level.size
         self._reach = reach_of(level.radius)
         self._kernels, self._places, self._todo = pool.place(number, level.size, level.radius, n_images, corners)
@@ -243,26 +244,14 @@ def _fold(rows: int, cols: int, radius: int, reach: int) -> Tuple[Floats, Floats
     """What turns kernels over a step's result into kernels over its source; see ``step_kernels.make_tiles``."""
     side = 2 * radius + 1
     of_rows = np.zeros((rows, side, GROUP), np.float32)
-    place, tap, source, weight = _enlargement(rows, radius)
+    place, tap, source, weight = enlargement(rows, radius)
     first = 2 * ((place // 2 + PAD - reach) // 2)
     np.add.at(of_rows, (place, tap, source + PAD - first), weight)
     n_source, n_tiles = 2 * reach + 1, _rounded_up(cols, LANES) // LANES
     of_cols = np.zeros((n_tiles, n_source, side, LANES), np.float32)
-    place, tap, source, weight = _enlargement(cols, radius)
+    place, tap, source, weight = enlargement(cols, radius)
     np.add.at(of_cols, (place // LANES, source - place // 2 + reach, tap, place % LANES), weight)
     used = (of_cols != 0.0).any(axis=3)
     ranges = np.stack([used.argmax(axis=2), side - used[:, :, ::-1].argmax(axis=2)], axis=2)
     ranges[~used.any(axis=2)] = 0
     return of_rows, of_cols, ranges.astype(np.intp)
-
-
-def _enlargement(n: int, radius: int) -> Tuple[NDArray[Any], ...]:
-    """Place, neighbour, source and weight of all that a side of ``n`` takes from a side of half the length."""
-    place, tap, number = (index.ravel() for index in np.indices((n, 2 * radius + 1, 4)))
-    there = np.abs(place + tap - radius)
-    there = np.where(there < n, there, 2 * n - 2 - there)
-    odd = there % 2
-    source = np.clip(there // 2 - 2 + odd + number, 0, n // 2 - 1)
-    near, next_, far, last = QUARTERS
-    weights = np.array([[last, next_, near, far], [far, near, next_, last]], np.float32)
-    return place, tap, source, weights[odd, number]

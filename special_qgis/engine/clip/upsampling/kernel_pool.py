@@ -14,7 +14,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .tiling import BLOCKS, LANES, TILE_FLOATS, reach_of
+from .folding import reach_of
+from .tiling import BLOCKS, LANES, TILE_FLOATS
 
 __all__ = ["KernelPool"]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One step of upsampling by two: kernels from the guide, and a neighbourhood sum of the enlarged source.
+"""One step of upsampling by two: kernels of a neighbourhood of the enlarged source, made from the guide.
 
-Kernels depend on the guide alone, so a step is one linear map that all channels share. Sums over neighbours are
-shifted multiply-adds: no buffer ever holds all neighbours of all channels.
+Kernels depend on the guide alone, so a step is one linear map that all channels share: ``folding``. No buffer ever
+holds all neighbours of all channels.
 
 Source: Fu et al. 2024, FeatUp, arXiv 2403.10516, section 3.2; Li et al. 2024, SegEarth-OV, arXiv 2410.01768,
 section 3.2; for kernels without learned weights Kopf et al. 2007, Joint bilateral upsampling, ACM Transactions on
@@ -20,7 +20,7 @@ from torch.nn import functional
 from ...errors import InputError
 from .weights import JbuStep
 
-__all__ = ["Level", "apply_kernels", "double", "kernels_of"]
+__all__ = ["Level", "kernels_of"]
 
 CORRECTION = 0.1  # share of the learned corrections of kernels and features
 BILATERAL_RADIUS = 3  # pixels of the step's result
@@ -97,29 +97,6 @@ def kernels_of(level: Level) -> torch.Tensor:
     hidden = functional.conv2d(torch.cat([kernels, level.guide], 1), step.fix_in[:, :, None, None], step.fix_in_bias)
     corrected = functional.conv2d(functional.gelu(hidden), step.fix_out[:, :, None, None], step.fix_out_bias)
     return kernels + CORRECTION * corrected
-
-
-def double(source: torch.Tensor) -> torch.Tensor:
-    """Bicubically twice the size: (batch, channels, rows, cols) → (batch, channels, 2 rows, 2 cols)."""
-    size = (2 * int(source.shape[2]), 2 * int(source.shape[3]))
-    return functional.interpolate(source, size=size, mode="bicubic", align_corners=False)
-
-
-def apply_kernels(image: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
-    """Sum of every pixel's neighbours, weighted by its kernel; the border is reflected.
-
-    Args:
-        image: (batch, channels, rows, cols).
-        kernels: (batch, taps, rows, cols).
-
-    Returns:
-        (batch, channels, rows, cols).
-    """
-    radius = (round(int(kernels.shape[1]) ** 0.5) - 1) // 2
-    total = torch.zeros_like(image)
-    for tap, there in enumerate(_neighbours(image, radius)):
-        total.addcmul_(there, kernels[:, tap, None])
-    return total
 
 
 def _neighbours(image: torch.Tensor, radius: int) -> Iterator[torch.Tensor]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BLOCKS", "BLOCK_CHANNELS", "BLOCK_VECTORS", "GROUP", "LANES", "PAD", "TILE_FLOATS", "reach_of"]
+__all__ = ["BLOCKS", "BLOCK_CHANNELS", "BLOCK_VECTORS", "GROUP", "LANES", "PAD", "TILE_FLOATS"]
 
 LANES = 16  # pixels or channels side by side; columns of a tile, which has two rows
 TILE_FLOATS = 2 * LANES  # pixels of a tile
@@ -12,8 +12,3 @@ BLOCK_VECTORS = 3
 BLOCK_CHANNELS = BLOCK_VECTORS * LANES  # that are summed together
 GROUP = 11  # rows of a matrix whose products are summed together; no kernel weighs more rows of the source
 PAD = 4  # pixels around a source, as far as kernels of radius 5 reach; even, so that pairs of rows stay pairs
-
-
-def reach_of(radius: int) -> int:
-    """Source pixels each way that a kernel weighs, the enlargement by two included."""
-    return (radius + 4) // 2

@@ -13,7 +13,8 @@ import torch
 from torch.nn import functional
 
 from ...errors import InputError
-from .steps import CORRECTION, Level, apply_kernels, double, kernels_of
+from .folding import apply_folded, fold_kernels
+from .steps import CORRECTION, Level, kernels_of
 from .weights import JbuWeights, read_weights
 
 __all__ = ["Bilateral", "Bilinear", "Learned", "SpatialMap", "StepMap", "Upsampler", "upsample"]
@@ -77,9 +78,9 @@ class StepMap:
 
     def __call__(self, maps: torch.Tensor) -> torch.Tensor:
         """(batch, channels, rows, cols) → (batch, channels, rows · 2ⁿ, cols · 2ⁿ)."""
-        self._kernels = self._kernels or [kernels_of(level) for level in self.levels]
+        self._kernels = self._kernels or [fold_kernels(kernels_of(level)) for level in self.levels]
         for kernels in self._kernels:
-            maps = apply_kernels(double(maps), kernels)
+            maps = apply_folded(maps, kernels)
         return maps
 
 
