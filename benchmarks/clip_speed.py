@@ -3,11 +3,12 @@
 
 Run with ``python -m benchmarks.clip_speed [--rows 1096 --cols 715] [--threads 2] [--write]``. A ViT-B/16 and a
 JBU-one upsampler of random weights score a random scene at the scales {1, 2}, windows of 224 every 112, 9 classes,
-exact compression. "Bare" is the tower's own forward of the same windows in the same batches and precision; "plain" is
-``plain_clip``, timed on a few windows. The tests of this stage run first, and the scores of the plain form must be
-those of the stage; while either fails, no figure is printed. Every form runs in a process of its own, which gives
-its peak memory. Wall times are those of the machine as it was; processor times, summed over threads, tell more where
-others use it, but count threads that wait for each other, so compare them with ``--threads 1``.
+exact compression. "Bare" is the tower's own forward of the same windows in the same batches and precision, whose rate
+is given beside that of one large product of matrices; "plain" is ``plain_clip``, timed on a few windows. The tests of
+this stage run first, and the scores of the plain form must be those of the stage; while either fails, no figure is
+printed. Every form runs in a process of its own, which gives its peak memory. Wall times are those of the machine as
+it was; processor times, summed over threads, tell more where others use it, but count threads that wait for each
+other, so compare them with ``--threads 1``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from tests.helpers.clip_models import jbu_state, tokenizer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "clip_speed.md"
-DIMENSIONS, N_PLAIN = 512, 1
+DIMENSIONS, N_PLAIN, LARGE = 512, 1, 3072
 CLASSES = parse_classes("water; trees; meadow; bricks; soil; asphalt; bitumen; tiles; shadow")
 SAME = 1e-3  # of scores, which are differences of cosines
 PRECISIONS = ("float32", "bfloat16")
@@ -109,6 +110,22 @@ def run_bare(options: argparse.Namespace) -> Dict[str, Any]:
     return {key: found[key] * share for key in ("wall_s", "processor_s")}
 
 
+def tower_flop() -> float:
+    """Floating-point operations of the tower's forward of a window: products with weights and of attention."""
+    visual = model().visual
+    tokens, width, blocks = visual.positional_embedding.shape[0], visual.conv1.out_channels, visual.transformer.layers
+    weights = sum(parameter.numel() for parameter in visual.transformer.parameters()) + visual.conv1.weight.numel()
+    return float(2 * tokens * weights + 4 * blocks * tokens**2 * width)
+
+
+def run_limit(options: argparse.Namespace) -> Dict[str, Any]:
+    """Rate of a large product of matrices in the precision, the limit of what this PyTorch does here."""
+    dtype = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
+    matrix = torch.rand(LARGE, LARGE, generator=torch.Generator().manual_seed(0)).to(dtype)
+    times = [timed(lambda: matrix @ matrix)["wall_s"] for _ in range(5)]
+    return {"gflop_per_s": 2e-9 * LARGE**3 / min(times)}
+
+
 def run_stage(options: argparse.Namespace) -> Dict[str, Any]:
     """The stage, its text embeddings kept from a small scene before; the time of these apart."""
     clip, state, source, stage = model(), upsampler(), scene(options), config(options)
@@ -157,11 +174,12 @@ class Measured(NamedTuple):
 
     precision: str
     tolerance: float
+    limit: float  # GFLOP/s of a large product
     bare: Dict[str, Any]
     stage: Dict[str, Any]
 
 
-FORMS = {"bare": run_bare, "stage": run_stage, "plain": run_plain}
+FORMS = {"limit": run_limit, "bare": run_bare, "stage": run_stage, "plain": run_plain}
 
 
 def peak_mib() -> float:
@@ -191,6 +209,8 @@ def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[st
         "precision",
         "compression",
         "bare tower",
+        "bare, GFLOP/s",
+        "of a large product's",
         "stage",
         "stage / bare",
         "plain, extrapolated",
@@ -213,10 +233,14 @@ def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[st
         _row(columns),
         _row("---" for _ in columns),
     ]
-    for precision, tolerance, bare, stage in measured:
+    for precision, tolerance, limit, bare, stage in measured:
         cells = [precision, "exact" if tolerance == 0 else f"within {tolerance:g}"]
         for key in ("wall_s", "processor_s"):
-            cells += [f"{bare[key]:.1f}", f"{stage[key]:.1f}", f"{stage[key] / bare[key]:.2f}"]
+            cells.append(f"{bare[key]:.1f}")
+            if key == "wall_s":
+                rate = 1e-9 * tower_flop() * n / bare[key]
+                cells += [f"{rate:.0f}", f"{100.0 * rate / limit:.0f} %"]
+            cells += [f"{stage[key]:.1f}", f"{stage[key] / bare[key]:.2f}"]
             extrapolated = plain[key] * n
             if key == "wall_s":
                 cells += [f"{extrapolated:.0f}", f"{extrapolated / stage[key]:.1f}", f"{n / stage[key]:.2f}"]
@@ -265,9 +289,9 @@ def main(arguments: List[str]) -> int:
         return 1
     measured = []
     for precision in options.precisions:
-        bare = child(options, "bare", precision)
+        limit, bare = child(options, "limit", precision)["gflop_per_s"], child(options, "bare", precision)
         measured += [
-            Measured(precision, tolerance, bare, child(options, "stage", precision, tolerance))
+            Measured(precision, tolerance, limit, bare, child(options, "stage", precision, tolerance))
             for tolerance in options.tolerances
         ]
     text = render(options, measured, plain)
