@@ -28,7 +28,7 @@ import torch
 from open_clip.model import CLIP
 from torch.nn import functional
 
-from benchmarks.machine import describe_machine, stage_tests_pass
+from benchmarks.machine import describe_machine, show, stage_tests_pass
 from benchmarks.plain_clip import plain_scores
 from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.clip.scorer import WindowScorer
@@ -95,7 +95,7 @@ def scorer(options: argparse.Namespace) -> WindowScorer:
 def run_bare(options: argparse.Namespace) -> Dict[str, Any]:
     """The tower's forward of as many windows as the stage has, after one batch to warm up."""
     scoring = scorer(options)
-    n_windows = sum(scale.plan.n_windows for scale in plan_scales(scene(options), model().visual, config(options)))
+    n_windows = sum(scale.plan.n_windows for scale in plan_scales(scene(options), scoring._source, config(options)))
     batch = torch.rand(scoring.batch, 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(scoring.dtype)
     n_batches = -(-n_windows // scoring.batch)
 
@@ -205,6 +205,7 @@ def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[st
     """The table in Markdown."""
     n_windows = measured[0].stage["n"]
     n = sum(n_windows)
+    gflop = 1e-9 * n * tower_flop()
     columns = (
         "precision",
         "compression",
@@ -235,17 +236,13 @@ def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[st
     ]
     for precision, tolerance, limit, bare, stage in measured:
         cells = [precision, "exact" if tolerance == 0 else f"within {tolerance:g}"]
-        for key in ("wall_s", "processor_s"):
-            cells.append(f"{bare[key]:.1f}")
-            if key == "wall_s":
-                rate = 1e-9 * tower_flop() * n / bare[key]
-                cells += [f"{rate:.0f}", f"{100.0 * rate / limit:.0f} %"]
-            cells += [f"{stage[key]:.1f}", f"{stage[key] / bare[key]:.2f}"]
-            extrapolated = plain[key] * n
-            if key == "wall_s":
-                cells += [f"{extrapolated:.0f}", f"{extrapolated / stage[key]:.1f}", f"{n / stage[key]:.2f}"]
-            else:
-                cells += [f"{extrapolated / stage[key]:.1f}"]
+        rate, extrapolated = gflop / bare["wall_s"], {key: plain[key] * n for key in ("wall_s", "processor_s")}
+        cells += [f"{bare['wall_s']:.1f}", f"{rate:.0f}", f"{100.0 * rate / limit:.0f} %"]
+        cells += [f"{stage['wall_s']:.1f}", f"{stage['wall_s'] / bare['wall_s']:.2f}"]
+        cells += [f"{extrapolated['wall_s']:.0f}", f"{extrapolated['wall_s'] / stage['wall_s']:.1f}"]
+        cells += [f"{n / stage['wall_s']:.2f}", f"{bare['processor_s']:.1f}", f"{stage['processor_s']:.1f}"]
+        cells += [f"{stage['processor_s'] / bare['processor_s']:.2f}"]
+        cells += [f"{extrapolated['processor_s'] / stage['processor_s']:.1f}"]
         lines.append(_row([*cells, f"{stage['peak_mib'] / 1024.0:.2f}", f"{stage['names_s']:.1f}"]))
     lines += [
         "",
@@ -295,9 +292,7 @@ def main(arguments: List[str]) -> int:
             for tolerance in options.tolerances
         ]
     text = render(options, measured, plain)
-    if options.write:
-        RESULTS.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    show(text, RESULTS if options.write else None)
     return 0
 
 

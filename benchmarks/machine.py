@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Optional
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("numpy", "sklearn", "torch", "numba", "osgeo.gdal")
@@ -40,6 +40,14 @@ def describe_machine() -> str:
     """One sentence about machine and versions."""
     told = ", ".join(f"{name} {version}" for name, version in versions().items())
     return f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {told}."
+
+
+def show(text: str, results: Optional[Path]) -> None:
+    """Print a table, and keep it in a file where there is one."""
+    if results is not None:
+        results.parent.mkdir(exist_ok=True)
+        results.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
 
 
 def stage_tests_pass(*names: str) -> bool:

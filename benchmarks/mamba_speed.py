@@ -19,7 +19,7 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import torch
 
-from benchmarks.machine import describe_machine, stage_tests_pass
+from benchmarks.machine import describe_machine, show, stage_tests_pass
 from special_qgis.engine.mamba import MambaHSI, seeded_network
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -114,10 +114,7 @@ def main(arguments: List[str]) -> int:
         return 1
     torch.set_num_threads(options.threads)
     text = render({side: compare(side) for side in options.sides})
-    if options.write:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    show(text, RESULTS if options.write else None)
     return 0
 
 

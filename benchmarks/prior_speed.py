@@ -12,14 +12,13 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
-import sys
 import time
 from pathlib import Path
 from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, show
 from special_qgis.engine.classes import parse_classes
 from special_qgis.engine.config import PriorConfig
 from special_qgis.engine.progress import NullProgress
@@ -176,10 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the table to benchmarks/results/")
     text = render(measure(), time_shares())
-    if parser.parse_args().write:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    show(text, RESULTS if parser.parse_args().write else None)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from osgeo import gdal
 
-from benchmarks.machine import describe_machine, stage_tests_pass
+from benchmarks.machine import describe_machine, show, stage_tests_pass
 from special_qgis.engine.config import RefineConfig, SceneConfig
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
@@ -194,9 +194,7 @@ def main(arguments: List[str]) -> int:
     measured = {size: in_a_process(size, options.threads) for size in options.sizes}
     on_disk = {side: in_a_process(side, options.threads) for side in options.disk}
     text = render(measured, on_disk, options.threads)
-    if options.write:
-        RESULTS.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    show(text, RESULTS if options.write else None)
     return 0
 
 

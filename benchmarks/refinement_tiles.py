@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -22,7 +21,7 @@ import torch
 from osgeo import gdal
 
 from benchmarks.accuracy import RESULTS, LabelledScene, load_scene, score
-from benchmarks.machine import describe_machine, stage_tests_pass
+from benchmarks.machine import describe_machine, show, stage_tests_pass
 from benchmarks.refinement import prior_probabilities
 from resources.demo.demo_scene.scene import make_scene
 from special_qgis.engine.confidence import decide
@@ -135,9 +134,7 @@ def main() -> None:
                     with kept.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(runs[-1]) + "\n")
     text = render(runs, scene)
-    if options.write:
-        (RESULTS / "refinement_tiles.md").write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    show(text, RESULTS / "refinement_tiles.md" if options.write else None)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
-    QgsProcessingParameterNumber,
     QgsProcessingParameterString,
 )
 
 from ..engine.config import BLENDINGS, TEMPLATE_SETS, UPSAMPLERS, ClipConfig, parse_scales
 from ..engine.models.library import choose_default_model
 from .model_choice import model_value, qgis_models_folder
-from .parameters import choice, choice_value, helped, optional_raster_destination, string_value, translate
+from .parameters import choice, choice_value, helped, optional_raster_destination, string_value, translate, whole_number
 
 
 def clip_parameters() -> List[QgsProcessingParameterDefinition]:
@@ -85,10 +84,7 @@ def _scales() -> QgsProcessingParameterDefinition:
 
 
 def _size(name: str, label: str, text: str) -> QgsProcessingParameterDefinition:
-    number = QgsProcessingParameterNumber(
-        name, label, QgsProcessingParameterNumber.Integer, defaultValue=0, minValue=0, maxValue=4096
-    )
-    return helped(number, text, advanced=True)
+    return helped(whole_number(name, label, 4096), text, advanced=True)
 
 
 def agreement_destination() -> QgsProcessingParameterDefinition:

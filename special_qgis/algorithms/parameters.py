@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from qgis.core import (
     NULL,
@@ -82,6 +82,19 @@ def decimal(
     return parameter
 
 
+def whole_number(name: str, label: str, largest: Optional[int] = None) -> QgsProcessingParameterNumber:
+    """A whole number from 0, which it begins with.
+
+    Args:
+        name: Key.
+        label: Label.
+        largest: Largest value accepted; None = there is none.
+    """
+    kind = QgsProcessingParameterNumber.Integer
+    limit = {} if largest is None else {"maxValue": largest}
+    return QgsProcessingParameterNumber(name, label, kind, defaultValue=0, minValue=0, **limit)
+
+
 def input_parameter() -> QgsProcessingParameterDefinition:
     """The scene."""
     return helped(
@@ -121,10 +134,14 @@ def _class_list_help() -> str:
     )
 
 
+def _preset(presets: Sequence[str], text: str) -> QgsProcessingParameterDefinition:
+    return helped(choice("PRESET", translate("SpecialParameters", "Preset"), presets), text)
+
+
 def preset_parameter() -> QgsProcessingParameterDefinition:
     """The preset of a whole classification."""
-    return helped(
-        choice("PRESET", translate("SpecialParameters", "Preset"), PRESETS),
+    return _preset(
+        PRESETS,
         translate(
             "SpecialParameters",
             "default: the evidence is adapted to the scene and learnt by the network. fast: rules alone, without "
@@ -136,8 +153,8 @@ def preset_parameter() -> QgsProcessingParameterDefinition:
 
 def first_stage_preset_parameter() -> QgsProcessingParameterDefinition:
     """The preset of the first stage by itself."""
-    return helped(
-        choice("PRESET", translate("SpecialParameters", "Preset"), PRESETS),
+    return _preset(
+        PRESETS,
         translate(
             "SpecialParameters",
             "default: the evidence is adapted to the scene. fast: rules alone, without adaptation. paper: a CLIP model "
@@ -148,8 +165,8 @@ def first_stage_preset_parameter() -> QgsProcessingParameterDefinition:
 
 def prior_preset_parameter() -> QgsProcessingParameterDefinition:
     """The preset of the spectral prior by itself."""
-    return helped(
-        choice("PRESET", translate("SpecialParameters", "Preset"), PRIOR_PRESETS),
+    return _preset(
+        PRIOR_PRESETS,
         translate(
             "SpecialParameters",
             "default: the evidence is adapted to the scene. fast: rules alone, without adaptation; "
@@ -160,8 +177,8 @@ def prior_preset_parameter() -> QgsProcessingParameterDefinition:
 
 def learning_preset_parameter() -> QgsProcessingParameterDefinition:
     """The preset of the network stage by itself."""
-    return helped(
-        choice("PRESET", translate("SpecialParameters", "Preset"), LEARNING_PRESETS),
+    return _preset(
+        LEARNING_PRESETS,
         translate(
             "SpecialParameters",
             "default: with our repairs and additions. paper: the published constants, without them.",
@@ -219,14 +236,7 @@ def min_confidence_parameter() -> QgsProcessingParameterDefinition:
 def seed_parameter() -> QgsProcessingParameterDefinition:
     """Seed of everything drawn at random."""
     return helped(
-        QgsProcessingParameterNumber(
-            "SEED",
-            translate("SpecialParameters", "Random seed"),
-            QgsProcessingParameterNumber.Integer,
-            defaultValue=0,
-            minValue=0,
-            maxValue=_MAX_SEED,
-        ),
+        whole_number("SEED", translate("SpecialParameters", "Random seed"), _MAX_SEED),
         translate("SpecialParameters", "The same seed and the same inputs give the same map."),
         advanced=True,
     )
@@ -352,13 +362,7 @@ def _mask() -> QgsProcessingParameterDefinition:
 def memory_parameter() -> QgsProcessingParameterDefinition:
     """Memory for blocks of pixels."""
     return helped(
-        QgsProcessingParameterNumber(
-            "MEMORY",
-            translate("SpecialParameters", "Memory for blocks of pixels, MiB"),
-            QgsProcessingParameterNumber.Integer,
-            defaultValue=0,
-            minValue=0,
-        ),
+        whole_number("MEMORY", translate("SpecialParameters", "Memory for blocks of pixels, MiB")),
         translate(
             "SpecialParameters", "0: a quarter of the free memory, at most 512. The result does not depend on it."
         ),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, List, Mapping, Sequence, Tuple
+from typing import Any, List, Mapping, Tuple
 
 from .formats import format_count, format_number
 from .page import key_values, paragraph, swatch
@@ -49,7 +49,7 @@ def _pairs(facts: Mapping[str, Any]) -> List[Tuple[str, str]]:
     pairs = [(title, str(facts[key])) for key, title in names.items() if facts.get(key)]
     scales = ", ".join(f"{factor:g}" for factor in facts.get("scales", ()))
     pairs.append(("Scales of the image", f"{scales} ({facts.get('scales_chosen', '')})"))
-    pairs.append(("Windows", _listed([format_count(n) for n in facts.get("n_windows", ())])))
+    pairs.append(("Windows", " + ".join(format_count(n) for n in facts.get("n_windows", ()))))
     return pairs
 
 
@@ -61,7 +61,3 @@ def _fusion_pairs(summary: RunSummary) -> List[Tuple[str, str]]:
         ("Weight beside the spectra", format_number(fusion["clip_weight"])),
         ("Temperature", format_number(fusion["temperature"])),
     ]
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " + ".join(words)

@@ -13,6 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def normalise(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Divide by the sum over classes, in place, class by class in order, so that tiles of any shape agree.
+
+    Args:
+        weights: (classes, …) float32, > 0 for some class everywhere; overwritten.
+    """
+    total = weights[0].copy()
+    for row in weights[1:]:
+        total += row
+    weights /= total
+    return weights
+
+
 def decide(
     probabilities: NDArray[np.float32],
     valid: NDArray[np.bool_],

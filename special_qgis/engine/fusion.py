@@ -15,6 +15,8 @@ from typing import Any, Dict
 import numpy as np
 from numpy.typing import NDArray
 
+from .confidence import normalise
+
 FLOOR = 0.1  # ε: probability that each source spreads over all classes
 HIGHEST_WEIGHT = 0.25  # r of a model whose classes part the spectra as well as the prior's; docs/method.md
 LOWEST_T, HIGHEST_T = 0.1, 10.0  # of the exponent 1 / t
@@ -48,11 +50,7 @@ class Fusion:
         product = np.power(rest * clip + floor, np.float32(self.clip_weight))
         if self.spectral_weight:
             product *= np.power(rest * spectral + floor, np.float32(self.spectral_weight))
-        total = product[0].copy()
-        for row in product[1:]:  # in order, so that tiles of any shape agree to the last bit
-            total += row
-        product /= total
-        return np.where(spectral.max(axis=0) > 0.0, product, np.float32(0.0))
+        return np.where(spectral.max(axis=0) > 0.0, normalise(product), np.float32(0.0))
 
     def to_json(self) -> Dict[str, Any]:
         """The numbers, for provenance."""
@@ -141,14 +139,11 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
         probabilities: (classes, …) float32.
         temperature: t.
     """
-    largest = np.maximum(probabilities.max(axis=0), np.float32(1e-12))
-    powers: NDArray[np.float32] = np.power(probabilities / largest, np.float32(1.0 / temperature))
-    powers[:, probabilities.max(axis=0) <= 0.0] = 1.0
-    total = powers[0].copy()
-    for row in powers[1:]:
-        total += row
-    powers /= total
-    return powers
+    largest = probabilities.max(axis=0)
+    scaled = probabilities / np.maximum(largest, np.float32(1e-12))
+    powers: NDArray[np.float32] = np.power(scaled, np.float32(1.0 / temperature))
+    powers[:, largest <= 0.0] = 1.0
+    return normalise(powers)
 
 
 def agreement(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,10 +20,11 @@ import torch
 from torch._dynamo.exc import TorchDynamoException
 from torch._inductor.exc import TritonMissing
 
-from special_qgis.engine.clip.compilation import compiled_features, is_compiled, uncompiled
+from special_qgis.engine.clip.compilation import compiled_features
 from special_qgis.engine.clip.dense import dense_features
 from special_qgis.engine.clip.precision import prepare_tower
 from special_qgis.engine.clip.scorer import WindowScorer
+from special_qgis.engine.clip.tower import is_compiled, uncompiled
 from special_qgis.engine.config import ClipConfig
 from special_qgis.engine.errors import CompileError
 from tests.helpers.clip_models import EMBED_DIM, tiny_clip

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from special_qgis.engine.confidence import normalise
 from special_qgis.engine.spectral_prior.adaptation import (
     BRIGHTNESS_WEIGHT,
     N_COMPONENTS,
@@ -15,7 +16,6 @@ from special_qgis.engine.spectral_prior.adaptation import (
     adaptable,
     fit_adaptation,
     linear_map,
-    normalise,
 )
 
 

@@ -12,18 +12,9 @@ import torch
 
 from ..errors import CompileError
 from .dense import dense_features
+from .tower import is_compiled
 
-__all__ = ["compiled_features", "is_compiled", "uncompiled"]
-
-
-def is_compiled(visual: Any) -> bool:
-    """Whether a tower is one that ``torch.compile`` gave."""
-    return hasattr(visual, "_orig_mod")
-
-
-def uncompiled(visual: Any) -> Any:
-    """The tower within a compiled one; the tower itself where it is not compiled."""
-    return getattr(visual, "_orig_mod", visual)
+__all__ = ["compiled_features"]
 
 
 def compiled_features(

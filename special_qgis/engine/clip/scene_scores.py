@@ -16,9 +16,11 @@ from ..scene import Scene
 from ..tile_store import TileStore
 from .loading import LoadedClip, load_clip
 from .prompts import class_queries
+from .scorer import choose_upsampler
 from .source import SceneColours
 from .stage import score_scene
 from .tensor_files import read_tensors
+from .upsampling import read_weights
 
 __all__ = ["score_open_scene"]
 
@@ -62,10 +64,12 @@ def score_open_scene(
     loaded = load_clip(model.path, progress=SubProgress(progress, 0.0, _LOADED))
     loaded.model.visual.image_mean, loaded.model.visual.image_std = loaded.image_mean, loaded.image_std
     _warn_about_words(loaded, classes, config, progress)
-    weights = read_tensors(upsampler.path)[0] if upsampler is not None and _wants_weights(config) else None
+    weights = None
+    if upsampler is not None and config.upsampler not in ("bilateral", "bilinear"):
+        weights = read_weights(read_tensors(upsampler.path)[0])
+    kind = choose_upsampler(config.upsampler, weights)
     progress.report(_LOADED, "Reading the scene's colours")
-    needs_guide = weights is None and config.upsampler in ("automatic", "bilateral")
-    colours = SceneColours(scene, config, needs_guide, SubProgress(progress, _LOADED, _LOOKED))
+    colours = SceneColours(scene, config, kind == "bilateral", SubProgress(progress, _LOADED, _LOOKED))
     facts = score_scene(
         colours,
         loaded.model,
@@ -89,10 +93,6 @@ def score_open_scene(
         "upsampler_file": upsampler.path.name if weights is not None and upsampler is not None else "",
         "computed_on": device_name(choose_device(device)),
     }
-
-
-def _wants_weights(config: ClipConfig) -> bool:
-    return config.upsampler in ("automatic", "jbu_one", "jbu_stack")
 
 
 def _warn_about_words(

@@ -23,17 +23,15 @@ from ..config import ClipConfig
 from ..devices import is_out_of_memory
 from ..errors import CompileError, ConfigError, EngineError
 from ..progress import Progress, check_cancelled
-from .compilation import compiled_features, is_compiled, uncompiled
+from .compilation import compiled_features
 from .dense import dense_features
 from .precision import choose_batch, choose_precision, prepare_tower
-from .tower import check_tower, patch_px
+from .tower import check_tower, is_compiled, patch_px, uncompiled
 from .upsampling import Bilateral, Bilinear, JbuWeights, KernelPool, Learned, Upsampler, compress, cosines
 
 __all__ = ["Placement", "WindowScorer", "choose_upsampler"]
 
-COMPILED_TOGETHER = (
-    4  # windows upsampled at once on a CPU, enough for its threads; plain code takes one, for its caches
-)
+COMPILED_TOGETHER = 4  # windows upsampled at once on a CPU, for its threads; plain code takes one, for its caches
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)

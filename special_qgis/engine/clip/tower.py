@@ -13,11 +13,29 @@ from torch.nn import functional
 
 from ..errors import ConfigError, InputError
 
-__all__ = ["check_images", "check_tower", "embed_patches", "image_side_px", "patch_px"]
+__all__ = [
+    "check_images",
+    "check_tower",
+    "embed_patches",
+    "image_side_px",
+    "is_compiled",
+    "patch_px",
+    "uncompiled",
+]
 
 _NEEDED = ("conv1", "class_embedding", "positional_embedding", "grid_size", "ln_pre", "transformer", "ln_post", "proj")
 _ACCEPTED = "open_clip's VisionTransformer with a class token is accepted, as in OpenAI's ViT-B and ViT-L."
 _REMEDY = "Choose a checkpoint of a ViT architecture such as ViT-B-16 or ViT-L-14."
+
+
+def is_compiled(visual: Any) -> bool:
+    """Whether a tower is one that ``torch.compile`` gave."""
+    return hasattr(visual, "_orig_mod")
+
+
+def uncompiled(visual: Any) -> Any:
+    """The tower within a compiled one; the tower itself where it is not compiled."""
+    return getattr(visual, "_orig_mod", visual)
 
 
 def check_tower(visual: Any) -> None:
@@ -29,7 +47,7 @@ def check_tower(visual: Any) -> None:
     Raises:
         ConfigError: It is another kind of network, or pools its patches in another way than through a class token.
     """
-    kind = type(getattr(visual, "_orig_mod", visual)).__name__
+    kind = type(uncompiled(visual)).__name__
     missing = [name for name in _NEEDED if getattr(visual, name, None) is None]
     if missing or not len(getattr(visual.transformer, "resblocks", ())):
         raise _refusal(f"The model's visual tower is a {kind} without {missing[0] if missing else 'residual blocks'}")

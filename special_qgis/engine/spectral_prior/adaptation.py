@@ -16,6 +16,7 @@ from typing import Tuple
 
 import numpy as np
 
+from ..confidence import normalise
 from .bands import BandPlan, DoubleArray, FloatArray, mean_of_bands
 
 N_COMPONENTS = 7
@@ -34,6 +35,11 @@ class Projection:
 
     matrix: DoubleArray  # (features, anchors + 1) float64
     shift: DoubleArray  # (features,) float64
+
+    def apply(self, logs: FloatArray) -> DoubleArray:
+        """(features, n) float64 of (anchors + 1, n) float32 logarithms."""
+        features: DoubleArray = self.matrix @ logs.astype(np.float64) + self.shift[:, None]
+        return features
 
 
 @dataclass(frozen=True)
@@ -133,19 +139,6 @@ def weigh(probabilities: FloatArray, log_likelihood: FloatArray, adapted: Tuple[
     return normalise(result)
 
 
-def normalise(weights: FloatArray) -> FloatArray:
-    """Divide by the sum over classes, in place, class by class in order.
-
-    Args:
-        weights: (classes, n) float32, > 0 somewhere in each column; overwritten.
-    """
-    total = weights[0].copy()
-    for row in weights[1:]:
-        total += row
-    weights /= total
-    return weights
-
-
 def fit_projection(logs: FloatArray) -> Projection:
     """Principal components of the mean-removed log spectrum, each scaled by the root of its singular value.
 
@@ -194,7 +187,7 @@ def fit_adaptation(probabilities: FloatArray, logs: FloatArray, n_rounds: int) -
         What to apply to every pixel; with fewer than two classes that can adapt, nothing changes.
     """
     projection = fit_projection(logs)
-    features = projection.matrix @ logs.astype(np.float64) + projection.shift[:, None]
+    features = projection.apply(logs)
     adapted = adaptable(probabilities)
     means = np.zeros((0, len(features)))
     whitening = np.eye(len(features))

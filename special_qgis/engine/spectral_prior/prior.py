@@ -9,15 +9,16 @@ alone, in chunks of one fixed size, so that tiles of any shape agree to the last
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..confidence import normalise
 from ..config import PriorConfig
 from ..errors import InputError
 from ..progress import Progress, check_cancelled
-from .adaptation import Adaptation, fit_adaptation, fit_projection, log_values, normalise
+from .adaptation import Adaptation, fit_adaptation, fit_projection, log_values
 from .bands import BandPlan, DoubleArray, FloatArray, IndexArray, plan_bands
 from .indices import compute_indices
 from .interpretation import Interpretation, interpret
@@ -155,16 +156,9 @@ class SpectralPrior:
         Returns:
             (features, n) float64.
         """
-        logs = []
-        for start in range(0, len(spectra), CHUNK_PX):
-            check_cancelled(progress)
-            stop = start + CHUNK_PX
-            block = spectra[start:stop, self._plan.needed].T
-            logs.append(self._logs(padded_chunk(block, 0, block.shape[1]))[:, : block.shape[1]])
-        every = np.concatenate(logs, axis=1)
-        projection = fit_projection(every)
-        features: DoubleArray = projection.matrix @ every.astype(np.float64) + projection.shift[:, None]
-        return features
+        chunks = self._sample_chunks(spectra, progress)
+        logs = np.concatenate([self._logs(chunk)[:, :n_px] for chunk, n_px in chunks], axis=1)
+        return fit_projection(logs).apply(logs)
 
     def _logs(self, raw: FloatArray) -> FloatArray:
         """(anchors + 1, CHUNK_PX) logarithms of one chunk; its values are overwritten."""
@@ -214,16 +208,19 @@ class SpectralPrior:
 
     def _fit_adaptation(self, spectra: FloatArray, progress: Progress) -> Adaptation:
         found: List[Tuple[FloatArray, FloatArray]] = []
-        for start in range(0, len(spectra), CHUNK_PX):
-            check_cancelled(progress)
-            stop = start + CHUNK_PX
-            block = spectra[start:stop, self._plan.needed].T
-            chunk, n_px = padded_chunk(block, 0, block.shape[1]), block.shape[1]
+        for chunk, n_px in self._sample_chunks(spectra, progress):
             probabilities, brightness = self._rule_probabilities(chunk)
             found.append((probabilities[:, :n_px], log_values(chunk, brightness, self._plan)[:, :n_px]))
         progress.report(0.5, "Spectral prior: adapting to the scene")
         probabilities, logs = (np.concatenate(parts, axis=1) for parts in zip(*found))
         return fit_adaptation(probabilities, logs, self._config.n_rounds)
+
+    def _sample_chunks(self, spectra: FloatArray, progress: Progress) -> Iterator[Tuple[FloatArray, int]]:
+        """(bands, CHUNK_PX) raw values of a sample, chunk by chunk, and how many pixels of each are real."""
+        for start in range(0, len(spectra), CHUNK_PX):
+            check_cancelled(progress)
+            block = spectra[start:][:CHUNK_PX, self._plan.needed].T
+            yield padded_chunk(block, 0, block.shape[1]), block.shape[1]
 
     def _spread(self, probabilities: FloatArray) -> FloatArray:
         """From sets to classes: members of a set share its evidence, names not known get 1 / classes."""

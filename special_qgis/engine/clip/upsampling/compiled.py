@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...compiled_kernels import has_numba
 from ...threads import run_side_by_side
 from .compression import Compressed
-from .folding import enlargement, reach_of
+from .folding import fold_table, reach_of
 from .kernel_pool import KernelPool
 from .steps import CORRECTION, Level
 from .tiling import BLOCK_CHANNELS, GROUP, LANES, PAD
@@ -170,7 +170,7 @@ class _Step:
         if step is None:
             return []
         into = torch.cat([step.range_in, step.range_in_bias[:, None]], dim=1).numpy()
-        out = _grouped_floats(torch.cat([step.range_out, step.range_out_bias[:, None]], dim=1))
+        out = _grouped(torch.cat([step.range_out, step.range_out_bias[:, None]], dim=1), np.dtype(np.float32))
         return [
             (guide, into, out, radius, self.cols, 2 * low, 2 * high, keys)
             for guide, keys in zip(self._guide, self._keys)
@@ -180,7 +180,7 @@ class _Step:
     def tile_calls(self) -> Calls:
         """Pieces of work that make the kernels which are not there."""
         bias = (self._level.bias() * LOG2_E).numpy()
-        fold = _fold(self.rows, self.cols, self._level.radius, self._reach)
+        fold = _fold(self.rows, self.cols, self._level.radius)
         into, out, offset = self._correction
         scale = np.float32(self._scale)
         return [
@@ -216,11 +216,7 @@ class _Step:
         return products, squares
 
 
-def _grouped_floats(matrix: torch.Tensor) -> Floats:
-    """A matrix of float32 in groups of rows, the numbers that are summed over not filled up to pairs."""
-    return np.ascontiguousarray(_grouped(matrix, np.dtype(np.float32))[:, : matrix.shape[1]])
-
-
+@lru_cache(maxsize=16)
 def _correction(
     step: Optional[JbuStep], radius: int, dtype: np.dtype[Any]
 ) -> Tuple[NDArray[Any], NDArray[Any], Floats]:
@@ -240,17 +236,17 @@ def _correction(
 
 
 @lru_cache(maxsize=32)
-def _fold(rows: int, cols: int, radius: int, reach: int) -> Tuple[Floats, Floats, NDArray[np.intp]]:
+def _fold(rows: int, cols: int, radius: int) -> Tuple[Floats, Floats, NDArray[np.intp]]:
     """What turns kernels over a step's result into kernels over its source; see ``step_kernels.make_tiles``."""
-    side = 2 * radius + 1
+    reach, side = reach_of(radius), 2 * radius + 1
+    n_source = 2 * reach + 1
     of_rows = np.zeros((rows, side, GROUP), np.float32)
-    place, tap, source, weight = enlargement(rows, radius)
-    first = 2 * ((place // 2 + PAD - reach) // 2)
-    np.add.at(of_rows, (place, tap, source + PAD - first), weight)
-    n_source, n_tiles = 2 * reach + 1, _rounded_up(cols, LANES) // LANES
-    of_cols = np.zeros((n_tiles, n_source, side, LANES), np.float32)
-    place, tap, source, weight = enlargement(cols, radius)
-    np.add.at(of_cols, (place // LANES, source - place // 2 + reach, tap, place % LANES), weight)
+    for y, table in enumerate(fold_table(rows, radius)):
+        odd = (y // 2 + PAD - reach) % 2  # pairs of the source's rows begin at even ones
+        of_rows[y, :, odd:][:, :n_source] = table
+    filled = np.zeros((_rounded_up(cols, LANES), side, n_source), np.float32)
+    filled[:cols] = fold_table(cols, radius)
+    of_cols = np.ascontiguousarray(filled.reshape(-1, LANES, side, n_source).transpose(0, 3, 2, 1))
     used = (of_cols != 0.0).any(axis=3)
     ranges = np.stack([used.argmax(axis=2), side - used[:, :, ::-1].argmax(axis=2)], axis=2)
     ranges[~used.any(axis=2)] = 0

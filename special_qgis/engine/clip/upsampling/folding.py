@@ -11,14 +11,13 @@ pixels are repeated, then the enlarged image is reflected.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Tuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-__all__ = ["apply_folded", "enlargement", "fold_kernels", "reach_of"]
+__all__ = ["apply_folded", "fold_kernels", "fold_table", "reach_of"]
 
 QUARTERS = (0.87890625, 0.26171875, -0.10546875, -0.03515625)  # weights at distances of 1/4, 3/4, 5/4, 7/4
 BLOCKS_AT_ONCE = 32768  # products in a batch, which some GPU libraries limit to 65 535
@@ -29,8 +28,14 @@ def reach_of(radius: int) -> int:
     return (radius + 4) // 2
 
 
-def enlargement(n: int, radius: int) -> Tuple[NDArray[Any], ...]:
-    """Place, neighbour, source and weight of all that a side of ``n`` takes from a side of half the length."""
+@lru_cache(maxsize=32)
+def fold_table(n: int, radius: int) -> NDArray[np.float32]:
+    """How neighbours along a side of ``n`` enlarged pixels weigh the side of half the length; not to be written to.
+
+    Returns:
+        (n, neighbours, source pixels) float32, source pixels from ``reach_of(radius)`` before the one a pixel lies on.
+    """
+    reach = reach_of(radius)
     place, tap, number = (index.ravel() for index in np.indices((n, 2 * radius + 1, 4)))
     there = np.abs(place + tap - radius)
     there = np.where(there < n, there, 2 * n - 2 - there)
@@ -38,16 +43,8 @@ def enlargement(n: int, radius: int) -> Tuple[NDArray[Any], ...]:
     source = np.clip(there // 2 - 2 + odd + number, 0, n // 2 - 1)
     near, next_, far, last = QUARTERS
     weights = np.array([[last, next_, near, far], [far, near, next_, last]], np.float32)
-    return place, tap, source, weights[odd, number]
-
-
-@lru_cache(maxsize=32)
-def _table(n: int, radius: int) -> NDArray[np.float32]:
-    """(n, neighbours, source pixels) weights along one side."""
-    reach = reach_of(radius)
     table = np.zeros((n, 2 * radius + 1, 2 * reach + 1), np.float32)
-    place, tap, source, weight = enlargement(n, radius)
-    np.add.at(table, (place, tap, source - place // 2 + reach), weight)
+    np.add.at(table, (place, tap, source - place // 2 + reach), weights[odd, number])
     return table
 
 
@@ -62,7 +59,7 @@ def fold_kernels(kernels: torch.Tensor) -> torch.Tensor:
     """
     batch, taps, rows, cols = (int(n) for n in kernels.shape)
     side = round(taps**0.5)
-    by_row, by_col = (torch.from_numpy(_table(n, side // 2)).to(kernels) for n in (rows, cols))
+    by_row, by_col = (torch.from_numpy(fold_table(n, side // 2)).to(kernels) for n in (rows, cols))
     split = kernels.reshape(batch, side, side, rows, cols)
     folded = torch.einsum("bysex,xet->byxst", torch.einsum("bdeyx,yds->bysex", split, by_row), by_col)
     blocks = folded.reshape(batch, rows // 2, 2, cols // 2, 2, *folded.shape[3:])

@@ -36,7 +36,7 @@ def learn_keys(guide, range_in, range_out, radius, n_real_cols, first, last, key
     Args:
         guide: (rows, channels, cols) float32, the last channel ones.
         range_in: (hidden, channels) float32, biases in the last column.
-        range_out: (groups, hidden + 1, GROUP) float32, the biases last.
+        range_out: (groups, hidden + 1 at least, GROUP) float32, the biases behind the weights, then zeros.
         radius: Of the reflected border.
         n_real_cols: Columns before those that only fill the last tile.
         first: First row, even.
@@ -44,10 +44,10 @@ def learn_keys(guide, range_in, range_out, radius, n_real_cols, first, last, key
         keys: See above, float32; the rows from ``first`` to ``last`` are written, and their reflections.
     """
     n_rows, n_channels, n_cols = guide.shape
-    n_hidden, n_groups = range_in.shape[0], range_out.shape[0]
+    n_hidden, n_groups, n_inputs = range_in.shape[0], range_out.shape[0], range_out.shape[1]
     flat_guide, flat_keys, matrix = guide.reshape(-1), keys.reshape(-1), range_out.reshape(-1)
     n_features, key_cols = keys.shape[1], keys.shape[2]
-    hidden = np.ones((n_hidden + 1) * TILE_FLOATS, np.float32)
+    hidden = np.ones(n_inputs * TILE_FLOATS, np.float32)
     out = np.empty(n_groups * GROUP * TILE_FLOATS, np.float32)
     for y in range(first, last, 2):
         for x in range(0, n_cols, LANES):
@@ -59,8 +59,8 @@ def learn_keys(guide, range_in, range_out, radius, n_real_cols, first, last, key
                         total = total + lanes(range_in[h, channel]) * load(flat_guide, at + channel * n_cols)
                     store(hidden, h * TILE_FLOATS + v * LANES, gelu(total))
             for group in range(n_groups):
-                at, to = group * (n_hidden + 1) * GROUP, group * GROUP * TILE_FLOATS
-                _grouped(matrix, at, GROUP, 0, hidden, 0, LANES, TILE_FLOATS, 0, n_hidden + 1, 1, out, to)
+                at, to = group * n_inputs * GROUP, group * GROUP * TILE_FLOATS
+                _grouped(matrix, at, GROUP, 0, hidden, 0, LANES, TILE_FLOATS, 0, n_inputs, 1, out, to)
             for f in range(n_features):
                 for v in range(2):
                     at = ((y + v + radius) * n_features + f) * key_cols + x + radius
@@ -248,6 +248,21 @@ def _fold_cols(folded, table, reach, side, tile_col, words, target):
             store_pair(target, to + LANES, interleave_last(a0, b0), interleave_last(a1, b1), TILE_FLOATS)
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _sum_four(source, shape, block, y, x, kernels, kernel, reach, out):
+    """Sums over the source's pixels around one of them, for the four pixels that lie on it: (4, BLOCK_CHANNELS).
+
+    ``source`` is flat, of a shape; the weights of the four begin at ``kernel``, column by column.
+    """
+    _, n_rows, n_cols, words, _ = shape
+    row, inner = n_cols * words * BLOCK_CHANNELS, (2 * reach + 1) * words
+    at = (block * n_rows + (y + PAD - reach) // 2) * row + (x + PAD - reach) * words * BLOCK_CHANNELS
+    _blocked(
+        kernels, kernel, TILE_FLOATS, inner * TILE_FLOATS,
+        source, at, LANES, BLOCK_CHANNELS, row, inner, reach + 1, out, 0,
+    )  # fmt: skip
+
+
 @njit(nogil=True, cache=True)
 def sum_blocks(source, pool, places, reach, first, last, target):
     """Sums over the source's pixels, which are the source of the next step.
@@ -261,14 +276,9 @@ def sum_blocks(source, pool, places, reach, first, last, target):
         last: Row after the last.
         target: Laid out as the source, rows 2 · first to 2 · last written.
     """
-    n_blocks, n_rows, n_cols, words, _ = source.shape
+    n_blocks, _, n_cols, words, _ = source.shape
     flat, kernels, written = source.reshape(-1), pool.reshape(-1), target.reshape(-1)
     out = np.empty(4 * BLOCK_CHANNELS, np.float32)
-    row, inner, tile_row = (
-        n_cols * words * BLOCK_CHANNELS,
-        (2 * reach + 1) * words,
-        (2 * reach + 1) * words * TILE_FLOATS,
-    )
     to_row = target.shape[2] * words * BLOCK_CHANNELS
     for y in range(first, last):
         for tile in range(places.shape[1]):
@@ -277,11 +287,7 @@ def sum_blocks(source, pool, places, reach, first, last, target):
             for block in range(n_blocks):
                 for b in range(n):
                     x = BLOCKS * tile + b
-                    at = (block * n_rows + (y + PAD - reach) // 2) * row + (x + PAD - reach) * words * BLOCK_CHANNELS
-                    _blocked(
-                        kernels, start + 4 * b, TILE_FLOATS, tile_row,
-                        flat, at, LANES, BLOCK_CHANNELS, row, inner, reach + 1, out, 0,
-                    )  # fmt: skip
+                    _sum_four(flat, source.shape, block, y, x, kernels, start + 4 * b, reach, out)
                     to = (block * target.shape[1] + y + PAD // 2) * to_row + (2 * x + PAD) * words * BLOCK_CHANNELS
                     for col in range(2):
                         for k in range(0, BLOCK_CHANNELS, LANES):
@@ -305,15 +311,10 @@ def sum_last_blocks(source, pool, places, reach, first, last, n_squared, product
         products: (channels, rows, cols) float32, the channels behind them, written.
         squares: (rows, cols) float32, written.
     """
-    n_blocks, n_rows, n_cols, words, _ = source.shape
+    n_blocks, _, n_cols, _, _ = source.shape
     flat, kernels = source.reshape(-1), pool.reshape(-1)
     out = np.empty(4 * BLOCK_CHANNELS, np.float32)
     lengths = np.empty(BLOCKS * 4 * LANES, np.float32)
-    row, inner, tile_row = (
-        n_cols * words * BLOCK_CHANNELS,
-        (2 * reach + 1) * words,
-        (2 * reach + 1) * words * TILE_FLOATS,
-    )
     for y in range(first, last):
         for tile in range(places.shape[1]):
             start = places[y, tile] * pool.shape[1]
@@ -325,11 +326,7 @@ def sum_last_blocks(source, pool, places, reach, first, last, n_squared, product
                 n_kept = min(BLOCK_CHANNELS - n_lengths, products.shape[0] - before)
                 for b in range(n):
                     x = BLOCKS * tile + b
-                    at = (block * n_rows + (y + PAD - reach) // 2) * row + (x + PAD - reach) * words * BLOCK_CHANNELS
-                    _blocked(
-                        kernels, start + 4 * b, TILE_FLOATS, tile_row,
-                        flat, at, LANES, BLOCK_CHANNELS, row, inner, reach + 1, out, 0,
-                    )  # fmt: skip
+                    _sum_four(flat, source.shape, block, y, x, kernels, start + 4 * b, reach, out)
                     for pixel in range(4):
                         base, place = pixel * BLOCK_CHANNELS, (4 * b + pixel) * LANES
                         length = load(lengths, place)

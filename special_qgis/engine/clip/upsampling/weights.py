@@ -27,7 +27,7 @@ _SHAPES = "The keys and shapes of SimFeatUp's JBU one and FeatUp's JBU stack are
 _REMEDY = "Choose the checkpoint of an upsampler that was trained for this model."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # what is made from a step is kept by the step itself
 class JbuStep:
     """One step of joint bilateral upsampling by two."""
 
