@@ -25,12 +25,12 @@ from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks.machine import describe_machine, processor, versions
-from special_qgis.engine.classes import LandCoverClass, parse_classes
-from special_qgis.engine.confidence import decide
+from special_qgis.engine.classes.classes import LandCoverClass, parse_classes
 from special_qgis.engine.config import PriorConfig, SceneConfig
+from special_qgis.engine.probabilities import decide
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene import Sample, open_scene
-from special_qgis.engine.spectra import SpectralAxis
+from special_qgis.engine.scene.scene import Sample, open_scene
+from special_qgis.engine.scene.spectra import SpectralAxis
 from special_qgis.engine.spectral_prior import SpectralPrior
 
 SCENES = ("jasper_ridge", "samson", "enmap_potsdam")

@@ -30,14 +30,14 @@ from torch.nn import functional
 
 from benchmarks.machine import describe_machine, show, stage_tests_pass
 from benchmarks.plain_clip import plain_scores
-from special_qgis.engine.classes import parse_classes
+from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.clip.scorer import WindowScorer
 from special_qgis.engine.clip.source import ArrayColours
 from special_qgis.engine.clip.stage import plan_scales, score_scene
 from special_qgis.engine.clip.upsampling import read_weights
 from special_qgis.engine.config import ClipConfig
+from special_qgis.engine.evidence.tile_store import TileStore
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.tile_store import TileStore
 from special_qgis.engine.windows import Window
 from tests.helpers.clip_models import jbu_state, tokenizer
 

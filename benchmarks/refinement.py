@@ -21,13 +21,12 @@ from osgeo import gdal
 
 from benchmarks.accuracy import RESULTS, SCENES, LabelledScene, load_scene, scenes_folder, score
 from benchmarks.machine import describe_machine, processor, stage_tests_pass, versions
-from special_qgis.engine.confidence import decide
 from special_qgis.engine.config import PriorConfig, RefineConfig
 from special_qgis.engine.errors import RefinementError
+from special_qgis.engine.probabilities import decide, probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import refine
-from special_qgis.engine.refine.stage_one import probabilities_of_labels
 from special_qgis.engine.spectral_prior import SpectralPrior
 
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments

@@ -25,14 +25,15 @@ from osgeo import gdal
 
 from benchmarks.machine import describe_machine, show, stage_tests_pass
 from special_qgis.engine.config import RefineConfig, SceneConfig
+from special_qgis.engine.evidence.tile_store import TileStore
+from special_qgis.engine.probabilities import probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
-from special_qgis.engine.refine.stage_one import ArrayPixels, Pixels, probabilities_of_labels
+from special_qgis.engine.refine.stage_one import ArrayPixels, Pixels
 from special_qgis.engine.refine.train import train
-from special_qgis.engine.scene import open_scene
-from special_qgis.engine.tile_store import TileStore
+from special_qgis.engine.scene.scene import open_scene
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "refinement_speed.md"

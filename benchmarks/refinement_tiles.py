@@ -24,9 +24,9 @@ from benchmarks.accuracy import RESULTS, LabelledScene, load_scene, score
 from benchmarks.machine import describe_machine, show, stage_tests_pass
 from benchmarks.refinement import prior_probabilities
 from resources.demo.demo_scene.scene import make_scene
-from special_qgis.engine.confidence import decide
 from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import RefinementError
+from special_qgis.engine.probabilities import decide
 from special_qgis.engine.refine.infer import plan_offsets
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import refine

@@ -20,9 +20,9 @@ from qgis.PyQt.QtGui import QIcon
 
 from ..engine.errors import EngineError, RuntimeMissingError
 from ..engine.resources import resource_path
-from ..interpreters import Interpreter, light_interpreter
-from ..runtime import find_runtime
-from ..worker_client import WorkerCancelled, WorkerFailed, run_job
+from ..process.interpreters import Interpreter, light_interpreter
+from ..process.worker_client import WorkerCancelled, WorkerFailed, run_job
+from ..runtime.management import find_runtime
 from .feedback import FeedbackProgress
 from .parameters import describe_parameters, with_enum_words
 

@@ -19,7 +19,7 @@ from ..engine.errors import Cancelled, EngineError
 from ..engine.models.registry import UNKNOWN_HASH
 from ..engine.models.tasks import list_in
 from ..engine.progress import SubProgress
-from ..runtime import RuntimeStatus, check_light, check_runtime
+from ..runtime.management import RuntimeStatus, check_light, check_runtime
 from .feedback import FeedbackProgress
 from .html import Table, page, write_page
 from .model_choice import qgis_models_folder

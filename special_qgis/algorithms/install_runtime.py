@@ -15,8 +15,8 @@ from qgis.core import (
 )
 
 from ..engine.errors import Cancelled, EngineError
-from ..runtime import RuntimeOptions, install_runtime
-from ..runtime_install import INDEXES
+from ..runtime.install import INDEXES
+from ..runtime.management import RuntimeOptions, install_runtime
 from .feedback import FeedbackProgress
 from .parameters import choice, choice_value, helped, string_value
 from .setup_base import DownloadingAlgorithm

@@ -29,9 +29,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
-from ..engine.classes import class_file_of
+from ..engine.classes.classes import class_file_of
 from ..engine.config import DEVICES, LEARNING_PRESETS, PRESETS, PRIOR_PRESETS, QUANTITIES, SOURCES
-from ..engine.sensors import SENSORS
+from ..engine.scene.sensors import SENSORS
 
 translate = QCoreApplication.translate
 

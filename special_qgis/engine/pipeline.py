@@ -11,18 +11,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
-from .classes import LandCoverClass, class_file_of, parse_classes
+from .classes.classes import LandCoverClass, class_file_of, parse_classes
 from .config import ClassifyConfig, PriorConfig, PriorJobConfig, SceneConfig, used_prior
-from .evidence import SpectralEvidence, decided_tiles
-from .map_run import MapRun, map_result, probability_writer, require_map, with_nodata
-from .network_stage import NETWORK_NAME, NetworkOptions, map_with_network
-from .outputs import OutputSet
+from .evidence.evidence import SpectralEvidence, decided_tiles
+from .evidence.first_stage import check_names, choose_sources, fit_prior, fit_stage_one
+from .mapping.map_run import MapRun, map_result, probability_writer, require_map, with_nodata
+from .mapping.network_stage import NETWORK_NAME, NetworkOptions, map_with_network
+from .mapping.provenance import describe_run
+from .mapping.run_summary import RunFacts, Stopwatch
+from .outputs.output_set import OutputSet
 from .progress import NullProgress, Progress, RecordingProgress, SubProgress
-from .provenance import describe_run
-from .run_summary import RunFacts, Stopwatch
-from .scene import Scene, open_scene
+from .scene.scene import Scene, open_scene
 from .spectral_prior import SpectralPrior
-from .stage_one import check_names, choose_sources, fit_prior, fit_stage_one
 
 OPENED, MAPPED = 0.03, 0.95  # fractions of a job at which its stages end
 FITTED, SCORED = 0.07, 0.4  # shares of the first stage's fit, without and with an image-text model

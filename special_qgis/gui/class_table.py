@@ -29,7 +29,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.classes import load_presets
+from ..engine.classes.classes import load_presets
 from ..engine.errors import EngineError
 from .class_model import COLOUR, NAME, WORDS, ClassTableModel
 from .class_rows import ClassRow, rows_from_text, text_from_rows

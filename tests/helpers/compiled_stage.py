@@ -15,11 +15,11 @@ from typing import Any, Dict, Tuple
 import numpy as np
 import torch
 
-from special_qgis.engine.classes import parse_classes
+from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.clip.source import ArrayColours
 from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.config import ClipConfig
-from special_qgis.engine.tile_store import TileStore
+from special_qgis.engine.evidence.tile_store import TileStore
 from special_qgis.engine.windows import Window
 from tests.helpers.clip_models import tiny_clip, tokenizer
 from tests.helpers.listener import Listener

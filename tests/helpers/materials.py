@@ -11,8 +11,8 @@ from typing import Callable, Dict, Sequence
 
 import numpy as np
 
-from special_qgis.engine.blocks import Sample
-from special_qgis.engine.spectra import SpectralAxis
+from special_qgis.engine.scene.blocks import Sample
+from special_qgis.engine.scene.spectra import SpectralAxis
 
 FULL_RANGE_NM = np.arange(405.0, 2440.0, 10.0)
 VNIR_NM = np.arange(405.0, 900.0, 5.0)

@@ -24,9 +24,9 @@ from special_qgis.engine.config import (
     SceneConfig,
 )
 from special_qgis.engine.errors import Cancelled, ClassListError, ConfigError, InputError, SpectraError
-from special_qgis.engine.legend import read_legend
 from special_qgis.engine.pipeline import classify
 from special_qgis.engine.progress import NullProgress
+from special_qgis.engine.rasters.legend import read_legend
 from special_qgis.engine.refine.jobs import apply_classifier, refine_labels
 from tests.helpers import small_scene
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
-from ..classes import LandCoverClass
-from ..clip_words import unknown_words
+from ..classes.classes import LandCoverClass
+from ..compute.devices import choose_device, device_name
 from ..config import ClipConfig
-from ..devices import choose_device, device_name
+from ..evidence.tile_store import TileStore
 from ..models.library import InstalledModel
 from ..progress import Progress, SubProgress
-from ..scene import Scene
-from ..tile_store import TileStore
+from ..scene.scene import Scene
 from .loading import LoadedClip, load_clip
 from .prompts import class_queries
 from .scorer import choose_upsampler
@@ -21,6 +20,7 @@ from .source import SceneColours
 from .stage import score_scene
 from .tensor_files import read_tensors
 from .upsampling import read_weights
+from .words import unknown_words
 
 __all__ = ["score_open_scene"]
 

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ..compiled_kernels import has_numba
+from ..compute.compiled_kernels import has_numba
+from ..compute.devices import is_out_of_memory
 from ..config import ClipConfig
-from ..devices import is_out_of_memory
 from ..errors import CompileError, ConfigError, EngineError
 from ..progress import Progress, check_cancelled
 from .compilation import compiled_features

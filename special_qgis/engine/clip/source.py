@@ -16,11 +16,11 @@ from typing import Any, Optional, Protocol, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..blocks import Sample
 from ..config import ClipConfig
 from ..progress import Progress
-from ..scene import Scene
-from ..true_colour import RGB_NM, SAMPLE_PX, find_stretch, plan_mixer
+from ..scene.blocks import Sample
+from ..scene.rgb import RGB_NM, SAMPLE_PX, find_stretch, plan_mixer
+from ..scene.scene import Scene
 from ..windows import Window
 from .windows import allocate
 

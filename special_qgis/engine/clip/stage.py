@@ -17,12 +17,12 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classes import LandCoverClass
+from ..classes.classes import LandCoverClass
+from ..compute.devices import choose_device
 from ..config import ClipConfig
-from ..devices import choose_device
 from ..errors import ConfigError
+from ..evidence.tile_store import TileStore
 from ..progress import Progress, SubProgress, check_cancelled
-from ..tile_store import TileStore
 from ..windows import TILE_PX, Window, plan_tiles
 from .scaled_image import ScaledImage
 from .scales import automatic_factors

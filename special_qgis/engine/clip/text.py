@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ..classes import LandCoverClass
+from ..classes.classes import LandCoverClass
 from ..errors import ConfigError
 from ..progress import NullProgress, Progress, check_cancelled
 from .prompts import class_queries, fill_templates

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Selective scan, Mamba layer and the network MambaHSI; needs PyTorch, and uses Numba where it is installed."""
+"""Selective scan, Mamba layer and the network MambaHSI; needs PyTorch, and uses Numba where it is installed.
+
+May import the engine's ground modules and ``compute``.
+"""
 
 from __future__ import annotations
 

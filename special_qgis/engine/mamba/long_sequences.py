@@ -12,8 +12,8 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
-from ..simd import N_LANES
-from ..threads import run_side_by_side
+from ..compute.simd import N_LANES
+from ..compute.threads import run_side_by_side
 from .layer_arrays import Gradients, Weights, empty, zero_gradients
 from .scan_kernels import BLOCK, scan_backward, scan_forward
 from .token_kernels import (

@@ -8,7 +8,7 @@ from typing import Any, List, Tuple
 import numpy as np
 import torch
 
-from ..threads import run_side_by_side
+from ..compute.threads import run_side_by_side
 from .scan_kernels import BLOCK, LOG2_E, padded_states, scan_backward, scan_forward
 
 __all__ = ["scan_compiled"]

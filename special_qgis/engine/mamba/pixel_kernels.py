@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..simd import N_LANES, exp2, lane_sum, lanes, load, store
+from ..compute.simd import N_LANES, exp2, lane_sum, lanes, load, store
 from .tile_kernels import correlate, project
 from .token_kernels import (
     after_scan,

@@ -14,7 +14,7 @@ import torch
 
 from special_qgis.engine.errors import ConfigError
 
-from ..compiled_kernels import has_numba
+from ..compute.compiled_kernels import has_numba
 from .cuda_scan import has_mamba_ssm, scan_mamba_ssm
 from .lanes_scan import scan_in_lanes
 from .reference_scan import scan_in_order

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..simd import N_LANES, exp2, lane_sum, lanes, load, store
+from ..compute.simd import N_LANES, exp2, lane_sum, lanes, load, store
 
 __all__ = ["BLOCK", "LOG2_E", "padded_states", "scan_backward", "scan_forward"]
 

@@ -10,7 +10,7 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
-from ..threads import run_side_by_side
+from ..compute.threads import run_side_by_side
 from .layer_arrays import Gradients, Weights, empty, zero_gradients
 from .pixel_kernels import PIXELS, pixels_backward, pixels_forward
 from .token_kernels import SlabArrays, SlabGradients

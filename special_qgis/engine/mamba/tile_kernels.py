@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from ..simd import N_LANES, lane_sum, lanes, load, store
+from ..compute.simd import N_LANES, lane_sum, lanes, load, store
 
 __all__ = ["correlate", "project"]
 

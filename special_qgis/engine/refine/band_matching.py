@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SpectraError
-from ..spectra import SpectralAxis
+from ..scene.spectra import SpectralAxis
 
 SAME_NM = 0.05  # wavelengths closer than this are the same
 _SHOWN_BANDS = 5  # in a message

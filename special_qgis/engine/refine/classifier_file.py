@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from ..classes import MAX_CLASSES, LandCoverClass
+from ..classes.classes import MAX_CLASSES, LandCoverClass
 from ..errors import InputError
 from ..mamba import MambaHSI
 from .fixed_norms import fix_norms

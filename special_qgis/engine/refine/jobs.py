@@ -13,17 +13,17 @@ from typing import Any, Dict, Iterator, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compute.devices import choose_device
 from ..config import ApplyConfig, RefineJobConfig
-from ..devices import choose_device
-from ..evidence import MappedTile, decide_tile
-from ..label_evidence import LabelEvidence
-from ..map_run import MapRun, map_result, require_map
-from ..network_stage import NETWORK_NAME, NetworkOptions, map_with_network
-from ..outputs import OutputSet
+from ..evidence.evidence import MappedTile, decide_tile
+from ..evidence.labels import LabelEvidence
+from ..mapping.map_run import MapRun, map_result, require_map
+from ..mapping.network_stage import NETWORK_NAME, NetworkOptions, map_with_network
+from ..mapping.provenance import describe_run
+from ..mapping.run_summary import RunFacts, Stopwatch
+from ..outputs.output_set import OutputSet
 from ..progress import NullProgress, Progress, RecordingProgress, SubProgress
-from ..provenance import describe_run
-from ..run_summary import RunFacts, Stopwatch
-from ..scene import Sample, Scene, open_scene
+from ..scene.scene import Sample, Scene, open_scene
 from ..windows import Window
 from .band_matching import BandMatch, match_bands
 from .classifier_file import SavedClassifier, read_classifier

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from ..config import RefineConfig
+from ..probabilities import sharpen
 from ..progress import NullProgress, Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
 from .fusion import fuse, undo_errors
 from .infer import predict_blended
-from .stage_one import ArrayPixels, Pixels, sharpen
+from .stage_one import ArrayPixels, Pixels
 from .train import Build, TrainedNetwork, TrainingHistory, class_probabilities, train
 
 TRAINED = 0.85  # fraction of a refinement at which training ends

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import RefineConfig
+from ..probabilities import sharpen
 from .losses import PixelSet
-from .stage_one import StageOneTile, sharpen
+from .stage_one import StageOneTile
 
 NEAR_HIGHEST = 0.9  # an absent class is drawn where its probability is at least this share of its highest
 

@@ -11,16 +11,16 @@ from typing import Iterator, List, Tuple
 
 import torch
 
+from ..compute.devices import choose_device, device_name, is_out_of_memory
 from ..config import RefineConfig
-from ..devices import choose_device, device_name, is_out_of_memory
-from ..evidence import Evidence, MappedTile, decide_tile, decided_tiles
+from ..evidence.evidence import Evidence, MappedTile, decide_tile, decided_tiles
+from ..evidence.tile_store import TileStore
 from ..mamba import MambaHSI
-from ..map_run import MapRun
-from ..network_stage import NetworkOptions
+from ..mapping.map_run import MapRun
+from ..mapping.network_stage import NetworkOptions
 from ..progress import Progress, SubProgress
-from ..scene import Scene
-from ..summary import LearningSummary
-from ..tile_store import TileStore
+from ..report.summary import LearningSummary
+from ..scene.scene import Scene
 from .changes import ChangeTally
 from .classifier_file import ClassifierCard, encode_classifier
 from .network import network_builder

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..scene import Scene
-from ..tile_store import TileStore
+from ..evidence.tile_store import TileStore
+from ..scene.scene import Scene
 from ..windows import Window
 
 

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..confidence import decide
 from ..errors import InputError
+from ..probabilities import decide
 from ..windows import Window
 
 
@@ -103,40 +103,3 @@ class ArrayPixels:
             chosen = np.sort(np.random.default_rng(seed).choice(rows.size, n_px, replace=False))
             rows, cols = rows[chosen], cols[chosen]
         return np.ascontiguousarray(self._cube[:, rows, cols].T)
-
-
-def sharpen(probabilities: NDArray[np.float32], power: float) -> NDArray[np.float32]:
-    """Raise probabilities to a power and scale them to sum 1; ranks and equals stay.
-
-    Args:
-        probabilities: (classes, …) float32, sum 1, or all 0 = no label.
-        power: Above 1 sharpens.
-
-    Returns:
-        As ``probabilities``; 0 where all are 0.
-    """
-    raised = probabilities**power
-    total = raised.sum(axis=0)
-    sharpened: NDArray[np.float32] = raised / np.where(total > 0.0, total, np.float32(1.0))
-    return sharpened
-
-
-def probabilities_of_labels(
-    labels: NDArray[np.uint8], confidence: NDArray[np.float32], n_classes: int
-) -> NDArray[np.float32]:
-    """Probabilities whose likeliest class and lead over the others are those given, all others being equal.
-
-    Args:
-        labels: (rows, cols) uint8, 1…K; 0 = no label.
-        confidence: (rows, cols) float32 in [0, 1].
-        n_classes: Number of classes K.
-
-    Returns:
-        (classes, rows, cols) float32, sum 1 where labelled, 0 elsewhere.
-    """
-    labelled = labels > 0
-    rest = np.where(labelled, (1.0 - confidence) / n_classes, 0.0).astype(np.float32)
-    probabilities = np.repeat(rest[None], n_classes, axis=0)
-    rows, cols = np.nonzero(labelled)
-    probabilities[labels[rows, cols].astype(np.intp) - 1, rows, cols] += confidence[rows, cols]
-    return probabilities

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..confidence import decide
 from ..config import RefineConfig
 from ..errors import RefinementError
+from ..probabilities import decide, sharpen
 from ..progress import Progress, SubProgress, TellOnce, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
@@ -31,7 +31,7 @@ from .sampling import draw_random_set
 from .scaling import Scaling
 from .schedule import cosine_rate
 from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
-from .stage_one import Pixels, StageOneTile, sharpen
+from .stage_one import Pixels, StageOneTile
 from .tiles import Census, plan_images, take_census
 from .training_images import TrainingImage, TrainingImages, as_input
 

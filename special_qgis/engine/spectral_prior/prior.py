@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence,
 import numpy as np
 from numpy.typing import NDArray
 
-from ..confidence import normalise
 from ..config import PriorConfig
 from ..errors import InputError
+from ..probabilities import normalise
 from ..progress import Progress, check_cancelled
 from .adaptation import Adaptation, fit_adaptation, fit_projection, log_values
 from .bands import BandPlan, DoubleArray, FloatArray, IndexArray, plan_bands
@@ -26,9 +26,9 @@ from .quantity import Correction, choose_quantity, fit_correction
 from .rules import RuleContext, class_likelihood, group_evidence, shadow_threshold
 
 if TYPE_CHECKING:
-    from ..blocks import Sample
-    from ..classes import LandCoverClass
-    from ..spectra import SpectralAxis
+    from ..classes.classes import LandCoverClass
+    from ..scene.blocks import Sample
+    from ..scene.spectra import SpectralAxis
 
 CHUNK_PX = 8192  # a chunk of one band is 32 KiB and stays in the cache
 _RANK_KNOTS = 513

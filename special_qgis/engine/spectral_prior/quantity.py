@@ -19,7 +19,7 @@ import numpy as np
 from .bands import DoubleArray, FloatArray, IndexArray, usable_bands
 
 if TYPE_CHECKING:
-    from ..spectra import SpectralAxis
+    from ..scene.spectra import SpectralAxis
 
 BRIGHT_LEVEL = 0.55  # what the 95th percentile of bright pixels becomes
 DARK_QUANTILE, DARK_SHARE = 0.001, 0.95  # path radiance is taken as this share of each band's dark quantile
