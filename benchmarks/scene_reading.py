@@ -22,8 +22,8 @@ from osgeo import gdal
 
 from special_qgis.engine.config import SceneConfig
 from special_qgis.engine.progress import NullProgress
+from special_qgis.engine.scene import reader as reader_module
 from special_qgis.engine.scene.scene import open_scene
-from special_qgis.engine.scene.scene import reader as reader_module
 
 STRIP_ROWS = 256
 LAYOUTS = {

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from osgeo import gdal
 
+from special_qgis.engine.accuracy import assess as accuracy
 from special_qgis.engine.accuracy.assess import PairCounts, assess
-from special_qgis.engine.accuracy.assess import assess as accuracy
 from special_qgis.engine.config import AssessConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, InputError
 from special_qgis.engine.progress import NullProgress

@@ -8,10 +8,10 @@ import re
 from html import unescape
 
 import numpy as np
-from tests.unit.test_assessment import NAMES, make_assessment
 
 from special_qgis.engine.accuracy.confusion import Confusion
 from special_qgis.engine.accuracy.report import render_csv, render_html, render_json
+from tests.unit.accuracy.test_assessment import NAMES, make_assessment
 
 EVIL = "<script>alert(1)</script>"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from special_qgis.engine.report import charts
 from special_qgis.engine.report.charts import Bars, IntervalRow, Line, Part
-from special_qgis.engine.report.report import charts
 
 EVIL = '"><script>alert(1)</script>'
 WAVELENGTHS = (450.0, 460.0, 470.0, 480.0, 600.0, 610.0, 620.0)  # a gap of 120 nm

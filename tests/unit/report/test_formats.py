@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from special_qgis.engine.report.report import formats
+from special_qgis.engine.report import formats
 
 THIN = "\u202f"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from special_qgis.engine.report.report import page
+from special_qgis.engine.report import page
 
 EVIL = '"><img src=x onerror=alert(1)>'
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from special_qgis.engine.scene.scene import memory
+from special_qgis.engine.scene import memory
 
 
 def test_budget_that_is_wanted_is_taken():
