@@ -6,11 +6,13 @@ In the modeler the parameter keeps QGIS's own widget, which also offers model in
 
 from __future__ import annotations
 
+import re
 from typing import Any, Optional
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
 from qgis.gui import QgsAbstractProcessingParameterWidgetWrapper, QgsGui, QgsProcessingGui
-from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtCore import QCoreApplication, Qt
+from qgis.PyQt.QtGui import QKeyEvent
 from qgis.PyQt.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -26,6 +28,7 @@ from .class_table import ClassTableWidget
 
 translate = QCoreApplication.translate
 
+_LINE_BREAKS = re.compile("[\n\r\u2028\u2029]+")
 _STRETCH = 5  # of the table among the dialog's other widgets
 
 
@@ -57,7 +60,10 @@ class ClassTableWrapper(QgsAbstractProcessingParameterWidgetWrapper):
 
     def widgetValue(self) -> str:
         """The class list as text."""
-        return self.table.text() if self.table is not None else ""
+        if self.table is None:
+            return ""
+        self.table.finish_editing()
+        return self.table.text()
 
     def stretch(self) -> int:
         """Take the height that is left."""
@@ -76,6 +82,7 @@ class ClassLineEdit(QWidget):
         self.line = QLineEdit()
         self.line.setPlaceholderText("water; trees; bare soil")
         self.line.setMinimumWidth(220)
+        self.line.textChanged.connect(self._on_text)
         self.button = QToolButton()
         self.button.setText("…")
         self.button.setToolTip(translate("ClassTable", "Edit as a table"))
@@ -101,7 +108,20 @@ class ClassLineEdit(QWidget):
         """Edit the list in the table; Cancel keeps the line as it is."""
         dialog = ClassTableDialog(self.text(), self)
         if dialog.exec() == QDialog.DialogCode.Accepted:
+            dialog.table.finish_editing()
             self.set_text(dialog.table.text())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep Return from the dialog's default button."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
+    def _on_text(self, text: str) -> None:
+        """A list that was pasted stands on one line."""
+        if _LINE_BREAKS.search(text):
+            self.set_text(_LINE_BREAKS.sub("\n", text))
 
 
 class ClassTableDialog(QDialog):
