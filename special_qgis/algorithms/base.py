@@ -23,8 +23,8 @@ from ..engine.resources import resource_path
 from ..process.interpreters import Interpreter, light_interpreter
 from ..process.worker_client import WorkerCancelled, WorkerFailed, run_job
 from ..runtime.management import find_runtime
-from .feedback import FeedbackProgress
 from .parameters import describe_parameters, with_enum_words
+from .running import listening
 
 # Which Python a job runs on: QGIS's own; the private runtime where it is installed; the private runtime or none.
 LIGHT, PREFERRED, NEEDED = "light", "preferred", "needed"
@@ -117,7 +117,8 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             QgsProcessingException: The job failed or was cancelled; no output was written.
         """
         try:
-            return run_job(job, dict(config), FeedbackProgress(feedback), _interpreter(runtime or self.RUNTIME))
+            with listening(feedback) as progress:
+                return run_job(job, dict(config), progress, _interpreter(runtime or self.RUNTIME))
         except WorkerCancelled as error:
             raise QgsProcessingException(
                 QCoreApplication.translate("SpecialAlgorithm", "Cancelled; nothing was written.")
