@@ -30,7 +30,7 @@ from .parameters import (
     seed_parameter,
 )
 from .scene_base import SceneAlgorithm
-from .styling import style_when_loaded
+from .styling import style_when_loaded, titled
 
 
 class SpectralPriorAlgorithm(SceneAlgorithm):
@@ -112,5 +112,6 @@ class SpectralPriorAlgorithm(SceneAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Name the layer when it is loaded; runs in the main thread."""
-        style_when_loaded(context, self._written, self.tr("Class probabilities – {}"), self.prepared_scene().source)
+        name = titled(self.tr("Class probabilities – {}"), self.prepared_scene().source)
+        style_when_loaded(context, self._written, name)
         return {}

@@ -25,7 +25,7 @@ from .parameters import (
     reading_parameters,
 )
 from .scene_base import SceneAlgorithm
-from .styling import style_when_loaded
+from .styling import style_when_loaded, titled
 
 _LONGEST_NM = 20000.0
 
@@ -122,5 +122,6 @@ class TrueColour(SceneAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Name the layer when it is loaded; runs in the main thread."""
-        style_when_loaded(context, self._written, self.tr("True colour – {}"), self.prepared_scene().source)
+        name = titled(self.tr("True colour – {}"), self.prepared_scene().source)
+        style_when_loaded(context, self._written, name)
         return {}

@@ -105,7 +105,7 @@ class ClassTableModel(QAbstractTableModel):
         """Colour, name, other words, meaning."""
         return 0 if parent.isValid() else 4
 
-    def flags(self, index: QModelIndex) -> Qt.ItemFlags:
+    def flags(self, index: QModelIndex) -> Any:
         """Name and other words can be edited."""
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         if index.column() == NAME or (index.column() == WORDS and index.row() < len(self.class_rows)):
