@@ -140,6 +140,7 @@ def _choose_upsampler(config: ClassifyConfig) -> Optional[InstalledModel]:
 
 def _runnable(model: InstalledModel, config: ClassifyConfig, progress: Progress) -> Optional[InstalledModel]:
     """The model; None where this Python cannot run it and nobody demands it."""
+    progress.report(0.0, "Loading PyTorch")
     try:
         load_stage(".clip.scene_scores", CLIP_PACKAGES)
     except StageMissing as error:

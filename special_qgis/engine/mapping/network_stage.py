@@ -52,6 +52,7 @@ def map_with_network(
     learning = None
     has_first_stage = False
     if options is not None:
+        progress.report(0.0, "Loading PyTorch")
         try:
             learnt: LearningSummary = load_stage(_MODULE, NEEDED_PACKAGES).learn_and_map(
                 run, evidence, options, progress
@@ -68,7 +69,7 @@ def map_with_network(
                     f"A classifier is asked for, and the network stage cannot run, because {error.reason}.",
                     "Run 'Install runtime', or leave the classifier out.",
                 ) from error
-            run.listener.warn(
+            run.listener.info(
                 f"The network stage was left out, because {error.reason}. Run 'Install runtime' to have it, or switch "
                 "the stage off."
             )
