@@ -93,7 +93,18 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             problem = str(error)
         if problem:
             return False, problem
+        self._name_report(parameters, context)
         return super().checkParameterValues(parameters, context)
+
+    def _name_report(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
+        """Have the Results Viewer name the report by tool and scene: it takes the title of the dialog's own output."""
+        output = self.outputDefinition("REPORT")
+        if output is None:
+            return
+        kind = QCoreApplication.translate("SpecialAlgorithm", "Report: {}").format(self.displayName())
+        has_scene = self.parameterDefinition("INPUT") is not None
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context) if has_scene else None
+        output.setDescription(f"{kind} – {layer.name()}" if layer is not None else kind)
 
     def find_problem(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> str:
         """What is wrong with the parameters, in words; empty when nothing is.

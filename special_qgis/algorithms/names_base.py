@@ -43,8 +43,8 @@ class NamesAlgorithm(MapAlgorithm):
             own: Those of the algorithm itself, shown after the source of the evidence.
         """
         plain = [input_parameter(), classes_parameter(), source_parameter(), model_parameter(), *own]
-        advanced = [*clip_parameters(), *reading_parameters(), seed_parameter(), device_parameter()]
-        for parameter in [*plain, min_confidence_parameter(), *area_parameters(), *advanced, memory_parameter()]:
+        advanced = [*reading_parameters(), device_parameter(), memory_parameter(), seed_parameter(), *clip_parameters()]
+        for parameter in [*plain, min_confidence_parameter(), *area_parameters(), *advanced]:
             self.addParameter(parameter)
 
     def add_agreement(self) -> None:

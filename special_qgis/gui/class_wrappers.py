@@ -24,7 +24,9 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from ..algorithms.base import LIGHT
 from .class_table import ClassTableWidget
+from .runtime_notice import RuntimeNotice
 
 translate = QCoreApplication.translate
 
@@ -42,12 +44,15 @@ class ClassTableWrapper(QgsAbstractProcessingParameterWidgetWrapper):
     def __init__(self, parameter: QgsProcessingParameterDefinition) -> None:
         super().__init__(parameter, QgsProcessingGui.Standard)
         self.table: Optional[ClassTableWidget] = None
+        self.notice: Optional[RuntimeNotice] = None  # kept, because QGIS keeps its C++ part only
 
     def createWidget(self) -> QWidget:
         """Make the table."""
         self.table = ClassTableWidget()
         self.table.text_changed.connect(lambda _: self.widgetValueHasChanged.emit(self))
-        return _contain(self.table)
+        uses_runtime = getattr(self.parameterDefinition().algorithm(), "RUNTIME", LIGHT) != LIGHT
+        self.notice = RuntimeNotice() if uses_runtime else None
+        return _contain(*filter(None, (self.notice, self.table)))
 
     def createLabel(self) -> QLabel:
         """Make the label above the table."""
@@ -173,12 +178,13 @@ class ClassLineWrapper(QgsAbstractProcessingParameterWidgetWrapper):
         return self.line.text() if self.line is not None else ""
 
 
-def _contain(widget: QWidget) -> QWidget:
-    """Put a widget into a plain one: QGIS takes what ``createWidget`` gives away from Python, with its slots."""
+def _contain(*widgets: QWidget) -> QWidget:
+    """Put widgets into a plain one: QGIS takes what ``createWidget`` gives away from Python, with its slots."""
     container = QWidget()
     layout = QVBoxLayout(container)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(widget)
+    for widget in widgets:
+        layout.addWidget(widget)
     return container
 
 

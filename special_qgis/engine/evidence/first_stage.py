@@ -97,7 +97,7 @@ def check_names(classes: Sequence[LandCoverClass], progress: Progress, must_be_k
 
     Args:
         classes: Classes as typed.
-        progress: Hears of warnings.
+        progress: Hears of warnings, and what each name is read as.
         must_be_known: Whether there is no other source that may know them.
 
     Raises:
@@ -110,6 +110,8 @@ def check_names(classes: Sequence[LandCoverClass], progress: Progress, must_be_k
             "Use plain land-cover words (water, tree, grass, bare soil, road, roof …), or add one as another word "
             "of the class: “maquis: shrub”.",
         )
+    for one in interpretation.classes:
+        progress.info(f"Name read as: {one.text}")
     for warning in interpretation.warnings:
         progress.warn(warning)
 
