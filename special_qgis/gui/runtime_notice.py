@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from typing import Optional
 
-from qgis.core import Qgis
-from qgis.gui import QgsMessageBar
+from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QCoreApplication, QEvent, QObject
-from qgis.PyQt.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from ..engine.errors import EngineError
 from ..runtime.management import find_runtime
 
 translate = QCoreApplication.translate
+
+_ICON_PX = 16
 
 
 def runtime_problem() -> str:
@@ -25,12 +26,14 @@ def runtime_problem() -> str:
         return str(error)
     return translate(
         "RuntimeNotice",
-        "The runtime is not installed: maps are made by the spectral prior alone, without network and CLIP.",
+        "The runtime is not installed: maps are made without network and CLIP.",
     )
 
 
-class RuntimeNotice(QWidget):
-    """A message bar that is there while the runtime is not; it looks again whenever its window is returned to.
+class RuntimeNotice(QFrame):
+    """A bar that is there while the runtime is not; it looks again whenever its window is returned to.
+
+    QGIS's own message bar does not fit into a narrow dialog: it scrolls its text and widens the whole form.
 
     Args:
         parent: Owner.
@@ -38,33 +41,30 @@ class RuntimeNotice(QWidget):
 
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
-        self.bar = QgsMessageBar(self)
-        self.bar.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-        self.button: Optional[QPushButton] = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.bar)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.button = QPushButton(translate("RuntimeNotice", "Install runtime…"))
+        self.button.setAutoDefault(False)
+        self.button.clicked.connect(install)
+        icon = QLabel()
+        icon.setPixmap(QgsApplication.getThemeIcon("/mIconInfo.svg").pixmap(_ICON_PX, _ICON_PX))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 3, 3, 3)
+        layout.addWidget(icon)
+        layout.addWidget(self.label, 1)
+        layout.addWidget(self.button)
         self.refresh()
 
     @property
     def text(self) -> str:
         """What it says; empty where it says nothing."""
-        item = self.bar.currentItem()
-        return item.text() if item is not None else ""
+        return self.label.text()
 
     def refresh(self) -> None:
         """Look for the runtime and say that it is missing, or be gone."""
-        problem = runtime_problem()
-        if problem != self.text:
-            self.bar.clearWidgets()
-        if problem and not self.text:
-            item = QgsMessageBar.createMessage(problem)
-            self.button = QPushButton(translate("RuntimeNotice", "Install runtime…"))
-            self.button.setAutoDefault(False)
-            self.button.clicked.connect(install)
-            item.layout().addWidget(self.button)
-            self.bar.pushWidget(item, Qgis.MessageLevel.Info)
-        self.setVisible(bool(problem))
+        self.label.setText(runtime_problem())
+        self.setVisible(bool(self.text))
 
     def showEvent(self, event: QEvent) -> None:
         """Hear of the window's being returned to."""

@@ -13,7 +13,7 @@ from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QImage
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication, QPushButton
+from qgis.PyQt.QtWidgets import QApplication, QPushButton, QScrollArea
 
 from special_qgis.gui.class_table import ClassTableWidget
 from tests.helpers import small_scene
@@ -123,7 +123,10 @@ def test_columns_of_the_dialog_at_its_own_size_are_read_whole(
     for _ in range(5):
         qgis_app.processEvents()
     assert one.grab().save(str(pictures / "dialog_classify_own_size.png"))
-    header = one.mainWidget().findChild(ClassTableWidget).view.horizontalHeader()
+    view = one.mainWidget().findChild(ClassTableWidget).view
+    areas = [area for area in one.mainWidget().findChildren(QScrollArea) if area.isAncestorOf(view)]
+    assert [area.horizontalScrollBar().maximum() for area in areas] == [0], "nothing is cut at the right"
+    header = view.horizontalHeader()
     assert header.sectionSize(3) >= header.sectionSizeHint(3)
 
 
