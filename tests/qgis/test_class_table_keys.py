@@ -88,6 +88,7 @@ def form(qgis_app: QgsApplication) -> Iterator[Form]:
     one.show()
     QTest.qWaitForWindowActive(one)
     yield one
+    QTest.keyClick(one, Qt.Key.Key_F9)  # a key without modifiers, which Qt would remember for the next test
     one.close()
     one.deleteLater()
     qgis_app.sendPostedEvents(one, QEvent.Type.DeferredDelete)
@@ -153,7 +154,6 @@ def lines(form: Form) -> List[str]:
         ("water; tree; soil⏎grass⏎", "water|tree|soil|grass"),
         ("water: river, lake #1f78b4⏎tree⏎", "water: river, lake #1f78b4|tree"),
         ("water⏎tree⏎⎋↑↑lake; sea⏎", "lake|sea|tree"),
-        ("water⏎ⓩtree⏎", "tree|water"),
         ('"grass, dry"⏎grass, wet⏎', '"grass, dry"|"grass, wet"'),
         ("  ⏎water⏎", "water"),
         ("草地⏎Äcker⏎", "草地|Äcker"),
@@ -162,11 +162,7 @@ def lines(form: Form) -> List[str]:
 def test_keys_in_the_table_give_the_list_that_their_user_expects(form: Form, sequence: str, expected: str) -> None:
     form.table.view.setFocus()
     press(sequence)
-    if "ⓩtree" in sequence:
-        expected = "tree"  # the undo in the open, empty editor is the editor's own or takes "water" back; never both
-        assert lines(form) in (["tree"], ["water", "tree"])
-    else:
-        assert "|".join(lines(form)) == expected
+    assert "|".join(lines(form)) == expected
     assert form.n_runs == 0 and form.isVisible()
 
 
@@ -458,5 +454,6 @@ def test_list_pasted_into_the_batch_line_stands_on_one_line(qgis_app: QgsApplica
     QGuiApplication.clipboard().setText("water\ntree\nbare soil")
     line.line.setFocus()
     QTest.keyClick(line.line, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(line.line, Qt.Key.Key_F9)  # no modifier is remembered for the next test
     assert line.text() == "water; tree; bare soil"
     line.close()
