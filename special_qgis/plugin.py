@@ -103,6 +103,6 @@ def _remove_when_idle(provider: SpecialProvider, wait_s: float = _WAIT_S) -> Non
     if not running.end_jobs(names, wait_s):
         QTimer.singleShot(_LOOK_AGAIN_MS, lambda: _remove_when_idle(provider, 0.0))
         return
-    if QApplication.instance() is not None:
+    if isinstance(QCoreApplication.instance(), QApplication):
         running.close_dialogs(provider)
     QgsApplication.processingRegistry().removeProvider(provider)

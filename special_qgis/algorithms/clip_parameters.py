@@ -25,12 +25,12 @@ def clip_parameters() -> List[QgsProcessingParameterDefinition]:
         _scales(),
         _size(
             "WINDOW",
-            translate("SpecialParameters", "Side of a window, pixels"),
+            translate("SpecialParameters", "Side of a window, pixels (0 = automatic)"),
             translate("SpecialParameters", "0: the side of the images that the model was trained on."),
         ),
         _size(
             "STRIDE",
-            translate("SpecialParameters", "Step from window to window, pixels"),
+            translate("SpecialParameters", "Step from window to window, pixels (0 = automatic)"),
             translate("SpecialParameters", "0: half a window."),
         ),
         helped(

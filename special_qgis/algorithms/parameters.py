@@ -362,7 +362,7 @@ def _mask() -> QgsProcessingParameterDefinition:
 def memory_parameter() -> QgsProcessingParameterDefinition:
     """Memory for blocks of pixels."""
     return helped(
-        whole_number("MEMORY", translate("SpecialParameters", "Memory for blocks of pixels, MiB")),
+        whole_number("MEMORY", translate("SpecialParameters", "Memory for blocks of pixels, MiB (0 = automatic)")),
         translate(
             "SpecialParameters", "0: a quarter of the free memory, at most 512. The result does not depend on it."
         ),

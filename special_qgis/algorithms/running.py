@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import Iterator, List, Sequence
 
 from qgis.core import QgsApplication, QgsProcessingFeedback, QgsProcessingProvider, QgsTask
-from qgis.gui import QgsProcessingAlgorithmDialogBase
-from qgis.PyQt.QtCore import QEventLoop
+from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
 from qgis.PyQt.QtWidgets import QApplication
 
 from .feedback import FeedbackProgress
@@ -62,14 +61,16 @@ def end_jobs(names: Sequence[str], wait_s: float) -> bool:
     while n_running() or _tasks_of(names):
         if time.monotonic() > deadline:
             return False
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents, _LOOK_MS)
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents, _LOOK_MS)
         time.sleep(_LOOK_MS / 1000.0)
-    QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)  # dialogs hear of the end
+    QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)  # dialogs hear of the end
     return True
 
 
 def close_dialogs(provider: QgsProcessingProvider) -> None:
     """Close the dialogs of a provider's algorithms, which could not be run any more."""
+    from qgis.gui import QgsProcessingAlgorithmDialogBase  # only where there are windows
+
     for widget in QApplication.topLevelWidgets():
         if isinstance(widget, QgsProcessingAlgorithmDialogBase):
             algorithm = widget.algorithm()
