@@ -69,7 +69,8 @@ def map_with_network(
                     f"A classifier is asked for, and the network stage cannot run, because {error.reason}.",
                     "Run 'Install runtime', or leave the classifier out.",
                 ) from error
-            run.listener.info(
+            tell = run.listener.warn if error.is_broken else run.listener.info
+            tell(
                 f"The network stage was left out, because {error.reason}. Run 'Install runtime' to have it, or switch "
                 "the stage off."
             )
