@@ -49,21 +49,6 @@ def n_colours(image: QImage) -> int:
 
 
 @pytest.fixture
-def dialog(plugin: Any, window: Any) -> Iterator[Any]:
-    from processing.gui.AlgorithmDialog import AlgorithmDialog
-
-    made = []
-
-    def make(name: str) -> Any:
-        made.append(AlgorithmDialog(create(name), parent=window.mainWindow()))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
 def batch(plugin: Any, window: Any) -> Iterator[Any]:
     from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 from qgis.core import QgsApplication
@@ -14,26 +14,11 @@ from qgis.PyQt.QtTest import QTest
 from special_qgis.gui.runtime_notice import RuntimeNotice
 
 
-@pytest.fixture
-def dialog(plugin: Any, window: Any) -> Iterator[Any]:
-    from processing.gui.AlgorithmDialog import AlgorithmDialog
-
-    made = []
-
-    def make(name: str) -> Any:
-        algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"special:{name}")
-        made.append(AlgorithmDialog(algorithm, parent=window.mainWindow()))
-        made[-1].show()
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
 @pytest.mark.parametrize(("name", "is_told"), [("classify", True), ("pseudolabels", True), ("spectralprior", False)])
 def test_missing_runtime_is_told_where_it_is_of_use(dialog: Any, name: str, is_told: bool) -> None:
-    notice = dialog(name).findChild(RuntimeNotice)
+    one = dialog(name)
+    one.show()
+    notice = one.findChild(RuntimeNotice)
     assert (notice is not None and notice.isVisible() and "runtime is not installed" in notice.text) == is_told
 
 
@@ -42,7 +27,9 @@ def test_button_opens_install_runtime(dialog: Any, monkeypatch: pytest.MonkeyPat
 
     opened = []
     monkeypatch.setattr(processing, "createAlgorithmDialog", lambda *args: opened.append(args))
-    QTest.mouseClick(dialog("classify").findChild(RuntimeNotice).button, Qt.MouseButton.LeftButton)
+    one = dialog("classify")
+    one.show()
+    QTest.mouseClick(one.findChild(RuntimeNotice).button, Qt.MouseButton.LeftButton)
     assert opened == [("special:installruntime", {})]
 
 
@@ -50,6 +37,7 @@ def test_notice_goes_once_the_runtime_is_there(
     dialog: Any, qgis_app: QgsApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = dialog("classify")
+    one.show()
     notice = one.findChild(RuntimeNotice)
     monkeypatch.setenv("SPECIAL_PYTHON", sys.executable)
     qgis_app.sendEvent(one, QEvent(QEvent.Type.WindowActivate))
