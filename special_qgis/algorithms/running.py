@@ -17,6 +17,7 @@ from qgis.PyQt.QtWidgets import QApplication
 
 from .feedback import FeedbackProgress
 
+_RUNNER = "QgsProcessingAlgRunnerTask"
 _LOOK_MS = 20  # between looks at what is left
 
 _lock = threading.Lock()
@@ -81,5 +82,6 @@ def close_dialogs(provider: QgsProcessingProvider) -> None:
 
 def _tasks_of(names: Sequence[str]) -> List[QgsTask]:
     ended = (QgsTask.TaskStatus.Complete, QgsTask.TaskStatus.Terminated)
-    found = (task for task in QgsApplication.taskManager().tasks() if task.status() not in ended)
-    return [task for task in found if any(name in task.description() for name in names)]
+    # By the name of the class in C++: a task that a dialog started there is a plain QgsTask here.
+    found = (t for t in QgsApplication.taskManager().tasks() if t.metaObject().className() == _RUNNER)
+    return [t for t in found if t.status() not in ended and any(name in t.description() for name in names)]
