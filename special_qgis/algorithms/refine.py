@@ -11,7 +11,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from ..engine.config import OutputConfig, RefineJobConfig
+from ..engine.config import RefineJobConfig, RefineOutputConfig
 from .base import NEEDED
 from .map_base import MapAlgorithm
 from .parameters import (
@@ -38,6 +38,7 @@ class Refine(MapAlgorithm):
     """Learns a scene from an old or noisy map and maps it again."""
 
     JOB = "refine"
+    OUTPUTS = RefineOutputConfig
     RUNTIME = NEEDED
 
     def __init__(self) -> None:
@@ -110,7 +111,7 @@ class Refine(MapAlgorithm):
         return super().prepareAlgorithm(parameters, context, feedback)
 
     def make_config(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: RefineOutputConfig
     ) -> RefineJobConfig:
         """Options of the job."""
         return RefineJobConfig(

@@ -151,20 +151,22 @@ def _add_map_outputs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _map_fields(found: argparse.Namespace) -> Dict[str, Any]:
-    """Fields that the options of all commands that map a scene have."""
+def _map_fields(found: argparse.Namespace, **more_outputs: str) -> Dict[str, Any]:
+    """Fields that the options of all commands that map a scene have.
+
+    Args:
+        found: Words of the command line.
+        more_outputs: Option of each output that only this command has, by its field.
+    """
     outputs = {
         "map": found.output,
         "confidence": found.confidence,
         "probabilities": found.probabilities,
         "report": found.report,
-        "pseudo_labels": getattr(found, "pseudo_labels", ""),
-        "classifier": getattr(found, "save_classifier", ""),
-        "agreement": getattr(found, "agreement", ""),
     }
     return {
         "scene": scene_options(found),
-        "outputs": outputs,
+        "outputs": {**outputs, **{field: getattr(found, option) for field, option in more_outputs.items()}},
         "device": found.device,
         "min_confidence": found.min_confidence,
     }
@@ -223,7 +225,7 @@ def _clip_fields(found: argparse.Namespace) -> Dict[str, Any]:
 
 def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
     return {
-        **_map_fields(found),
+        **_map_fields(found, pseudo_labels="pseudo_labels", classifier="save_classifier", agreement="agreement"),
         "classes": found.classes,
         "source": found.source,
         "preset": found.preset,
@@ -247,11 +249,15 @@ def _add_refine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn at random")
     _add_map_outputs(parser)
     _add_saved_classifier(parser)
+    parser.add_argument(
+        "--pseudo-labels", default="", metavar="TIF", help="the class raster on the scene's grid to write"
+    )
 
 
 def _refine_options(found: argparse.Namespace) -> Dict[str, Any]:
     names = ("labels", "label_confidence", "assumed_confidence", "classes", "preset", "seed")
-    return {**_map_fields(found), **{name: getattr(found, name) for name in names}}
+    fields = _map_fields(found, pseudo_labels="pseudo_labels", classifier="save_classifier")
+    return {**fields, **{name: getattr(found, name) for name in names}}
 
 
 def _add_apply(parser: argparse.ArgumentParser) -> None:
