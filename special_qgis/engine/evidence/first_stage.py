@@ -8,8 +8,8 @@ installed and this Python has PyTorch; then both are fused. A source that does n
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from ..heavy_stages import StageMissing, load_stage
 from ..models.library import InstalledModel, choose_default_model, choose_default_upsampler, find_model, models_folder
 from ..models.registry import REGISTRY
 from ..progress import Progress, SubProgress
+from ..report.summary import ClipSummary
 from ..scene.sampling import SampleTiles
 from ..scene.scene import Sample, Scene
 from ..spectral_prior import Interpretation, SpectralPrior, interpret
@@ -57,7 +58,7 @@ class StageOne:
     estimates: Dict[str, Any]  # JSON values
     quantity: str  # "reflectance" or "radiance", as the prior treated the values; Scene.quantity without a prior
     interpretation: Optional[Interpretation] = None  # of the names, by the prior; None = not used
-    clip: Mapping[str, Any] = field(default_factory=dict)  # what the image–text model tells; empty = not used
+    clip: Optional[ClipSummary] = None  # what the image–text model tells; None = not used
 
 
 def choose_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], progress: Progress) -> Sources:
@@ -188,7 +189,7 @@ def fit_stage_one(
         prior = fit_prior(scene, classes, sample, config.used_prior, SubProgress(progress, 0.0, fitted))
     store = resources.enter_context(TileStore(scene.rows, scene.cols, len(classes)))
     stage = load_stage(".clip.scene_scores", CLIP_PACKAGES)
-    facts: Dict[str, Any] = stage.score_open_scene(
+    summary: ClipSummary = stage.score_open_scene(
         scene,
         classes,
         sources.model,
@@ -202,17 +203,17 @@ def fit_stage_one(
     name = f"CLIP {sources.model.name}"
     clip = StoredEvidence(store)
     if prior is None:
-        return StageOne(clip, (name,), {"clip": facts}, scene.quantity, clip=facts)
+        return StageOne(clip, (name,), {"clip": summary.to_json()}, scene.quantity, clip=summary)
     progress.report(_SCORED, "Fusing both sources")
     fusion = _fit_fusion(scene, store, prior, sample, progress)
-    estimates = {"clip": facts, "spectral_prior": prior.to_json(), "fusion": fusion.to_json()}
+    estimates = {"clip": summary.to_json(), "spectral_prior": prior.to_json(), "fusion": fusion.to_json()}
     return StageOne(
         FusedEvidence(clip, prior, fusion),
         (name, PRIOR_NAME, FUSION_NAME),
         estimates,
         prior.quantity,
         prior.interpretation,
-        facts,
+        summary,
     )
 
 

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ..errors import ConfigError
 from ..outputs.output_set import OutputSet
 from ..report.images import encode_png
 from ..report.report import render_html, render_json
-from ..report.summary import ClassSummary, Histogram, LearningSummary, MeanSpectrum, RunSummary
+from ..report.summary import ClassSummary, ClipSummary, Histogram, LearningSummary, MeanSpectrum, RunSummary
 from ..spectral_prior.interpretation import Interpretation
 from .provenance import describe_run
 from .tally import N_CONFIDENCE_BINS, class_spectra
@@ -54,7 +54,7 @@ class RunFacts:
     estimates: Dict[str, Any]  # what the method estimated from the scene, as JSON values
     quantity: str  # "reflectance", "radiance" or "unknown", as the values were treated
     interpretation: Optional[Interpretation] = None  # None = names were not read
-    clip: Mapping[str, Any] = field(default_factory=dict)  # what the image–text model tells; empty = not used
+    clip: Optional[ClipSummary] = None  # what the image–text model tells; None = not used
     learning: Optional[LearningSummary] = None  # None = no network stage
     stages: Tuple[str, ...] = ()  # what made the map, in words and in order
 

@@ -54,6 +54,7 @@ def render_json(summary: RunSummary) -> str:
         for f in dataclasses.fields(summary)
         if f.name not in ("map_png", "rgb_png")
     }
+    content["clip"] = summary.clip.to_json() if summary.clip else {}
     content["classified_area_m2"] = summary.classified_area_m2
     return json.dumps(
         to_json_value({"report_version": REPORT_VERSION, **content}), ensure_ascii=False, allow_nan=False, indent=2
