@@ -151,8 +151,8 @@ def run_stage(options: argparse.Namespace) -> Dict[str, Any]:
         names = timed(lambda: score(small))
         again = timed(lambda: score(small))
         found = timed(lambda: score(source))
-    facts = found.pop("result")
-    return {**found, "names_s": names["wall_s"] - again["wall_s"], "batch": facts["batch"], "n": facts["n_windows"]}
+    summary = found.pop("result")
+    return {**found, "names_s": names["wall_s"] - again["wall_s"], "batch": summary.batch, "n": list(summary.n_windows)}
 
 
 def run_plain(options: argparse.Namespace) -> Dict[str, Any]:

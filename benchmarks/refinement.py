@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Accuracy of the network stage on the real scenes, before and after, with stage-1 labels of two kinds.
 
-Run with the runtime that has torch: ``python -m benchmarks.refinement [--scenes FOLDER] [--seeds 0 1] [--write]``.
-The first stage is the spectral prior, whose errors are systematic, or the reference with whole segments flipped to a class of
-similar spectra, which is how an image-text model errs. References are read here alone, for the score and to make
-the second kind; refinement sees nothing but probabilities.
+Run with the runtime that has torch: ``python -m benchmarks.refinement [--scenes FOLDER] [--seeds 0 1] [--write]``. The
+first stage is the spectral prior, whose errors are systematic, or the reference with whole segments flipped to a class
+of similar spectra, which is how an image-text model errs. References are read here alone, for the score and to make the
+second kind; refinement sees nothing but probabilities.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def render(runs: Sequence[Dict[str, Any]], scene: LabelledScene) -> str:
     lines = [
         "# Learning a scene from windows",
         "",
-        f"Demo scene of {scene.valid.shape[0]} × {scene.valid.shape[1]} pixels, the first stage = spectral prior, mean over "
+        f"Demo scene of {scene.valid.shape[0]} × {scene.valid.shape[1]} pixels, first stage by spectra, mean over "
         f"seeds {', '.join(map(str, seeds))}. {describe_machine()}",
         "Seam: rate of label changes across borders of inference windows over the rate elsewhere. Recall by class.",
         "",

@@ -110,7 +110,7 @@ class ClipConfig(Options):
 
 @dataclass(frozen=True)
 class RefineConfig(Options):
-    """How the network stage learns from the first stage's noisy labels; sources in square brackets: ref = as published, ours."""
+    """How the network stage learns from noisy labels; sources in square brackets: ref = as published, ours."""
 
     epochs: int = 20  # [ref]
     iterations_per_epoch: int = 20  # training steps [ref]

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Optional, Sequence
 
 from ..classes.classes import LandCoverClass
 from ..compute.devices import choose_device, device_name
@@ -12,6 +13,7 @@ from ..config import ClipConfig
 from ..evidence.tile_store import TileStore
 from ..models.library import InstalledModel
 from ..progress import Progress, SubProgress
+from ..report.summary import ClipSummary
 from ..scene.scene import Scene
 from .loading import LoadedClip, load_clip
 from .prompts import class_queries
@@ -37,7 +39,7 @@ def score_open_scene(
     store: TileStore,
     cache_folder: Path,
     progress: Progress,
-) -> Dict[str, Any]:
+) -> ClipSummary:
     """Write a scene's class probabilities by an image–text model.
 
     Args:
@@ -52,7 +54,7 @@ def score_open_scene(
         progress: Hears of doubts; asked for cancel.
 
     Returns:
-        What the report tells of the stage, as JSON values.
+        What the report tells of the stage.
 
     Raises:
         EngineError: The checkpoint cannot be used, or does not fit the options or the upsampler.
@@ -70,7 +72,7 @@ def score_open_scene(
     kind = choose_upsampler(config.upsampler, weights)
     progress.report(_LOADED, "Reading the scene's colours")
     colours = SceneColours(scene, config, kind == "bilateral", SubProgress(progress, _LOADED, _LOOKED))
-    facts = score_scene(
+    summary = score_scene(
         colours,
         loaded.model,
         loaded.tokenizer,
@@ -83,16 +85,16 @@ def score_open_scene(
         cache_folder=cache_folder,
         checkpoint_hash=loaded.sha256,
     )
-    return {
-        **facts,
-        "model": model.name,
-        "architecture": loaded.architecture,
-        "sha256": loaded.sha256,
-        "licence": model.shown_licence,
-        "is_demo": model.is_demo,
-        "upsampler_file": upsampler.path.name if weights is not None and upsampler is not None else "",
-        "computed_on": device_name(choose_device(device)),
-    }
+    return replace(
+        summary,
+        model=model.name,
+        architecture=loaded.architecture,
+        sha256=loaded.sha256,
+        licence=model.shown_licence,
+        is_demo=model.is_demo,
+        upsampler_file=upsampler.path.name if weights is not None and upsampler is not None else "",
+        computed_on=device_name(choose_device(device)),
+    )
 
 
 def _warn_about_words(

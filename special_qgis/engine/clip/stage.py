@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from ..config import ClipConfig
 from ..errors import ConfigError
 from ..evidence.tile_store import TileStore
 from ..progress import Progress, SubProgress, check_cancelled
+from ..report.summary import ClipSummary
 from ..windows import TILE_PX, Window, plan_tiles
 from .scaled_image import ScaledImage
 from .scales import automatic_factors
@@ -60,7 +61,7 @@ def score_scene(
     upsampler: Optional[Union[Mapping[str, Any], JbuWeights]] = None,
     cache_folder: Optional[Path] = None,
     checkpoint_hash: str = "",
-) -> Dict[str, Any]:
+) -> ClipSummary:
     """Write class probabilities of every tile of a scene.
 
     Args:
@@ -77,7 +78,7 @@ def score_scene(
         checkpoint_hash: Names the checkpoint in that folder.
 
     Returns:
-        What the report tells of the stage, as JSON values.
+        What the report tells of the stage; what names the checkpoint is left empty.
 
     Raises:
         ConfigError: Model, upsampler, options or store do not fit one another.
@@ -105,7 +106,7 @@ def score_scene(
     window = (scales[0].plan.window_rows, scales[0].plan.window_cols)
     scorer = WindowScorer(model.visual, embeddings.queries, config, weights, window, choose_device(device), progress)
     _write_scales(source, scales, scorer, embeddings, config, store, SubProgress(progress, _ENCODED, 1.0))
-    return _facts(source, scales, scorer, embeddings, config)
+    return _summary(source, scales, scorer, embeddings, config)
 
 
 def plan_scales(source: RgbSource, visual: Any, config: ClipConfig) -> List[_Scale]:
@@ -223,30 +224,30 @@ def _cols(plan: WindowPlan, col: int, origin: int) -> slice:
     return slice(plan.lefts[col] - origin, plan.lefts[col] - origin + plan.window_cols)
 
 
-def _facts(
+def _summary(
     source: RgbSource,
     scales: Sequence[_Scale],
     scorer: WindowScorer,
     embeddings: ClassEmbeddings,
     config: ClipConfig,
-) -> Dict[str, Any]:
+) -> ClipSummary:
     """What the report tells."""
     words: List[List[str]] = [[] for _ in range(embeddings.n_classes)]
     for index, word in zip(embeddings.class_of_query, embeddings.words):
         words[index].append(word)
-    return {
-        "words": words,
-        "templates": config.templates,
-        "scales": [scale.image.factor for scale in scales],
-        "scales_chosen": "by the options" if config.scales else "by the size of a pixel",
-        "pixel_m": source.gsd_m,
-        "window_px": [[scale.plan.window_rows, scale.plan.window_cols] for scale in scales],
-        "n_windows": [scale.plan.n_windows for scale in scales],
-        "blending": config.blending,
-        "upsampler": scorer.kind,
-        "tolerance": config.tolerance,
-        "device": str(scorer.device),
-        "precision": str(scorer.dtype).rpartition(".")[2],
-        "batch": scorer.batch,
-        "compiled": scorer.is_compiled,
-    }
+    return ClipSummary(
+        words=tuple(map(tuple, words)),
+        templates=config.templates,
+        scales=tuple(scale.image.factor for scale in scales),
+        scales_chosen="by the options" if config.scales else "by the size of a pixel",
+        pixel_m=source.gsd_m,
+        window_px=tuple((scale.plan.window_rows, scale.plan.window_cols) for scale in scales),
+        n_windows=tuple(scale.plan.n_windows for scale in scales),
+        blending=config.blending,
+        upsampler=scorer.kind,
+        tolerance=config.tolerance,
+        device=str(scorer.device),
+        precision=str(scorer.dtype).rpartition(".")[2],
+        batch=scorer.batch,
+        compiled=scorer.is_compiled,
+    )

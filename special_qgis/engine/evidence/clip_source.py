@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A CLIP model as a source of evidence: chooses a checkpoint and an upsampler, has the whole scene scored once.
 
-The scores need PyTorch, so the package ``clip`` is loaded on demand; they lie in a temporary file while the run goes on.
+The scores need PyTorch, so the package ``clip`` is loaded on demand; they lie in a temporary file while the run goes
+on.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class FittedClip:
 
     def report(self) -> SourceReport:
         """Its stage and the report's section on the model."""
-        return SourceReport(NAME, self._title, section=clip_section(self._summary), summary=self._summary)
+        return SourceReport(NAME, self._title, section=clip_section(self._summary), facts=self._summary)
 
     def estimates(self, is_alone: bool) -> Dict[str, Any]:
         """What the model was and how it looked at the scene."""

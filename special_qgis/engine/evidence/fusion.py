@@ -4,8 +4,8 @@
 ``log P = Σ_s r_s log((1 − ε) P_s^(1/t_s) + ε/K)``, renormalised: no source alone can rule a class out. The first source
 that understands the names is the one that others are measured by: its ``r`` and ``t`` are 1. The numbers of the others
 come without labels: ``t`` makes them as sure as it on average, and ``r`` is how far their classes are borne out by the
-scene's spectra, beside its own. Names that stand for the same materials have equal spectral evidence, so the image alone
-ranks them, whatever ``r`` is.
+scene's spectra, beside its own. Names that stand for the same materials have equal spectral evidence, so the image
+alone ranks them, whatever ``r`` is.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ def plain_features(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     bands = spectra.T.astype(np.float64)
     spread = bands.std(axis=1, keepdims=True)
-    return (bands - bands.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-12)
+    scaled: NDArray[np.float64] = (bands - bands.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-12)
+    return scaled
 
 
 def explained_variance(probabilities: NDArray[np.float32], features: NDArray[np.float64]) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What surrounds every job on a scene: who listens, the clock, the open scene, outputs that appear whole or not at all."""
+"""What surrounds every job on a scene: listener, clock, the open scene, outputs that appear whole or not at all."""
 
 from __future__ import annotations
 

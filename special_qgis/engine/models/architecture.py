@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The architecture of a CLIP checkpoint: read from a configuration, or inferred from the shapes of its weights.
 
-A configuration is open_clip's ``model_cfg``: embedding width, ``vision_cfg``, ``text_cfg``. The dense read-out of
-the first stage needs a vision transformer with a class token, and open_clip's own tokenizer; everything else is refused here,
-with the reason.
+A configuration is open_clip's ``model_cfg``: embedding width, ``vision_cfg``, ``text_cfg``. The dense read-out of the
+first stage needs a vision transformer with a class token, and open_clip's own tokenizer; everything else is refused
+here, with the reason.
 
 Source of the inference: Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
 and open_clip's conventions for names of weights.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the network stage sees of a scene: values, valid pixels and first-stage probabilities of any window, nothing else.
+"""What the network stage sees of a scene: values, valid pixels and probabilities of any window, nothing else.
 
-The network stage asks a ``Pixels`` for windows and for a sample, so that a cube in memory and a scene on disk are learnt by the
-same code. There is no way in for a reference.
+The network stage asks a ``Pixels`` for windows and for a sample, so that a cube in memory and a scene on disk are
+learnt by the same code. There is no way in for a reference.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ noise transition matrix, of which class the first stage gives where the network 
 first stage are wrong, they disagree much and the network decides; where the first stage is right but for its closest
 calls, its probabilities refine the network's.
 
-The network has learnt what the first stage says, errors included: where the first stage is wrong in three places of ten,
-it gives its classes seven chances of ten. Before both are combined, its probabilities are therefore unfolded to the
-classes that, with the matrix's errors, give them; else the first stage's errors would count twice.
+The network has learnt what the first stage says, errors included: where the first stage is wrong in three places of
+ten, it gives its classes seven chances of ten. Before both are combined, its probabilities are therefore unfolded to
+the classes that, with the matrix's errors, give them; else the first stage's errors would count twice.
 
 Source: one E-step of Dawid and Skene 1979, Applied Statistics 28, 20-28, with probabilities in place of labels; before
 it, some rounds of unfolding by Richardson 1972, J. Opt. Soc. Am. 62, 55-59, and Lucy 1974, few, because many would
@@ -24,7 +24,8 @@ SMALLEST = 1e-30  # keeps products of probabilities above 0
 
 
 class NoiseTransitions:
-    """Noise transition matrix of the first stage, counted while pixels pass: what it says where the network sees each class.
+    """Noise transition matrix of the first stage, counted while pixels pass: what it says where the network sees each
+    class.
 
     Args:
         n_classes: Number of classes K.

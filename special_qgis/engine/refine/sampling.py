@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random set of a training step: pixels of each class of the first stage, drawn in one of two ways.
 
-"confident", as published: as many of each class, the likelier the surer the first stage was, with its class as target. That
-cuts off the unsure side of every class, and the border between two classes settles where none was drawn.
-"even", ours: all pixels of a class alike, with the first stage's probabilities as target, so that borders stay where the first stage
-is undecided. Probabilities are raised to a power first: a class that leads by little would else be lost to the second
-best. Classes are weighted between their shares of the tile and all alike, so that a small class is learnt too.
+"confident", as published: as many of each class, the likelier the surer the first stage was, with its class as target.
+That cuts off the unsure side of every class, and the border between two classes settles where none was drawn. "even",
+ours: all pixels of a class alike, with the first stage's probabilities as target, so that borders stay where the first
+stage is undecided. Probabilities are raised to a power first: a class that leads by little would else be lost to the
+second best. Classes are weighted between their shares of the tile and all alike, so that a small class is learnt too.
 
 A class that wins nowhere in the scene would never be learnt, not even as a second choice: it is drawn from the pixels
 where its probability is highest, with the first stage's own probabilities as target.

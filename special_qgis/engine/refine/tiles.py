@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which pixels a scene is learnt from: all of a small one as one image, else images of seeded patches.
 
-A statistics of small cells, one pass over the first stage, tells where each class is sure; patches are put around cells drawn for
-each class in turn, so that a rare class is seen as often as a common one.
+A statistics of small cells, one pass over the first stage, tells where each class is sure; patches are put around cells
+drawn for each class in turn, so that a rare class is seen as often as a common one.
 """
 
 from __future__ import annotations

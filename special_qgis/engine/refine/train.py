@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Training: the published order of warm-up, mixtures and steps, on windows of a scene and the first stage's noisy labels.
+"""Training: the published order of warm-up, mixtures and steps, on windows of a scene and its noisy labels.
 
 Each step looks at one window. After the warm-up, every epoch first asks the network about the candidates of all
 windows and makes confident and hard sets. The weights of the map are a running mean; no reference picks anything.
@@ -186,7 +186,8 @@ class _Trainer:
             self.history.agreements.append(agreement)
             progress.report(
                 (step + 1) / n_steps,
-                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, agreement with the first stage {agreement:.3f}",
+                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, "
+                f"agreement with the first stage {agreement:.3f}",
             )
 
     def _next(self) -> int:
@@ -272,7 +273,8 @@ class _Trainer:
         share, share_before = counts[largest] / max(1, counts.sum()), before[largest] / max(1, before.sum())
         if share >= COLLAPSE_THRESHOLD and share - share_before > 1.0 - COLLAPSE_THRESHOLD:
             raise RefinementError(
-                f"Refinement gave class {largest} {share:.0%} of the pixels; the first stage gives it {share_before:.0%}.",
+                f"Refinement gave class {largest} {share:.0%} of the pixels; "
+                f"the first stage gives it {share_before:.0%}.",
                 "collapse",
                 "Use the first stage's result, or check that the class names fit the scene.",
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The images that a network is trained on: scaled values and the first stage of one window, or of patches put side by side.
+"""The images that a network is trained on: scaled values and labels of one window, or of patches put side by side.
 
 An image of patches from all over a large scene shows the network the scene's classes in nearly the scene's shares. A
 single window would not, and normalisations would stretch a window of water alone until it looks like a whole scene.

@@ -6,7 +6,7 @@ Nothing here computes on pixels or formats text, so that the HTML and the JSON r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional, Protocol, Tuple
 
 
@@ -51,6 +51,40 @@ class MeanSpectrum:
     def __post_init__(self) -> None:
         if not len(self.wavelengths_nm) == len(self.mean) == len(self.sd):
             raise ValueError("wavelengths_nm, mean and sd of a spectrum must have the same length")
+
+
+@dataclass(frozen=True)
+class ClipSummary:
+    """Which image–text model looked at the scene, for which words and how; the fields are keys of the JSON."""
+
+    words: Tuple[Tuple[str, ...], ...]  # that each class was looked for as, classes in the order of their ids
+    templates: str  # name of the prompt templates
+    scales: Tuple[float, ...]  # factors by which the scene was enlarged
+    scales_chosen: str  # who chose them, in words
+    pixel_m: Optional[float]  # side of a pixel on the ground; None = unknown
+    window_px: Tuple[Tuple[int, int], ...]  # rows, columns of a window at each scale
+    n_windows: Tuple[int, ...]  # at each scale
+    blending: str  # of windows where they overlap
+    upsampler: str  # kind: what took the scores from patches to pixels
+    tolerance: float
+    device: str  # "cpu" or "cuda…"
+    precision: str  # of the visual tower: "float32", "bfloat16" …
+    batch: int  # windows scored at once
+    compiled: bool  # whether the visual tower was compiled
+    model: str = ""  # name of the checkpoint; this and what follows is "" or False where the model is not from a file
+    architecture: str = ""
+    sha256: str = ""  # of the checkpoint's file
+    licence: str = ""
+    is_demo: bool = False
+    upsampler_file: str = ""  # "" = no learned upsampler was used
+    computed_on: str = ""  # name of the device
+
+    def to_json(self) -> Dict[str, Any]:
+        """The fields as JSON values, in their order."""
+        values = asdict(self)
+        values["words"] = [list(of_class) for of_class in self.words]
+        values["window_px"] = [list(sides) for sides in self.window_px]
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 @dataclass(frozen=True)
