@@ -58,7 +58,7 @@ def parse_classes(text_or_path: str) -> Tuple[LandCoverClass, ...]:
     their meaning, different from all others.
 
     Args:
-        text_or_path: The list as typed, or a path.
+        text_or_path: Class list as typed, or the path of a class file.
 
     Returns:
         Classes with ids 1…K in the order given.
@@ -84,7 +84,7 @@ def format_classes(classes: Sequence[LandCoverClass], separator: str = "\n") -> 
 
     Args:
         classes: Classes in the order of their ids.
-        separator: What stands between two classes: a line break or ``"; "``.
+        separator: Text between two classes: a line break or ``"; "``.
     """
     return separator.join(format_entry(ClassEntry(c.name, c.aliases, c.colour)) for c in classes)
 

@@ -37,9 +37,9 @@ class FirstStageTile:
         """Decide the pixels of a window as the first stage's map shows them.
 
         Args:
-            probabilities: (classes, rows, cols) float32; all 0 = no label.
-            valid: (rows, cols) bool.
-            precedence: All classes in the order in which equals win; None = as they are.
+            probabilities: (classes, rows, cols) float32, sum 1; all 0 = no label.
+            valid: (rows, cols) bool, pixels with data.
+            precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
         """
         return cls(probabilities, valid, *decide_known(probabilities, valid, precedence))
 
@@ -68,9 +68,9 @@ class ArrayPixels:
 
     Args:
         cube: (bands, rows, cols) float32, any unit; anything where invalid.
-        valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32, the first stage's; sum 1 where valid, all 0 = no label there.
-        precedence: All classes in the order in which equals win; None = as they are.
+        valid: (rows, cols) bool, pixels with data.
+        probabilities: (classes, rows, cols) float32 of the first stage, sum 1 where valid; all 0 = no label there.
+        precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
 
     Raises:
         InputError: Shapes do not fit, no pixel is valid, or a value or probability is not a number.

@@ -45,13 +45,13 @@ def refine(
 
     Args:
         cube: (bands, rows, cols) float32, any unit; anything where invalid.
-        valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32, the first stage's, sum 1 where valid; all 0 = no label there.
+        valid: (rows, cols) bool, pixels with data.
+        probabilities: (classes, rows, cols) float32 of the first stage, sum 1 where valid; all 0 = no label there.
         build: Makes the network for a number of bands and classes.
-        config: Constants; None = defaults.
-        seed: Of everything random.
-        device: Of torch, where to compute.
-        progress: Listener; None = nobody listens.
+        config: Options of the network stage; None = defaults.
+        seed: Seed of the start weights and of all random draws.
+        device: Name of a PyTorch device, such as "cpu" or "cuda".
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Raises:
         InputError: Arrays do not fit, or there is nothing to learn from.
@@ -74,10 +74,10 @@ def predict_tiles(
     """Map a scene with a trained network.
 
     Args:
-        trained: The network.
-        pixels: The scene.
-        config: Sizes of windows.
-        progress: Reports the share of windows done; asked for cancel before each.
+        trained: Trained network with its scaling.
+        pixels: Values and first-stage probabilities of the scene.
+        config: Options of the network stage; the sizes of windows are used.
+        progress: Receives the share of windows done; checked for cancel before each.
 
     Yields:
         The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities, 0 where invalid.
