@@ -8,11 +8,12 @@ learnt by the same code. There is no way in for a reference.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Protocol, Sequence
+from typing import Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..classes.text import nameless
 from ..errors import InputError
 from ..probabilities import decide_known
 from ..windows import Window
@@ -51,7 +52,8 @@ class Pixels(Protocol):
     cols: int
     n_bands: int
     n_classes: int
-    precedence: Optional[Sequence[int]]  # all classes in the order in which equals win; None = as they are
+    class_names: Tuple[str, ...]  # in the order of the ids, for messages
+    precedence: Optional[Sequence[int]]  # row indices of all classes in the order in which they win ties; None = as is
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """(bands, rows, cols) float32 values, anything where invalid, and (rows, cols) bool valid pixels."""
@@ -72,6 +74,8 @@ class ArrayPixels:
         probabilities: (classes, rows, cols) float32 of the first stage, sum 1 where valid; all 0 = no label there.
         precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
 
+        class_names: Name of each class in the order of the ids, for messages; () = "class 1", "class 2", …
+
     Raises:
         InputError: Shapes do not fit, no pixel is valid, or a value or probability is not a number.
     """
@@ -82,6 +86,7 @@ class ArrayPixels:
         valid: NDArray[np.bool_],
         probabilities: NDArray[np.float32],
         precedence: Optional[Sequence[int]] = None,
+        class_names: Sequence[str] = (),
     ) -> None:
         if cube.ndim != 3 or probabilities.ndim != 3 or not cube.shape[1:] == valid.shape == probabilities.shape[1:]:
             raise InputError(
@@ -101,6 +106,7 @@ class ArrayPixels:
         self._cube, self._valid, self._probabilities = cube, valid, probabilities
         self.n_bands, self.rows, self.cols = cube.shape
         self.n_classes = probabilities.shape[0]
+        self.class_names = names_or_numbers(class_names, self.n_classes)
         self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -121,3 +127,16 @@ class ArrayPixels:
             chosen = np.sort(np.random.default_rng(seed).choice(rows.size, n_px, replace=False))
             rows, cols = rows[chosen], cols[chosen]
         return np.ascontiguousarray(self._cube[:, rows, cols].T)
+
+
+def names_or_numbers(class_names: Sequence[str], n_classes: int) -> Tuple[str, ...]:
+    """Names of classes in the order of their ids; where none are given, what a class without a name is called.
+
+    Raises:
+        InputError: There is another number of names than of classes.
+    """
+    if class_names and len(class_names) != n_classes:
+        raise InputError(
+            f"{len(class_names)} class names are given; one for each of the {n_classes} classes is needed."
+        )
+    return tuple(class_names) or tuple(nameless(k + 1) for k in range(n_classes))

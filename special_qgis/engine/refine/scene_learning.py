@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The second stage on a scene: keeps the first stage's probabilities aside, learns them, writes the network's map.
+"""The network stage on a scene: keeps the first stage's probabilities aside, learns them, writes the network's map.
 
 Nothing of the map is written before the training has succeeded, so that a failed one leaves the first stage's result
 to be written instead.
@@ -45,7 +45,7 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
 
     Raises:
         RefinementError: The training diverged or gave a degenerate map; no tile was taken.
-        ConfigError: The device asked for is not there.
+        ConfigError: The chosen device is not there.
         Cancelled: The user cancelled.
     """
     scene = run.scene
@@ -54,7 +54,7 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
             store.write(tile.window, tile.probabilities, tile.valid)
             run.take_first_stage(tile)
         run.watch.lap("First stage")
-        pixels = ScenePixels(scene, store, evidence.precedence)
+        pixels = ScenePixels(scene, store, evidence.precedence, [c.name for c in run.classes])
         trained = _train_somewhere(pixels, options, SubProgress(progress, _FIRST_STAGE, _TRAINED))
         run.watch.lap("Learning the scene")
         changes = ChangeTally(len(run.classes))
@@ -66,7 +66,7 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
 
 
 def _train_somewhere(pixels: ScenePixels, options: NetworkOptions, progress: Progress) -> TrainedNetwork:
-    """Train on the device asked for; on the processor where the graphics card's memory runs out."""
+    """Train on the chosen device; on the processor where the graphics card's memory runs out."""
     device = choose_device(options.device)
     progress.info(f"The network learns on {device_name(device)}.")
     build = network_builder(options.config)

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..evidence.tile_store import TileStore
 from ..scene.scene import Scene
 from ..windows import Window
+from .first_stage import names_or_numbers
 
 
 class ScenePixels:
@@ -22,11 +23,19 @@ class ScenePixels:
         store: First-stage probabilities of all tiles of the scene.
         precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
 
+        class_names: Name of each class in the order of the ids, for messages; () = "class 1", "class 2", …
+
     Raises:
-        InputError: The two differ in size.
+        InputError: Scene and first stage differ in size, or there is another number of names than of classes.
     """
 
-    def __init__(self, scene: Scene, store: TileStore, precedence: Optional[Sequence[int]] = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        store: TileStore,
+        precedence: Optional[Sequence[int]] = None,
+        class_names: Sequence[str] = (),
+    ) -> None:
         if (scene.rows, scene.cols) != (store.rows, store.cols):
             raise InputError(
                 f"The scene has {scene.rows} × {scene.cols} pixels, the first stage has {store.rows} × {store.cols}; "
@@ -35,6 +44,7 @@ class ScenePixels:
         self._scene, self._store = scene, store
         self.rows, self.cols = scene.rows, scene.cols
         self.n_bands, self.n_classes = scene.n_bands, store.n_classes
+        self.class_names = names_or_numbers(class_names, store.n_classes)
         self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
