@@ -127,14 +127,14 @@ class RefineOutputConfig(MapOutputConfig):
 class OutputConfig(RefineOutputConfig):
     """Where the results of classify go: of a job whose first stage has sources of evidence."""
 
-    agreement: str = ""  # of the first stage's sources, 0 to 1, float32 GeoTIFF
+    agreement: str = ""  # source agreement of the first stage, 0 to 1, float32 GeoTIFF
 
 
 def _fitting_outputs(outputs: OutputsT, kind: Type[OutputsT]) -> OutputsT:
     """Outputs as the class of a job.
 
     Raises:
-        ConfigError: An output is asked for that the job does not make.
+        ConfigError: An output is named that the job does not make.
     """
     if type(outputs) is kind:
         return outputs
@@ -164,7 +164,7 @@ class ClassifyConfig(Options):
     source: str = AUTOMATIC  # one of source_names()
     preset: str = "default"  # one of PRESETS
     device: str = "automatic"  # one of DEVICES
-    seed: int = 0  # of everything drawn at random
+    seed: int = 0  # seed of all random draws
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
     refine: bool = True  # learn the scene with the network; never with the preset fast
     model: str = ""  # name of an installed image-text model, or path of a checkpoint; "" = the best installed
@@ -190,7 +190,7 @@ class ClassifyConfig(Options):
 
     @property
     def wants_network(self) -> bool:
-        """Whether the second stage is to run."""
+        """Whether the network stage is to run."""
         return self.refine and self.preset != "fast"
 
     @property
@@ -237,13 +237,13 @@ class RefineJobConfig(Options):
     }
 
     scene: SceneConfig
-    labels: str  # class raster on any grid; 0 = says nothing
-    label_confidence: str = ""  # raster of how sure each label is, 0 to 1, on any grid; "" = all alike
+    labels: str  # class raster on any grid; 0 = no label
+    label_confidence: str = ""  # raster of the confidence of each label, 0 to 1, on any grid; "" = all alike
     classes: str = ""  # names and colours in the order of the ids; "" = those of the class raster
     outputs: RefineOutputConfig = field(default_factory=RefineOutputConfig)
     preset: str = "default"  # one of LEARNING_PRESETS
     device: str = "automatic"  # one of DEVICES
-    seed: int = 0  # of everything drawn at random
+    seed: int = 0  # seed of all random draws
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
     assumed_confidence: float = 0.9  # of labels whose confidence is not given
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
@@ -360,7 +360,7 @@ class ImportModelConfig(Options):
     file: str  # path of the checkpoint
     name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
     sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
-    architecture: str = ""  # open_clip's name; "" = told from the file
+    architecture: str = ""  # open_clip's name; "" = found from the file
     licence: str = ""  # to remember; "" = that of the known checkpoint
     folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
 
@@ -375,7 +375,7 @@ class DownloadModelConfig(Options):
     model: str  # name of a known checkpoint, or an address
     name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
     sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
-    architecture: str = ""  # open_clip's name; "" = told from the file
+    architecture: str = ""  # open_clip's name; "" = found from the file
     licence: str = ""  # to remember; "" = that of the known checkpoint
     proxy: str = ""  # URL of an HTTP proxy; "" = that of the environment
     folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder

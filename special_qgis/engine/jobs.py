@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The jobs that the engine does, by name: what the worker and the command line can be asked for.
+"""The jobs that the engine does, by name: what the worker and the command line can run.
 
 A job takes a configuration and a progress and gives plain values. Its module is imported only when the job is asked
 for, so that one job's packages are not needed, or loaded, for another.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The first stage of a classification: plans its sources of evidence, fits them to the scene, gives one evidence.
 
-With the source automatic all that can serve speak and are fused; a source that is named speaks alone. A source that
-does not speak is not fitted.
+With the source automatic, all sources that can serve are used and fused; a source that is named is used alone. A source
+that is not used is not fitted.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class FirstStage:
-    """What the first stage gives."""
+    """Result of fitting the first stage: its evidence and where it comes from."""
 
     evidence: Evidence
     stages: Tuple[str, ...]  # in words and in order
@@ -60,7 +60,7 @@ class FirstStage:
 
     @property
     def quantity(self) -> str:
-        """ "reflectance" or "radiance", as a source treated the values; "" = none says."""
+        """ "reflectance" or "radiance", as a source treated the values; "" = no source says."""
         return next((report.quantity for report in self.reports if report.quantity), "")
 
 
@@ -74,7 +74,7 @@ def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], prog
 
     Raises:
         ModelError: The model that is named, or any where one is demanded, is not there.
-        ClassListError: The names say nothing to any source.
+        ClassListError: No source knows any of the names.
         RuntimeMissingError: A source is demanded and this Python cannot run it.
         ConfigError: An output or option needs a source that is not there.
     """
@@ -92,7 +92,7 @@ def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], prog
 
 
 def _wanted(config: ClassifyConfig) -> Tuple[SourceKind, ...]:
-    """The sources that may speak in a run.
+    """The sources that a run may use.
 
     Raises:
         ConfigError: A model is named and the source that is demanded needs none.

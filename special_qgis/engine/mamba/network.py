@@ -98,7 +98,7 @@ class MambaHSI(nn.Module):
         return logits
 
     def set_backend(self, backend: str) -> None:
-        """Choose what runs the Mamba layers; as in ``layer.choose_layer_backend``."""
+        """Choose what runs the Mamba layers; "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``."""
         for module in self.modules():
             if isinstance(module, Mamba):
                 module.backend = backend
@@ -107,7 +107,7 @@ class MambaHSI(nn.Module):
         """What runs the Mamba layers where the weights are now, for the log.
 
         Raises:
-            ConfigError: The backend asked for cannot work there.
+            ConfigError: The chosen backend cannot work there.
         """
         weight = self.detail.weight
         layer = next(module for module in self.modules() if isinstance(module, Mamba))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What surrounds every job on a scene: listener, clock, the open scene, outputs that appear whole or not at all."""
+"""Common frame of every job on a scene: listener, clock, the open scene, outputs that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OPENED, MAPPED, COMMITTING = 0.03, 0.95, 0.98  # fractions of a job
 
 
 class OpenFiles(NamedTuple):
-    """What a job works on."""
+    """The open scene and the outputs of a job."""
 
     scene: Scene
     outputs: OutputSet
 
 
 class Envelope:
-    """One job from its begin to the outputs in place.
+    """One job from its start to the outputs in place.
 
     Args:
         progress: Receives progress, messages and warnings of the job; None = nothing receives them.

@@ -38,14 +38,14 @@ _MAX_BANDS = 5000
 
 @dataclass(frozen=True)
 class ClassifierCard:
-    """What a classifier file says of itself."""
+    """Description of a classifier, the JSON in the header of its file."""
 
     classes: Tuple[LandCoverClass, ...]
     centres_nm: Tuple[float, ...]  # ascending, of the bands that the network sees
     quantity: str  # of the values it was trained on: "reflectance", "radiance" or "unknown"
     low: float  # value of the scene that becomes 0
     high: float  # value that becomes 1
-    uneven_sides: str  # as MambaHSI
+    uneven_sides: str  # argument of ``MambaHSI``
     window_px: int  # side of the windows that scenes are mapped in
     halo_px: int  # their least overlap
     learnt_px: Tuple[int, ...]  # pixels of each class in the map of the scene that was learnt

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the network stage sees of a scene: values, valid pixels and probabilities of any window, nothing else.
 
-The network stage asks a ``Pixels`` for windows and for a sample, so that a cube in memory and a scene on disk are
-learnt by the same code. There is no way in for a reference.
+The network stage reads windows and a sample from a ``Pixels``, so that a cube in memory and a scene on disk are
+learnt by the same code. A reference cannot be passed.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class ArrayPixels:
         self._cube, self._valid, self._probabilities = cube, valid, probabilities
         self.n_bands, self.rows, self.cols = cube.shape
         self.n_classes = probabilities.shape[0]
-        self.class_names = names_or_numbers(class_names, self.n_classes)
+        self.class_names = class_names_of(class_names, self.n_classes)
         self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -129,8 +129,8 @@ class ArrayPixels:
         return np.ascontiguousarray(self._cube[:, rows, cols].T)
 
 
-def names_or_numbers(class_names: Sequence[str], n_classes: int) -> Tuple[str, ...]:
-    """Names of classes in the order of their ids; where none are given, what a class without a name is called.
+def class_names_of(class_names: Sequence[str], n_classes: int) -> Tuple[str, ...]:
+    """Names of classes in the order of their ids; where none are given, “class 1”, “class 2”, …
 
     Raises:
         InputError: There is another number of names than of classes.

@@ -34,7 +34,7 @@ from .train import class_probabilities
 __all__ = ["apply_classifier", "refine_labels"]
 
 _LOOKED = 0.08  # fraction of a job at which the inputs are known
-SPECTRA_SAMPLE_PX = 50_000  # of the report's mean spectra
+SPECTRA_SAMPLE_PX = 50_000  # pixels that the report's mean spectra are computed from
 RARE_SHARE = 0.002  # of a training scene's pixels; a class of fewer has not been learnt
 UNIT_DECADES = 1.5  # values that differ by more powers of ten than this are in another unit, not of another brightness
 
@@ -47,7 +47,7 @@ def refine_labels(config: RefineJobConfig, progress: Optional[Progress] = None) 
         progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
-        As ``pipeline.classify``.
+        The paths of the outputs, areas by class, mean confidence, share of changed pixels, status and warnings.
 
     Raises:
         EngineError: Anything wrong with the input, the options or the outputs; nothing has been written then.
@@ -86,7 +86,7 @@ def apply_classifier(config: ApplyConfig, progress: Optional[Progress] = None) -
         progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
-        As ``pipeline.classify``.
+        The paths of the outputs, areas by class, mean confidence, share of changed pixels, status and warnings.
 
     Raises:
         EngineError: Anything wrong with the input, the classifier or the outputs; nothing has been written then.

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..evidence.tile_store import TileStore
 from ..scene.scene import Scene
 from ..windows import Window
-from .first_stage import names_or_numbers
+from .first_stage import class_names_of
 
 
 class ScenePixels:
@@ -44,7 +44,7 @@ class ScenePixels:
         self._scene, self._store = scene, store
         self.rows, self.cols = scene.rows, scene.cols
         self.n_bands, self.n_classes = scene.n_bands, store.n_classes
-        self.class_names = names_or_numbers(class_names, store.n_classes)
+        self.class_names = class_names_of(class_names, store.n_classes)
         self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -183,7 +183,9 @@ def _add_classify(parser: argparse.ArgumentParser) -> None:
     _add_map_outputs(parser)
     _add_saved_classifier(parser)
     parser.add_argument("--pseudo-labels", default="", metavar="TIF", help="class raster of the first stage to write")
-    parser.add_argument("--agreement", default="", metavar="TIF", help="raster of how far both sources agree to write")
+    parser.add_argument(
+        "--agreement", default="", metavar="TIF", help="raster of the source agreement to write, 0 to 1"
+    )
     parser.add_argument("--source", default=SOURCES[0], choices=SOURCES, help="where the class evidence comes from")
     parser.add_argument("--no-refine", action="store_true", help="leave the network stage out")
     _add_clip(parser)
@@ -199,7 +201,9 @@ def _add_clip(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--scales", default="automatic", metavar="LIST", help='factors of the image, "1, 2"')
     group.add_argument("--window", type=int, default=0, metavar="PX", help="side of a window; 0 = as the model wants")
     group.add_argument("--stride", type=int, default=0, metavar="PX", help="from window to window; 0 = half a window")
-    group.add_argument("--upsampling", default=UPSAMPLERS[0], choices=UPSAMPLERS, help="from patches to pixels")
+    group.add_argument(
+        "--upsampling", default=UPSAMPLERS[0], choices=UPSAMPLERS, help="feature upsampling, from patches to pixels"
+    )
     group.add_argument("--blending", default=BLENDINGS[0], choices=BLENDINGS, help="of overlapping windows")
     group.add_argument(
         "--tolerance", type=float, default=ClipConfig.tolerance, metavar="T", help="of compression; 0 = exact"
@@ -242,7 +246,7 @@ def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
 def _add_refine(parser: argparse.ArgumentParser) -> None:
     _add_scene(parser)
     parser.add_argument("--labels", required=True, metavar="RASTER", help="class raster to learn from; 0 = no label")
-    parser.add_argument("--label-confidence", default="", metavar="RASTER", help="how sure each label is, 0 to 1")
+    parser.add_argument("--label-confidence", default="", metavar="RASTER", help="confidence of each label, 0 to 1")
     parser.add_argument("--assumed-confidence", type=float, default=0.9, metavar="C", help="of labels without one")
     parser.add_argument("--classes", default="", metavar="LIST", help=_CLASSES_HELP + "; default: the raster's own")
     parser.add_argument("--preset", default=LEARNING_PRESETS[0], choices=LEARNING_PRESETS, help="paper: as published")
