@@ -26,6 +26,7 @@ from ..report.summary import ClipSummary
 from ..scene.sampling import SampleTiles
 from ..scene.scene import Sample, Scene
 from ..spectral_prior import Interpretation, SpectralPrior, interpret
+from .clip_options import ClipOptions
 from .evidence import Evidence, FusedEvidence, SpectralEvidence, StoredEvidence
 from .fusion import Fusion, fit_fusion
 from .tile_store import TileStore
@@ -189,17 +190,10 @@ def fit_stage_one(
         prior = fit_prior(scene, classes, sample, config.used_prior, SubProgress(progress, 0.0, fitted))
     store = resources.enter_context(TileStore(scene.rows, scene.cols, len(classes)))
     stage = load_stage(".clip.scene_scores", CLIP_PACKAGES)
-    summary: ClipSummary = stage.score_open_scene(
-        scene,
-        classes,
-        sources.model,
-        sources.upsampler,
-        config.used_clip,
-        config.device,
-        store,
-        data_folder() / "text_embeddings",
-        SubProgress(progress, fitted, _SCORED),
-    )
+    cache_folder = data_folder() / "text_embeddings"
+    options = ClipOptions(sources.model, sources.upsampler, config.used_clip, config.device, cache_folder)
+    part = SubProgress(progress, fitted, _SCORED)
+    summary: ClipSummary = stage.score_open_scene(scene, classes, options, store, part)
     name = f"CLIP {sources.model.name}"
     clip = StoredEvidence(store)
     if prior is None:
