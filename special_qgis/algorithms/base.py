@@ -24,7 +24,7 @@ from ..process.interpreters import Interpreter, light_interpreter
 from ..process.worker_client import WorkerCancelled, WorkerFailed, run_job
 from ..runtime.management import find_runtime
 from .feedback import FeedbackProgress
-from .parameters import describe_parameters, with_enum_words
+from .parameter_values import describe_parameters, with_enum_words
 
 # Which Python a job runs on: QGIS's own; the private runtime where it is installed; the private runtime or none.
 LIGHT, PREFERRED, NEEDED = "light", "preferred", "needed"

@@ -19,7 +19,7 @@ from ..engine.config import OutputConfig
 from ..engine.errors import EngineError
 from .base import PREFERRED
 from .outputs import file_output, raster_output, require_distinct_outputs, written_files
-from .parameters import file_destination, optional_raster_destination, raster_destination, report_parameter
+from .parameter_kinds import file_destination, optional_raster_destination, raster_destination, report_parameter
 from .scene_base import SceneAlgorithm
 from .styling import style_when_loaded
 

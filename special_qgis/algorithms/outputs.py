@@ -10,7 +10,7 @@ from typing import Any, Dict, Mapping
 from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
 from qgis.PyQt.QtCore import QCoreApplication
 
-from .parameters import is_given
+from .parameter_values import is_given
 
 
 def raster_output(

@@ -23,7 +23,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
-from .parameters import is_given
+from .parameter_values import is_given
 
 translate = QCoreApplication.translate
 
