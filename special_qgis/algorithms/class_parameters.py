@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterString
 
-from .parameter_kinds import helped, translate
+from ..translation import translate
+from .parameter_kinds import helped
 
 CLASS_TABLE_WIDGET = __package__.rpartition(".")[0] + ".gui.class_wrappers.ClassListWidgetWrapper"
 

@@ -15,8 +15,9 @@ from qgis.core import (
 
 from ..engine.config import BLENDINGS, TEMPLATE_SETS, UPSAMPLERS, ClipConfig, parse_scales
 from ..engine.models.library import choose_default_model
+from ..translation import translate
 from .model_choice import model_value, qgis_models_folder
-from .parameter_kinds import choice, helped, optional_raster_destination, translate, whole_number
+from .parameter_kinds import choice, helped, optional_raster_destination, whole_number
 from .parameter_values import choice_value, string_value
 
 

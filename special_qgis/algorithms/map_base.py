@@ -13,10 +13,10 @@ from qgis.core import (
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 
 from ..engine.config import OutputConfig
 from ..engine.errors import EngineError
+from ..translation import translate
 from .base import PREFERRED
 from .outputs import file_output, raster_output, require_distinct_outputs, written_files
 from .parameter_kinds import file_destination, optional_raster_destination, raster_destination, report_parameter
@@ -36,7 +36,7 @@ _FIELDS = {**_RASTERS, **_FILES}
 
 
 def _tr(text: str) -> str:
-    return QCoreApplication.translate("MapAlgorithm", text)
+    return translate("MapAlgorithm", text)
 
 
 class MapAlgorithm(SceneAlgorithm):

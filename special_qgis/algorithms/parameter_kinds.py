@@ -15,9 +15,8 @@ from qgis.core import (
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 
-translate = QCoreApplication.translate
+from ..translation import translate
 
 
 def helped(

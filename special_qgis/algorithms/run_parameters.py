@@ -17,7 +17,8 @@ from ..engine.config import (
     PriorJobConfig,
     RefineJobConfig,
 )
-from .parameter_kinds import choice, decimal, helped, translate, whole_number
+from ..translation import translate
+from .parameter_kinds import choice, decimal, helped, whole_number
 
 _MAX_SEED = 2**31 - 1
 

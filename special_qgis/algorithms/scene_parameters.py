@@ -17,7 +17,8 @@ from qgis.core import (
 
 from ..engine.config import QUANTITIES, SceneConfig
 from ..engine.scene.sensors import SENSORS
-from .parameter_kinds import choice, helped, translate, whole_number
+from ..translation import translate
+from .parameter_kinds import choice, helped, whole_number
 
 NO_SENSOR = "from the file"  # first choice of SENSOR
 MIB = 1024 * 1024  # bytes
