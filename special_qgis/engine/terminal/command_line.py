@@ -8,6 +8,7 @@ import re
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Sequence
 
 from ..config import (
+    AREA_MEASURES,
     BLENDINGS,
     DEVICES,
     LEARNING_PRESETS,
@@ -71,6 +72,7 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     inspect = _add_command(commands, "inspect", "inspect_scene", "show what is read from a file", scene_options)
     _add_scene(inspect)
     _add_assess(_add_command(commands, "assess", "assess", "accuracy of a map against a reference", _assess_options))
+    _add_areas(_add_command(commands, "areas", "areas", "areas of the classes of a map", _areas_options))
     _add_models(commands)
     return parser
 
@@ -329,6 +331,33 @@ def _assess_options(found: argparse.Namespace) -> Dict[str, Any]:
         "report": found.report,
         "table": found.table,
         "confidence_level": found.confidence_level,
+    }
+
+
+def _add_areas(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="MAP", help="class raster to measure")
+    parser.add_argument("--polygons", default="", metavar="VECTOR", help="measure in each of these, too")
+    parser.add_argument("--layer", default="", metavar="NAME", help="layer of that source; default: its first")
+    parser.add_argument("--field", default="", metavar="NAME", help="field with the polygons' names")
+    parser.add_argument("--measure", default=AREA_MEASURES[0], choices=AREA_MEASURES, help="what areas are measured on")
+    parser.add_argument("--confidence", default="", metavar="RASTER", help="0 to 1, to weight areas by")
+    parser.add_argument("--accuracy", default="", metavar="JSON", help="of assess's report, to adjust areas by")
+    parser.add_argument(
+        "--confidence-level", type=float, default=0.95, metavar="P", help="of adjusted areas' intervals"
+    )
+    parser.add_argument("--report", default="", metavar="HTML", help="report to write; JSON goes beside it")
+    parser.add_argument("--table", default="", metavar="CSV", help="table to write, one row a class and zone")
+    parser.add_argument("--vector", default="", metavar="FILE", help="polygons with areas to write: .gpkg, .shp, …")
+
+
+def _areas_options(found: argparse.Namespace) -> Dict[str, Any]:
+    names = ("polygons", "measure", "confidence", "report", "table", "vector", "confidence_level")
+    return {
+        "map": found.input,
+        "polygons_layer": found.layer,
+        "name_field": found.field,
+        "accuracy_report": found.accuracy,
+        **{name: getattr(found, name) for name in names},
     }
 
 
