@@ -27,6 +27,7 @@ from .raster_writer import STYLE_SUFFIX, RasterWriter, write_error
 __all__ = ["OutputSet", "RasterWriter"]
 
 RASTER_SUFFIXES = (".tif", ".tiff")
+_SHAPEFILE_SUFFIXES = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd")
 
 
 class _Output(NamedTuple):
@@ -113,6 +114,17 @@ class OutputSet:
             RasterWriteError: The folder cannot be written to.
         """
         self._files[path] = self._claim(path)
+
+    def place(self, path: str) -> Path:
+        """Where another library is to write a reserved file, with whatever it puts beside it.
+
+        Args:
+            path: As reserved.
+
+        Returns:
+            A path that does not exist, in a folder of its own, with the target's name.
+        """
+        return self._files[path].partial
 
     def text(self, path: str, content: str) -> None:
         """Write a text file, UTF-8; as ``binary``."""
@@ -257,8 +269,13 @@ def _plan_moves(output: _Output) -> List[_Move]:
 
 
 def _sidecars(target: Path) -> List[Path]:
-    """Files that GDAL and QGIS apply to a raster of this name; none for a text."""
-    if target.suffix.lower() not in RASTER_SUFFIXES:
+    """Files that GDAL and QGIS apply to a raster or vector of this name; none for a text."""
+    suffix = target.suffix.lower()
+    if suffix == ".gpkg":  # of SQLite, which would apply changes meant for the file before
+        return [target.with_name(target.name + end) for end in ("-wal", "-shm", "-journal")]
+    if suffix == ".shp":
+        return [target.with_suffix(end) for end in _SHAPEFILE_SUFFIXES]
+    if suffix not in RASTER_SUFFIXES:
         return []
     by_name = [target.with_name(target.name + suffix) for suffix in (".aux.xml", ".ovr", ".msk", ".msk.ovr")]
     return [*by_name, target.with_suffix(STYLE_SUFFIX), target.with_suffix(".tfw")]

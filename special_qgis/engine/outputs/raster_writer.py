@@ -14,7 +14,7 @@ import traceback
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -184,25 +184,35 @@ class RasterWriter:
         if status:
             raise RuntimeError("writing the blocks kept in memory failed")
 
-    @contextmanager
-    def reported(self, what: str) -> Iterator[None]:
+    def reported(self, what: str) -> ContextManager[None]:
         """Turn every failure that GDAL reports inside, by exception or handler, into ``RasterWriteError``."""
-        failures: List[str] = []
+        return failures_reported(self.target, what)
 
-        def note(severity: int, _number: int, text: str) -> None:
-            if severity >= gdal.CE_Failure:
-                failures.append(text)
 
-        gdal.PushErrorHandler(note)
-        try:
-            yield
-        except (RuntimeError, OSError) as error:
-            failures.append(str(error))
-            traceback.clear_frames(error.__traceback__)  # GDAL's own frames would keep the dataset open
-        finally:
-            gdal.PopErrorHandler()
-        if failures:
-            raise write_error(self.target, what, failures[0])
+@contextmanager
+def failures_reported(target: Path, what: str) -> Iterator[None]:
+    """Turn every failure that GDAL reports inside, by exception or handler, into ``RasterWriteError``.
+
+    Args:
+        target: The output that is being written, for the message.
+        what: What is done with it, such as "written".
+    """
+    failures: List[str] = []
+
+    def note(severity: int, _number: int, text: str) -> None:
+        if severity >= gdal.CE_Failure:
+            failures.append(text)
+
+    gdal.PushErrorHandler(note)
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        failures.append(str(error))
+        traceback.clear_frames(error.__traceback__)  # GDAL's own frames would keep the dataset open
+    finally:
+        gdal.PopErrorHandler()
+    if failures:
+        raise write_error(target, what, failures[0])
 
 
 def write_error(target: Path, what: str, reason: str) -> RasterWriteError:

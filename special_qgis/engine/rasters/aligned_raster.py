@@ -25,13 +25,15 @@ class AlignedRaster:
         grid_role: What the grid belongs to, for messages: "map", "scene".
         dataset: The raster.
         role: What the raster is, for messages: "reference", "class raster".
+        fill: Value of pixels outside the raster and where it is nodata or masked.
 
     Raises:
         InputError: One of them has no georeferencing and their sizes differ.
     """
 
-    def __init__(self, grid: Grid, grid_role: str, dataset: gdal.Dataset, role: str) -> None:
+    def __init__(self, grid: Grid, grid_role: str, dataset: gdal.Dataset, role: str, fill: float = 0) -> None:
         self.dataset = dataset
+        self._fill = fill
         self.warnings: List[str] = []
         self._roles = (grid_role, role)
         self._grid = grid
@@ -48,15 +50,16 @@ class AlignedRaster:
         """Values of a window of the grid, in the raster's own or a wider dtype.
 
         Returns:
-            (rows, cols); 0 outside the raster and where it is nodata or masked.
+            (rows, cols); the fill value outside the raster and where it is nodata or masked.
 
         Raises:
             RasterReadError: The file is damaged.
         """
         if self._is_aligned or self._transform is None:
-            return read_unmasked(self.dataset, window)
+            return read_unmasked(self.dataset, window, self._fill)
         is_float = gdal.GetDataTypeName(self.dataset.GetRasterBand(1).DataType).startswith("Float")
         block = block_dataset(window, self._transform, self._wkt, gdal.GDT_Float64 if is_float else gdal.GDT_Int32)
+        block.GetRasterBand(1).Fill(self._fill)
         try:
             gdal.Warp(
                 block,

@@ -60,8 +60,8 @@ def read_classes(dataset: gdal.Dataset, window: Window) -> Values:
     return as_classes(read_unmasked(dataset, window), dataset.GetDescription())
 
 
-def read_unmasked(dataset: gdal.Dataset, window: Window) -> NDArray[Any]:
-    """Values of a window of the first band as stored; 0 where it is nodata or masked.
+def read_unmasked(dataset: gdal.Dataset, window: Window, fill: float = 0) -> NDArray[Any]:
+    """Values of a window of the first band as stored, where it is nodata or masked the fill value.
 
     Raises:
         RasterReadError: The file is damaged.
@@ -75,7 +75,7 @@ def read_unmasked(dataset: gdal.Dataset, window: Window) -> NDArray[Any]:
         raise damaged_error(dataset, window, error) from error
     if values is None:
         raise damaged_error(dataset, window, "no pixels came back")
-    return values if mask is None else np.where(mask == 0, 0, values)
+    return values if mask is None else np.where(mask == 0, fill, values)
 
 
 def as_classes(values: NDArray[Any], path: str) -> Values:

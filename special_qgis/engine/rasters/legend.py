@@ -21,6 +21,7 @@ _ENTRY = re.compile(r"<paletteEntry\b([^>]*?)/?>")
 _ATTRIBUTE = re.compile(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _NAME_COLUMNS = ("name", "class", "class_name", "classname", "label", "category", "landcover")
 _VALUE_COLUMNS = ("value", "id", "code", "class_id")
+_FALLBACK_COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f")
 MAX_CLASS_VALUE = 65535  # largest id of a uint16 class raster
 
 
@@ -43,6 +44,11 @@ def read_legend(dataset: gdal.Dataset) -> Legend:
     style = _read_qml(Path(source).with_suffix(".qml")) if source and is_plain_path(source) else Legend({}, {})
     names = _table_names(band) or _category_names(band) or style.names
     return Legend(names, style.colours or _table_colours(band, names))
+
+
+def fallback_colour(index: int) -> str:
+    """Colour "#rrggbb" for a class that brings none, by its place among the classes; they repeat after some."""
+    return _FALLBACK_COLOURS[index % len(_FALLBACK_COLOURS)]
 
 
 def _table_names(band: gdal.Band) -> Dict[int, str]:

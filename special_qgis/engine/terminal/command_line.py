@@ -19,7 +19,6 @@ from ..config import (
     TEMPLATE_SETS,
     UPSAMPLERS,
     ApplyConfig,
-    AssessConfig,
     ClassifyConfig,
     ClipConfig,
     OutputConfig,
@@ -32,6 +31,7 @@ from ..config import (
 )
 from ..options import Options
 from .commands import add_command, set_defaults
+from .map_commands import add_areas, add_assess, areas_options, assess_options
 from .model_commands import add_models
 
 _UNITS: Mapping[str, int] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -80,7 +80,8 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     _add_rgb(add_command(commands, "rgb", "true_colour", "true-colour picture of a scene", _rgb_options))
     inspect = add_command(commands, "inspect", "inspect_scene", "show what is read from a file", scene_options)
     _add_scene(inspect)
-    _add_assess(add_command(commands, "assess", "assess", "accuracy of a map against a reference", _assess_options))
+    add_assess(add_command(commands, "assess", "assess", "accuracy of a map against a reference", assess_options))
+    add_areas(add_command(commands, "areas", "areas", "areas of the classes of a map", areas_options))
     add_models(commands)
     return parser
 
@@ -326,30 +327,6 @@ def _rgb_options(found: argparse.Namespace) -> Dict[str, Any]:
         "low_quantile": found.quantiles[0],
         "high_quantile": found.quantiles[1],
         "seed": found.seed,
-    }
-
-
-def _add_assess(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="MAP", help="class raster to judge")
-    parser.add_argument("--reference", required=True, metavar="SOURCE", help="class raster, or vector with classes")
-    parser.add_argument("--layer", metavar="NAME", help="layer of a vector reference; default: its first")
-    parser.add_argument("--field", metavar="NAME", help="field of a vector reference with ids or names")
-    parser.add_argument("--report", metavar="HTML", help="report to write")
-    parser.add_argument("--table", metavar="CSV", help="confusion matrix to write")
-    parser.add_argument("--confidence-level", type=float, metavar="P", help="of the intervals")
-    texts = {"layer": "reference_layer", "field": "reference_field"}
-    set_defaults(parser, AssessConfig, "report", "table", "confidence_level", **texts)
-
-
-def _assess_options(found: argparse.Namespace) -> Dict[str, Any]:
-    return {
-        "map": found.input,
-        "reference": found.reference,
-        "reference_layer": found.layer,
-        "reference_field": found.field,
-        "report": found.report,
-        "table": found.table,
-        "confidence_level": found.confidence_level,
     }
 
 
