@@ -11,6 +11,7 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import SpectraError
 from ..rasters.metadata import Items, RasterMetadata
