@@ -26,8 +26,8 @@ from special_qgis.engine.errors import RefinementError
 from special_qgis.engine.probabilities import decide, probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.spectral_prior import SpectralPrior
+from tests.helpers.refined_cube import refine
 
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments
 FLIPPED_CONFIDENCE = 0.9  # of every label of the second kind, right or wrong: stage 1 does not know what is wrong

@@ -31,9 +31,10 @@ from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
-from special_qgis.engine.refine.stage_one import ArrayPixels, Pixels
+from special_qgis.engine.refine.stage_one import Pixels
 from special_qgis.engine.refine.train import train
 from special_qgis.engine.scene.scene import open_scene
+from tests.helpers.refined_cube import ArrayPixels
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "refinement_speed.md"

@@ -31,20 +31,16 @@ class Fusion:
     clip_weight: float  # r
     spectral_weight: float  # a: 1, or 0 where the prior understands no name
 
-    def combine(self, clip: NDArray[np.float32], spectral: NDArray[np.float32]) -> NDArray[np.float32]:
+    def combine_tempered(self, clip: NDArray[np.float32], spectral: NDArray[np.float32]) -> NDArray[np.float32]:
         """Fuse probabilities, each pixel by itself.
 
         Args:
-            clip: (classes, …) float32, sum 1; all 0 where it says nothing.
+            clip: (classes, …) float32, sum 1, brought to the fusion's temperature; all 0 where it says nothing.
             spectral: (classes, …) float32, sum 1; all 0 where invalid.
 
         Returns:
             (classes, …) float32, sum 1; all 0 where ``spectral`` is.
         """
-        return self.combine_tempered(tempered(clip, self.temperature), spectral)
-
-    def combine_tempered(self, clip: NDArray[np.float32], spectral: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Fuse probabilities of which the first have been brought to the fusion's temperature; as ``combine``."""
         n_classes = len(clip)
         floor, rest = np.float32(FLOOR / n_classes), np.float32(1.0 - FLOOR)
         product = np.power(rest * clip + floor, np.float32(self.clip_weight))
