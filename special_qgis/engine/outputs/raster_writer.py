@@ -12,7 +12,7 @@ import json
 import shutil
 import traceback
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -75,6 +75,23 @@ _FULL_BELOW_BYTES = 2**20  # less than the largest block may need
 _N_THREADS = 2  # that compress; more would compete with the threads that compute
 
 
+@dataclass(frozen=True)
+class RasterForm:
+    """What a raster is made like."""
+
+    grid: Grid  # size and georeferencing
+    n_bands: int
+    dtype: npt.DTypeLike  # a key of GDAL_TYPES, or a NumPy type of that name
+    nodata: Optional[float] = None  # declared no-data value; None = none
+    band_names: Optional[Sequence[str]] = None  # description of each band; None = none
+    description: str = ""  # what the raster shows, put into its metadata
+
+    @property
+    def shape(self) -> Tuple[int, int, int]:
+        """Bands, rows, columns."""
+        return self.n_bands, self.grid.rows, self.grid.cols
+
+
 class RasterWriter:
     """A GeoTIFF that grows at a temporary place.
 
@@ -83,44 +100,29 @@ class RasterWriter:
     Args:
         path: Where the file grows.
         target: Where it will be moved; shown in messages.
-        grid: Size and georeferencing.
-        n_bands: Number of bands.
-        dtype: A key of ``GDAL_TYPES``, or a NumPy type of that name.
-        nodata: Declared no-data value; None = none.
-        band_names: Description of each band.
-        description: What the raster shows, put into its metadata.
+        form: What it is made like.
 
     Raises:
         RasterWriteError: The file cannot be created.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        target: Path,
-        grid: Grid,
-        n_bands: int,
-        dtype: npt.DTypeLike,
-        nodata: Optional[float] = None,
-        band_names: Optional[Sequence[str]] = None,
-        description: str = "",
-    ) -> None:
+    def __init__(self, path: Path, target: Path, form: RasterForm) -> None:
         self.path = path
         self.target = target
-        self._shape = (n_bands, grid.rows, grid.cols)
-        self._dtype = np.dtype(dtype)
+        self._shape = form.shape
+        self._dtype = np.dtype(form.dtype)
         self._dataset: Any = None
         with self.reported("created"):
             self._dataset = _create(path, self._shape, self._dtype)
-            _georeference(self._dataset, grid)
-            for number in range(1, n_bands + 1):
+            _georeference(self._dataset, form.grid)
+            for number in range(1, form.n_bands + 1):
                 band = self._dataset.GetRasterBand(number)
-                if nodata is not None:
-                    band.SetNoDataValue(nodata)
-                if band_names is not None:
-                    band.SetDescription(band_names[number - 1])
-            if description:
-                self._dataset.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", description)
+                if form.nodata is not None:
+                    band.SetNoDataValue(form.nodata)
+                if form.band_names is not None:
+                    band.SetDescription(form.band_names[number - 1])
+            if form.description:
+                self._dataset.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", form.description)
 
     @property
     def dataset(self) -> Any:

@@ -14,14 +14,20 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.errors import RasterWriteError
-from special_qgis.engine.outputs.raster_writer import OVERVIEWS_ABOVE_PX, RasterWriter, plan_overviews, verify_raster
+from special_qgis.engine.outputs.raster_writer import (
+    OVERVIEWS_ABOVE_PX,
+    RasterForm,
+    RasterWriter,
+    plan_overviews,
+    verify_raster,
+)
 from special_qgis.engine.rasters.opening import Grid, GroundPoint
 from special_qgis.engine.windows import Window
 from tests.helpers.written_rasters import numbered, read_raster, utm_grid, utm_wkt, write_raster, write_tiles
 
 
 def new_writer(path: Path, grid: Grid, n_bands: int = 1, dtype: str = "uint8", **options: Any) -> RasterWriter:
-    return RasterWriter(path, path, grid, n_bands, dtype, **options)
+    return RasterWriter(path, path, RasterForm(grid, n_bands, dtype, **options))
 
 
 def gdalinfo(path: Path) -> Dict[str, Any]:
