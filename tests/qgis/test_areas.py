@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
@@ -242,3 +243,26 @@ def test_areas_in_a_format_that_is_not_written_are_refused(plugin: Any, truth: P
     with pytest.raises(QgsProcessingException):
         run({"MAP": str(truth), "POLYGONS": layer, "OUTPUT": str(tmp_path / "areas.dxf")}, Messages())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_batch_run_of_two_maps_writes_both(
+    plugin: Any, window: Any, qgis_app: QgsApplication, truth: Path, tmp_path: Path
+) -> None:
+    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("special:areas")
+    batch = BatchAlgorithmDialog(algorithm, parent=window.mainWindow())
+    panel = batch.mainWidget()
+    panel.addRow(1)
+    for row in range(2):
+        wrapper = panel.wrappers[row][panel.parameter_to_column["MAP"]]
+        wrapper.setParameterValue(str(truth), panel.processing_context)
+        for name, file in (("TABLE", f"t{row}.csv"), ("REPORT", f"r{row}.html")):
+            panel.tblParameters.cellWidget(row + 1, panel.parameter_to_column[name]).setValue(str(tmp_path / file))
+    batch.runAlgorithm()
+    written = [tmp_path / name for name in ("t0.csv", "t1.csv", "r0.html", "r1.html")]
+    deadline = time.monotonic() + 60.0  # newer versions run in the background
+    while not all(path.is_file() for path in written) and time.monotonic() < deadline:
+        qgis_app.processEvents()
+    batch.close()
+    assert all(path.is_file() for path in written)
