@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import List
 
 from qgis.core import QgsProcessingProvider
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from .algorithms.apply_classifier import ApplyClassifier
@@ -23,6 +22,7 @@ from .algorithms.spectral_prior import SpectralPriorAlgorithm
 from .algorithms.true_colour import TrueColour
 from .engine.areas.vector_layer import FORMATS
 from .engine.resources import plugin_version, resource_path
+from .translation import translate
 
 ALGORITHMS = (
     Classify,
@@ -53,7 +53,7 @@ class SpecialProvider(QgsProcessingProvider):
 
     def longName(self) -> str:
         """Name with what the provider is for."""
-        return QCoreApplication.translate("SpecialProvider", "SPECIAL – land cover from class names")
+        return translate("SpecialProvider", "SPECIAL – land cover from class names")
 
     def versionInfo(self) -> str:
         """Version of the plugin, written to the log of each run."""

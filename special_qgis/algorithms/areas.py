@@ -26,16 +26,8 @@ from ..engine.config import AREA_MEASURES, AreasConfig
 from ..engine.errors import EngineError
 from .base import SpecialAlgorithm
 from .outputs import file_output, require_distinct_outputs, vector_output, written_files
-from .parameters import (
-    choice,
-    choice_value,
-    decimal,
-    file_destination,
-    helped,
-    is_given,
-    report_parameter,
-    string_value,
-)
+from .parameter_kinds import choice, decimal, file_destination, helped, report_parameter
+from .parameter_values import choice_value, is_given, string_value
 from .sources import find_raster_problem, raster_source, vector_source
 from .styling import style_when_loaded
 
@@ -138,7 +130,7 @@ class Areas(SpecialAlgorithm):
     def _options(self) -> List[QgsProcessingParameterDefinition]:
         return [
             helped(
-                choice("MEASURE", self.tr("Measure areas on"), AREA_MEASURES),
+                choice("MEASURE", self.tr("Measure areas on"), AREA_MEASURES, AreasConfig.measure),
                 self.tr(
                     "ellipsoid: the area on the earth's surface, on the ellipsoid of the map's coordinate system, "
                     "whatever its projection. crs: the area in the plane of the map's projected coordinate system, as "
@@ -146,7 +138,13 @@ class Areas(SpecialAlgorithm):
                 ),
             ),
             helped(
-                decimal("CONFIDENCE_LEVEL", self.tr("Level of the confidence intervals"), 0.95, (0.5, 0.9999), 4),
+                decimal(
+                    "CONFIDENCE_LEVEL",
+                    self.tr("Level of the confidence intervals"),
+                    AreasConfig.confidence_level,
+                    (0.5, 0.9999),
+                    4,
+                ),
                 self.tr("Of adjusted areas. 0.95: intervals that hold in 95 of 100 cases."),
                 advanced=True,
             ),

@@ -24,7 +24,8 @@ from ..engine.config import AssessConfig
 from ..engine.errors import EngineError
 from .base import SpecialAlgorithm
 from .outputs import file_output, require_distinct_outputs, written_files
-from .parameters import decimal, file_destination, helped, is_given, report_parameter, string_value
+from .parameter_kinds import decimal, file_destination, helped, report_parameter
+from .parameter_values import is_given, string_value
 from .sources import find_raster_problem, raster_source, vector_source
 
 
@@ -104,7 +105,13 @@ class Assess(SpecialAlgorithm):
                 self.tr("Field with class ids or class names."),
             ),
             helped(
-                decimal("CONFIDENCE_LEVEL", self.tr("Level of the confidence intervals"), 0.95, (0.5, 0.9999), 4),
+                decimal(
+                    "CONFIDENCE_LEVEL",
+                    self.tr("Level of the confidence intervals"),
+                    AssessConfig.confidence_level,
+                    (0.5, 0.9999),
+                    4,
+                ),
                 self.tr("0.95: intervals that hold in 95 of 100 cases."),
                 advanced=True,
             ),

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Dict, Mapping
 
 from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
-from qgis.PyQt.QtCore import QCoreApplication
 
-from .parameters import is_given
+from ..translation import translate
+from .parameter_values import is_given
 
 
 def raster_output(
@@ -69,7 +69,7 @@ def require_distinct_outputs(paths: Mapping[str, str]) -> None:
         owner = owners.setdefault(os.path.normcase(path), name) if path else name
         if owner != name:
             raise QgsProcessingException(
-                QCoreApplication.translate(
+                translate(
                     "SpecialOutputs",
                     "{} and {} have the same path, {}. Each output needs a file of its own. Change one of them.",
                 ).format(owner, name, path)

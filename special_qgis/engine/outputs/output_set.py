@@ -20,6 +20,7 @@ from osgeo import gdal
 from ..errors import ConfigError, RasterWriteError
 from ..rasters.gdal_exceptions import use_exceptions
 from ..rasters.opening import Grid
+from ..rasters.text import files_of
 from .abandoned import remove_abandoned, sign_folder
 from .partial import make_partial_folder
 from .raster_writer import STYLE_SUFFIX, RasterWriter, write_error
@@ -143,7 +144,7 @@ class OutputSet:
         try:
             output.partial.write_bytes(content)
         except OSError as error:
-            raise write_error(output.target, "written", str(error)) from error
+            raise write_error(output.target, "written", str(error), True) from error
 
     def commit(self) -> None:
         """Finish all outputs and move them to their targets. On any failure the targets stay as they were.
@@ -175,7 +176,7 @@ class OutputSet:
         except OSError as error:
             if isinstance(error, RasterWriteError):
                 raise
-            raise write_error(target, "begun", str(error)) from error
+            raise write_error(target, "begun", str(error), True) from error
         self._outputs.append(_Output(target, folder / target.name))
         return self._outputs[-1]
 
@@ -216,12 +217,12 @@ def _files_of_source(source: str) -> List[Path]:
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     try:
         dataset = gdal.OpenEx(source)
-        listed = dataset.GetFileList() if dataset is not None else None
+        listed = files_of(dataset) if dataset is not None else []
     except RuntimeError:
-        listed = None
+        listed = []
     finally:
         gdal.PopErrorHandler()
-    return files + [Path(name) for name in listed or [] if _exists(Path(name))]
+    return files + [file for file in listed if _exists(file)]
 
 
 def _exists(path: Path) -> bool:
@@ -287,7 +288,7 @@ def _sync(file: Path, target: Path) -> None:
         with file.open("rb+") as stream:
             os.fsync(stream.fileno())
     except OSError as error:
-        raise write_error(target, "stored", str(error)) from error
+        raise write_error(target, "stored", str(error), True) from error
 
 
 def _run_moves(moves: Sequence[_Move], backups: Dict[Path, Path]) -> None:

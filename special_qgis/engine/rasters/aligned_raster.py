@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..windows import Window
 from .class_raster import block_dataset, read_unmasked
 from .opening import GeoTransform, Grid, damaged_error, read_grid, spatial_reference
+from .text import gcp_projection, projection
 
 _GRID_TOLERANCE_PX = 0.01  # corners of two grids closer than this are the same
 
@@ -38,7 +39,7 @@ class AlignedRaster:
         self._roles = (grid_role, role)
         self._grid = grid
         self._transform = grid.geotransform
-        raster_wkt = dataset.GetProjection() or dataset.GetGCPProjection()
+        raster_wkt = projection(dataset) or gcp_projection(dataset)
         self._wkt = grid.crs_wkt or raster_wkt
         self._source_wkt = raster_wkt or grid.crs_wkt
         self._is_aligned = self._compare()
@@ -80,7 +81,7 @@ class AlignedRaster:
         same_size = (self._grid.cols, self._grid.rows) == _size(self.dataset)
         if ours is None or (theirs is None and not self.dataset.GetGCPCount()):
             return self._compare_sizes(same_size, ours is not None or theirs is not None)
-        if self._grid.has_crs != bool(self.dataset.GetProjection() or self.dataset.GetGCPProjection()):
+        if self._grid.has_crs != bool(projection(self.dataset) or gcp_projection(self.dataset)):
             grid_role, role = self._roles
             self.warnings.append(
                 f"Only one of {grid_role} and {role} names its CRS; the other is taken to have the same."

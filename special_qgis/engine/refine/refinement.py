@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Entry points of stage 2: refine a cube in memory, or train on a scene on disk and map it tile by tile."""
+"""Entry points of the network stage: refine a cube in memory, or train on a scene on disk and map it tile by tile."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..probabilities import sharpen
 from ..progress import NullProgress, Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
-from .fusion import fuse, undo_errors
+from .first_stage import ArrayPixels, Pixels
+from .fusion import fuse, richardson_lucy_unfolding
 from .infer import predict_blended
-from .stage_one import ArrayPixels, Pixels
 from .train import Build, TrainedNetwork, TrainingHistory, class_probabilities, train
 
 TRAINED = 0.85  # fraction of a refinement at which training ends
@@ -25,7 +25,7 @@ TRAINED = 0.85  # fraction of a refinement at which training ends
 
 @dataclass(frozen=True)
 class Refinement:
-    """Result of stage 2 on a cube."""
+    """Result of the network stage on a cube."""
 
     probabilities: NDArray[np.float32]  # (classes, rows, cols) float32, sum 1 where valid, 0 elsewhere
     history: TrainingHistory
@@ -46,7 +46,7 @@ def refine(
     Args:
         cube: (bands, rows, cols) float32, any unit; anything where invalid.
         valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32, stage 1's, sum 1 where valid; all 0 = no label there.
+        probabilities: (classes, rows, cols) float32, the first stage's, sum 1 where valid; all 0 = no label there.
         build: Makes the network for a number of bands and classes.
         config: Constants; None = defaults.
         seed: Of everything random.
@@ -55,7 +55,7 @@ def refine(
 
     Raises:
         InputError: Arrays do not fit, or there is nothing to learn from.
-        RefinementError: The training diverged or gave a degenerate map; use stage 1's result.
+        RefinementError: The training diverged or gave a degenerate map; use the first stage's result.
         Cancelled: The user cancelled.
     """
     config, listener = config or RefineConfig(), progress or NullProgress()
@@ -94,10 +94,10 @@ def predict_tiles(
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
-    told, evidence = trained.agreement.told(), trained.agreement.evidence()
+    transitions, evidence = trained.transitions.matrix(), trained.transitions.evidence()
     for window, probabilities in blended:
-        stage_one, valid = pixels.stage_one(window)
+        first_stage, valid = pixels.first_stage(window)
         if config.fuse_stage_one:
-            undone = undo_errors(probabilities, told, config.error_rounds)
-            probabilities = fuse(undone, sharpen(stage_one, config.target_power), evidence)
+            unfolded = richardson_lucy_unfolding(probabilities, transitions, config.error_rounds)
+            probabilities = fuse(unfolded, sharpen(first_stage, config.target_power), evidence)
         yield window, probabilities * valid

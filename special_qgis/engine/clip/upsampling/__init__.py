@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Feature upsampling: learned (JBU one, JBU stack), guided by spectra, or bilinear.
 
-``upsample(state, features, guide)`` is the whole of a learned upsampler. Stage 1 upsamples compressed features and
-compares them with the text on the way: ``scores``.
+``upsample(state, features, guide)`` is the whole of a learned upsampler. The first stage upsamples compressed features
+and compares them with the text on the way: ``scores``.
 """
 
 from __future__ import annotations
