@@ -23,6 +23,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
+from ..engine.rasters.text import subdataset_names
 from .parameters import is_given
 
 translate = QCoreApplication.translate
@@ -153,7 +154,7 @@ def _subdatasets(path: str) -> list[str]:
         dataset = gdal.OpenEx(path, gdal.OF_RASTER)
     except RuntimeError:  # where GDAL raises instead of giving None
         return []
-    return [name for name, _ in dataset.GetSubDatasets()] if dataset is not None else []
+    return subdataset_names(dataset) if dataset is not None else []
 
 
 def vector_source(

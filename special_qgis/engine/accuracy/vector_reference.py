@@ -21,7 +21,7 @@ _FIELD_NAMES = ("class", "class_name", "classname", "class_id", "classid", "labe
 class _Field(NamedTuple):
     """A field of a layer."""
 
-    index: int  # position in the layer, from 0
+    position: int  # in the layer, from 0
     name: str
     kind: int  # OGR's type
 
@@ -106,7 +106,7 @@ class _ClassCodes:
 
     def of(self, feature: ogr.Feature) -> int:
         """Number of a feature's class; 0 = none."""
-        value = field_value(feature, self._field.index)
+        value = field_value(feature, self._field.position)
         if value is None:
             return 0
         if isinstance(value, str):
@@ -157,6 +157,6 @@ def _likely_fields(layer: ogr.Layer, fields: List[_Field], class_names: Set[str]
 
 def _field_words(layer: ogr.Layer, field: _Field) -> Set[str]:
     layer.ResetReading()
-    words = {str(field_value(feature, field.index) or "").strip().casefold() for feature in layer}
+    words = {str(field_value(feature, field.position) or "").strip().casefold() for feature in layer}
     layer.ResetReading()
     return words
