@@ -28,7 +28,7 @@ from special_qgis.engine.config import RefineConfig, SceneConfig
 from special_qgis.engine.evidence.tile_store import TileStore
 from special_qgis.engine.probabilities import probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.refine.first_stage import ArrayPixels, Pixels
+from special_qgis.engine.refine.first_stage import Pixels
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
