@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Time and memory of stage 1 beside the bare image tower and beside the plain form, in one run.
+"""Time and memory of the first stage beside the bare image tower and beside the plain form, in one run.
 
 Run with ``python -m benchmarks.clip_speed [--rows 1096 --cols 715] [--threads 2] [--write]``. A ViT-B/16 and a
 JBU-one upsampler of random weights score a random scene at the scales {1, 2}, windows of 224 every 112, 9 classes,
@@ -223,7 +223,7 @@ def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[st
         "names, once",
     )
     lines = [
-        "# Speed of stage 1",
+        "# Speed of the first stage",
         "",
         f"ViT-B/16 and JBU one of random weights, {options.rows} × {options.cols} pixels, scales 1 and 2, windows of "
         f"224 every 112 ({n_windows[0]} + {n_windows[1]}), {len(CLASSES)} classes, threads: "

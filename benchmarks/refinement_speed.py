@@ -28,10 +28,10 @@ from special_qgis.engine.config import RefineConfig, SceneConfig
 from special_qgis.engine.evidence.tile_store import TileStore
 from special_qgis.engine.probabilities import probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
+from special_qgis.engine.refine.first_stage import Pixels
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
-from special_qgis.engine.refine.stage_one import Pixels
 from special_qgis.engine.refine.train import train
 from special_qgis.engine.scene.scene import open_scene
 from tests.helpers.refined_cube import ArrayPixels
@@ -41,13 +41,13 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "refinement_speed.md"
 N_BANDS, N_CLASSES = 102, 9
 DISK_BANDS, PATCH_PX = 200, 500  # a scene on disk repeats one patch, so that it needs little of it
 FIELD_PX = 20  # side of the fields that materials cover
-WRONG_SHARE = 0.2  # of the fields, in stage 1
+WRONG_SHARE = 0.2  # of the fields, in the first stage
 DISK_CONFIG = RefineConfig(epochs=2, iterations_per_epoch=8, warm_up_epochs=1)
 GOAL_S = {"1096x715": 300}  # of a whole refinement on two cores
 
 
 def fields(rows: int, cols: int, n_bands: int) -> tuple[np.ndarray, np.ndarray]:
-    """(bands, rows, cols) float32 values of noisy fields, and (classes, rows, cols) float32 of stage 1."""
+    """(bands, rows, cols) float32 values of noisy fields, and (classes, rows, cols) float32 of the first stage."""
     rng = np.random.default_rng(0)
     shape = (-(-rows // FIELD_PX), -(-cols // FIELD_PX))
     truth = rng.integers(0, N_CLASSES, shape)
@@ -61,7 +61,7 @@ def fields(rows: int, cols: int, n_bands: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_scene(folder: Path, side: int) -> tuple[str, np.ndarray]:
-    """A virtual raster that repeats one patch; stage 1 of the patch."""
+    """A virtual raster that repeats one patch; the first stage of the patch."""
     values, stage_one = fields(PATCH_PX, PATCH_PX, DISK_BANDS)
     patch = str(folder / "patch.tif")
     options = ["TILED=YES", "INTERLEAVE=BAND"]
@@ -166,7 +166,7 @@ def render(measured: Dict[str, Dict[str, float]], on_disk: Dict[str, Dict[str, f
             "",
             f"Scenes on disk, {DISK_BANDS} bands, a short training and the first two rows of windows:",
             "",
-            "| scene | peak memory of the process, MiB | before stage 2, MiB |",
+            "| scene | peak memory of the process, MiB | before the network stage, MiB |",
             "|---|---|---|",
         ]
         lines += [f"| {k} × {k} | {one['peak_mib']:.0f} | {one['before_mib']:.0f} |" for k, one in on_disk.items()]

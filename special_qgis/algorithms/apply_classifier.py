@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterFile
 
-from ..engine.config import ApplyConfig, OutputConfig
+from ..engine.config import ApplyConfig, MapOutputConfig
 from .base import NEEDED
 from .map_base import MapAlgorithm
 from .parameter_kinds import helped
@@ -21,6 +21,7 @@ class ApplyClassifier(MapAlgorithm):
     """Maps a scene with a network trained on another."""
 
     JOB = "apply_classifier"
+    OUTPUTS = MapOutputConfig
     RUNTIME = NEEDED
 
     def name(self) -> str:
@@ -69,7 +70,7 @@ class ApplyClassifier(MapAlgorithm):
         self.add_map_outputs()
 
     def make_config(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: MapOutputConfig
     ) -> ApplyConfig:
         """Options of the job."""
         return ApplyConfig(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import (
@@ -11,6 +12,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputFile,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
     QgsProcessingParameterFeatureSource,
@@ -69,6 +71,7 @@ class Assess(SpecialAlgorithm):
         """Declare parameters and outputs."""
         for parameter in [*self._inputs(), *self._destinations()]:
             self.addParameter(parameter)
+        self.addOutput(QgsProcessingOutputFile("REPORT_JSON", self.tr("Report as JSON, beside the HTML")))
         self.addOutput(QgsProcessingOutputNumber("OVERALL_ACCURACY", self.tr("Overall accuracy")))
         self.addOutput(QgsProcessingOutputNumber("AVERAGE_ACCURACY", self.tr("Average accuracy")))
         self.addOutput(QgsProcessingOutputNumber("KAPPA", self.tr("Kappa")))
@@ -174,7 +177,8 @@ class Assess(SpecialAlgorithm):
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error
         result = self.run_job("assess", config.to_json(), feedback)
-        return {**written_files(paths, feedback), **_values(result)}
+        beside = {"REPORT_JSON": str(Path(paths["REPORT"]).with_suffix(".json"))} if paths["REPORT"] else {}
+        return {**written_files(paths, feedback), **beside, **_values(result)}
 
 
 def _values(result: Mapping[str, Any]) -> Dict[str, Any]:

@@ -15,6 +15,7 @@ from qgis.core import (
 
 from ..engine.config import BLENDINGS, TEMPLATE_SETS, UPSAMPLERS, ClipConfig, parse_scales
 from ..engine.models.library import choose_default_model
+from ..engine.source_kinds import AUTOMATIC, source_kind
 from ..translation import translate
 from .model_choice import model_value, qgis_models_folder
 from .parameter_kinds import choice, helped, optional_raster_destination, whole_number
@@ -142,6 +143,6 @@ def has_model(source: str, model: str) -> bool:
         source: One of ``config.SOURCES``.
         model: Path of the named one; "" = none.
     """
-    return source != "spectral" and (
-        bool(model) or source == "clip" or choose_default_model(qgis_models_folder()) is not None
-    )
+    if source == AUTOMATIC:
+        return bool(model) or choose_default_model(qgis_models_folder()) is not None
+    return source_kind(source).needs_model

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Type
 
 from qgis.core import (
     QgsProcessingContext,
@@ -14,7 +14,7 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from ..engine.config import OutputConfig
+from ..engine.config import MapOutputConfig, OutputConfig
 from ..engine.errors import EngineError
 from ..translation import translate
 from .base import PREFERRED
@@ -46,12 +46,13 @@ class MapAlgorithm(SceneAlgorithm):
     GROUP = "landcover"
     RUNTIME = PREFERRED
     JOB = ""  # a key of engine.jobs.JOBS
+    OUTPUTS: Type[MapOutputConfig] = OutputConfig  # what the job makes
 
     def __init__(self) -> None:
         super().__init__()
         self._written: Dict[str, str] = {}
 
-    def make_config(self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig) -> Any:
+    def make_config(self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Any) -> Any:
         """Options of the job; may raise an ``EngineError``."""
         raise NotImplementedError
 
@@ -119,7 +120,7 @@ class MapAlgorithm(SceneAlgorithm):
         paths = self._paths(parameters, context)
         require_distinct_outputs(paths)
         try:
-            outputs = OutputConfig(**{_FIELDS[name]: path for name, path in paths.items()})
+            outputs = self.OUTPUTS(**{_FIELDS[name]: path for name, path in paths.items()})
             config = self.make_config(parameters, context, outputs)
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error

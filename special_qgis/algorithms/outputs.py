@@ -17,6 +17,19 @@ def raster_output(
     algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
 ) -> str:
     """Path of a raster output; its layer is loaded afterwards where the user asked for it."""
+    return _layer_output(algorithm, parameters, name, context)
+
+
+def vector_output(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
+) -> str:
+    """Path of a vector output; its layer is loaded afterwards where the user asked for it."""
+    return _layer_output(algorithm, parameters, name, context)
+
+
+def _layer_output(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
+) -> str:
     if not is_given(parameters, name):
         return ""
     return _absolute(algorithm.parameterAsOutputLayer(dict(parameters), name, context))

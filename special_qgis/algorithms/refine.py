@@ -11,7 +11,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from ..engine.config import OutputConfig, RefineJobConfig
+from ..engine.config import RefineJobConfig, RefineOutputConfig
 from .base import NEEDED
 from .class_parameters import optional_classes_parameter
 from .map_base import MapAlgorithm
@@ -28,6 +28,7 @@ class Refine(MapAlgorithm):
     """Learns a scene from an old or noisy map and maps it again."""
 
     JOB = "refine"
+    OUTPUTS = RefineOutputConfig
     RUNTIME = NEEDED
 
     def __init__(self) -> None:
@@ -106,7 +107,7 @@ class Refine(MapAlgorithm):
         return super().prepareAlgorithm(parameters, context, feedback)
 
     def make_config(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: RefineOutputConfig
     ) -> RefineJobConfig:
         """Options of the job."""
         return RefineJobConfig(

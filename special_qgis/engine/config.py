@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar, List, Mapping, Optional, Tuple, Type
+from typing import ClassVar, List, Mapping, Optional, Tuple, Type, TypeVar
 
 from .options import Options, require, require_choice
+from .source_kinds import AUTOMATIC, source_names
 from .stage_config import (
     BLENDINGS,
     PRECISIONS,
@@ -26,6 +27,7 @@ from .stage_config import (
 )
 
 __all__ = [
+    "AREA_MEASURES",
     "BLENDINGS",
     "DEVICES",
     "LEARNING_PRESETS",
@@ -40,17 +42,20 @@ __all__ = [
     "UNEVEN_SIDES",
     "UPSAMPLERS",
     "ApplyConfig",
+    "AreasConfig",
     "AssessConfig",
     "ClassifyConfig",
     "ClipConfig",
     "DownloadModelConfig",
     "ImportModelConfig",
     "ListModelsConfig",
+    "MapOutputConfig",
     "OutputConfig",
     "PriorConfig",
     "PriorJobConfig",
     "RefineConfig",
     "RefineJobConfig",
+    "RefineOutputConfig",
     "RemoveModelConfig",
     "RuntimeCheckConfig",
     "SceneConfig",
@@ -61,12 +66,16 @@ __all__ = [
     "used_prior",
 ]
 
-SOURCES = ("automatic", "spectral", "clip")  # where the class evidence comes from
+SOURCES = source_names()  # where the class evidence comes from, of those that the package brings
 PRESETS = ("default", "fast", "paper")  # fast = rules alone, no network; paper = the published constants
 PRIOR_PRESETS = ("default", "fast")  # of the spectral prior by itself
 LEARNING_PRESETS = ("default", "paper")  # of the network stage by itself
 DEVICES = ("automatic", "cpu", "cuda")  # where heavy stages run
+AREA_MEASURES = ("ellipsoid", "crs")  # areas on the ellipsoid of the map's CRS, or in the plane of that CRS
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
+
+
+OutputsT = TypeVar("OutputsT", bound="MapOutputConfig")
 
 
 @dataclass(frozen=True)
@@ -100,16 +109,44 @@ class SceneConfig(Options):
 
 
 @dataclass(frozen=True)
-class OutputConfig(Options):
-    """Where results go; an empty path leaves the output out."""
+class MapOutputConfig(Options):
+    """Where the results of any job that maps go, such as apply; an empty path leaves the output out."""
 
     map: str = ""  # class raster, GeoTIFF
     confidence: str = ""  # best minus second-best probability, float32 GeoTIFF
     probabilities: str = ""  # one band a class, float32 GeoTIFF
     report: str = ""  # HTML; the same content goes beside it as .json
+
+
+@dataclass(frozen=True)
+class RefineOutputConfig(MapOutputConfig):
+    """Where the results of refine go: of a job that learns the scene."""
+
     pseudo_labels: str = ""  # class raster of the first stage, what the network learnt from, GeoTIFF
     classifier: str = ""  # trained network for other scenes of the sensor, .safetensors
-    agreement: str = ""  # of the first stage's two sources, 0 to 1, float32 GeoTIFF
+
+
+@dataclass(frozen=True)
+class OutputConfig(RefineOutputConfig):
+    """Where the results of classify go: of a job whose first stage has sources of evidence."""
+
+    agreement: str = ""  # of the first stage's sources, 0 to 1, float32 GeoTIFF
+
+
+def _fitting_outputs(outputs: OutputsT, kind: Type[OutputsT]) -> OutputsT:
+    """Outputs as the class of a job.
+
+    Raises:
+        ConfigError: An output is asked for that the job does not make.
+    """
+    if type(outputs) is kind:
+        return outputs
+    known = [f.name for f in dataclasses.fields(kind)]
+    others = {name: path for name, path in outputs.to_json().items() if name not in known and path}
+    for name, path in others.items():
+        accepted = "empty, because this job does not make it"
+        require(False, f"outputs.{name}", accepted, path, f"Leave it out; this job makes {', '.join(known)}.")
+    return kind(**{name: getattr(outputs, name) for name in known if hasattr(outputs, name)})
 
 
 @dataclass(frozen=True)
@@ -127,7 +164,7 @@ class ClassifyConfig(Options):
     scene: SceneConfig
     classes: str  # class list as typed, or the path of a class file
     outputs: OutputConfig = field(default_factory=OutputConfig)
-    source: str = "automatic"  # one of SOURCES
+    source: str = AUTOMATIC  # one of source_names()
     preset: str = "default"  # one of PRESETS
     device: str = "automatic"  # one of DEVICES
     seed: int = 0  # of everything drawn at random
@@ -141,7 +178,8 @@ class ClassifyConfig(Options):
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
     def __post_init__(self) -> None:
-        require_choice("source", self.source, SOURCES)
+        object.__setattr__(self, "outputs", _fitting_outputs(self.outputs, OutputConfig))
+        require_choice("source", self.source, source_names())
         require_choice("preset", self.preset, PRESETS)
         _require_run_options(self.device, self.seed, self.min_confidence)
         if self.outputs.classifier:
@@ -197,7 +235,7 @@ class RefineJobConfig(Options):
 
     NESTED: ClassVar[Mapping[str, Type[Options]]] = {
         "scene": SceneConfig,
-        "outputs": OutputConfig,
+        "outputs": RefineOutputConfig,
         "network": RefineConfig,
     }
 
@@ -205,7 +243,7 @@ class RefineJobConfig(Options):
     labels: str  # class raster on any grid; 0 = says nothing
     label_confidence: str = ""  # raster of how sure each label is, 0 to 1, on any grid; "" = all alike
     classes: str = ""  # names and colours in the order of the ids; "" = those of the class raster
-    outputs: OutputConfig = field(default_factory=OutputConfig)
+    outputs: RefineOutputConfig = field(default_factory=RefineOutputConfig)
     preset: str = "default"  # one of LEARNING_PRESETS
     device: str = "automatic"  # one of DEVICES
     seed: int = 0  # of everything drawn at random
@@ -214,6 +252,7 @@ class RefineJobConfig(Options):
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", _fitting_outputs(self.outputs, RefineOutputConfig))
         require(bool(self.labels.strip()), "labels", "the path of a class raster", self.labels)
         require_choice("preset", self.preset, LEARNING_PRESETS)
         _require_run_options(self.device, self.seed, self.min_confidence)
@@ -230,16 +269,17 @@ class RefineJobConfig(Options):
 class ApplyConfig(Options):
     """A saved classifier on another scene of the same sensor."""
 
-    NESTED: ClassVar[Mapping[str, Type[Options]]] = {"scene": SceneConfig, "outputs": OutputConfig}
+    NESTED: ClassVar[Mapping[str, Type[Options]]] = {"scene": SceneConfig, "outputs": MapOutputConfig}
 
     scene: SceneConfig
     classifier: str  # file that classify or refine has written
-    outputs: OutputConfig = field(default_factory=OutputConfig)
+    outputs: MapOutputConfig = field(default_factory=MapOutputConfig)
     device: str = "automatic"  # one of DEVICES
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
     sample_px: int = 50_000  # pixels that the report's spectra and the check of units are taken from
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", _fitting_outputs(self.outputs, MapOutputConfig))
         require(bool(self.classifier.strip()), "classifier", "the path of a classifier file", self.classifier)
         _require_run_options(self.device, 0, self.min_confidence)
         require(self.sample_px >= 1000, "sample_px", "1000 or more", self.sample_px)
@@ -300,6 +340,33 @@ class AssessConfig(Options):
         require(bool(self.map.strip()), "map", "the path of a class raster", self.map)
         require(bool(self.reference.strip()), "reference", "the path of a raster or vector", self.reference)
         require(0.5 <= self.confidence_level < 1.0, "confidence_level", "from 0.5 to below 1", self.confidence_level)
+
+
+@dataclass(frozen=True)
+class AreasConfig(Options):
+    """Areas of the classes of a map, whole or by polygon."""
+
+    map: str  # class raster
+    polygons: str = ""  # vector source; "" = the whole map alone
+    polygons_layer: str = ""  # layer of that source; "" = its first
+    name_field: str = ""  # field of the polygons with their names; "" = they are numbered
+    measure: str = "ellipsoid"  # one of AREA_MEASURES
+    confidence: str = ""  # raster of how sure the map is of each pixel, 0 to 1, on any grid; "" = none
+    accuracy_report: str = ""  # JSON written by the job assess, or the HTML that it lies beside; "" = none
+    report: str = ""  # HTML; the same content goes beside it as .json; "" = none
+    table: str = ""  # CSV, one row a class and zone; "" = none
+    vector: str = ""  # the polygons with the areas in their fields, .gpkg, .shp, .geojson or .fgb; "" = none
+    confidence_level: float = 0.95  # of the intervals of area-adjusted estimates
+
+    def __post_init__(self) -> None:
+        require(bool(self.map.strip()), "map", "the path of a class raster", self.map)
+        require_choice("measure", self.measure, AREA_MEASURES)
+        require(0.5 <= self.confidence_level < 1.0, "confidence_level", "from 0.5 to below 1", self.confidence_level)
+        for name in ("polygons_layer", "name_field", "vector"):
+            value = getattr(self, name)
+            require(
+                bool(self.polygons) or not value, name, "empty where there are no polygons", value, "Give polygons."
+            )
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class DownloadError(EngineError, OSError):
 
 
 class RefinementError(EngineError, ArithmeticError):
-    """Training diverged or gave a map of hardly any information; the stage-1 result is the one to use.
+    """Training diverged or gave a map of hardly any information; the first stage's result is the one to use.
 
     Args:
         message: What happened.

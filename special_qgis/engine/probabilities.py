@@ -56,6 +56,24 @@ def decide(
     return labels, confidence
 
 
+def decide_known(
+    probabilities: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    precedence: Optional[Sequence[int]] = None,
+) -> Tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Label and confidence of pixels as maps show them and training learns them: ``decide``, where anything is known.
+
+    Args:
+        probabilities: (classes, rows, cols) float32, sum 1 where known; all 0 = nothing is known there.
+        valid: (rows, cols) bool.
+        precedence: All rows of ``probabilities`` in the order in which equals win; None = as they are.
+
+    Returns:
+        (rows, cols) uint8 labels, 1…K, 0 where invalid or unknown; (rows, cols) float32 confidence, 0 there.
+    """
+    return decide(probabilities, valid & (probabilities.max(axis=0) > 0.0), precedence)
+
+
 def sharpen(probabilities: NDArray[np.float32], power: float) -> NDArray[np.float32]:
     """Raise probabilities to a power and scale them to sum 1; ranks and equals stay.
 

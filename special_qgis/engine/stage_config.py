@@ -26,7 +26,7 @@ __all__ = [
 RANDOM_SETS = (
     "even",
     "confident",
-)  # all pixels alike with stage 1's probabilities [ours]; the sure ones, one-hot [ref]
+)  # all pixels alike with the first stage's probabilities [ours]; the sure ones, one-hot [ref]
 UNEVEN_SIDES = ("pad", "resize")  # repeat the edge [ours]; resize the image to multiples of four and back [ref]
 TEMPLATE_SETS = ("both", "openai", "remote_sensing")  # prompt templates of the text encoder
 UPSAMPLERS = ("automatic", "jbu_one", "jbu_stack", "bilateral", "bilinear")  # from patches to pixels
@@ -52,7 +52,7 @@ class PriorConfig(Options):
 
 @dataclass(frozen=True)
 class ClipConfig(Options):
-    """How stage 1 scores pixels with a CLIP model; sources in square brackets: ref = as published, ours."""
+    """How the first stage scores pixels with a CLIP model; sources in square brackets: ref = as published, ours."""
 
     window_px: int = 0  # side of a window [ref 224]; 0 = the side of the images that the model was trained on
     stride_px: int = 0  # from one window to the next [ref 112]; 0 = half a window
@@ -110,7 +110,7 @@ class ClipConfig(Options):
 
 @dataclass(frozen=True)
 class RefineConfig(Options):
-    """How stage 2 learns from stage 1's noisy labels; sources in square brackets: ref = as published, ours."""
+    """How the network stage learns from noisy labels; sources in square brackets: ref = as published, ours."""
 
     epochs: int = 20  # [ref]
     iterations_per_epoch: int = 20  # training steps [ref]
@@ -119,7 +119,7 @@ class RefineConfig(Options):
     final_learning_rate: float = 1e-4  # at the last step, reached along a cosine [ref]
     random_px: int = 500  # drawn for each class and step [ref]
     random_set: str = "even"  # one of RANDOM_SETS
-    target_power: float = 2.0  # of stage 1's probabilities as targets of the even set and in the fusion [ours]
+    target_power: float = 2.0  # of the first stage's probabilities as targets of the even set and in the fusion [ours]
     class_balance: float = 0.5  # of the even set: 0 = classes weigh as many pixels as they have, 1 = all alike [ours]
     confident_share: float = 0.2  # of the component of highest confidence [ref]
     confident_weight: float = 1.0  # of the loss on the confident set [ref]
@@ -139,8 +139,10 @@ class RefineConfig(Options):
     scene_norms: bool = True  # windows of a larger scene are normalised as all training images together [ours]
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
-    fuse_stage_one: bool = True  # weigh stage 1 by how far the network bears it out, and combine both [ours]
-    error_rounds: int = 3  # of undoing, before that, the errors that the network learnt from stage 1; 0 = none [ours]
+    fuse_stage_one: bool = True  # weigh the first stage by how far the network bears it out, and combine both [ours]
+    error_rounds: int = (
+        3  # of undoing, before that, the errors that the network learnt from the first stage; 0 = none [ours]
+    )
     uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod

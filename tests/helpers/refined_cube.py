@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage 2 on a cube in memory: the same code as on a scene on disk, without its files."""
+"""The network stage on a cube in memory: the same code as on a scene on disk, without its files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -26,13 +26,20 @@ class ArrayPixels:
     Args:
         cube: (bands, rows, cols) float32, any unit; anything where invalid.
         valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32, stage 1's; sum 1 where valid, all 0 = no label there.
+        probabilities: (classes, rows, cols) float32, the first stage's; sum 1 where valid, all 0 = no label there.
+        precedence: All classes in the order in which equals win; None = as they are.
 
     Raises:
         InputError: Shapes do not fit, no pixel is valid, or a value or probability is not a number.
     """
 
-    def __init__(self, cube: NDArray[np.float32], valid: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        cube: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        probabilities: NDArray[np.float32],
+        precedence: Optional[Sequence[int]] = None,
+    ) -> None:
         if cube.ndim != 3 or probabilities.ndim != 3 or not cube.shape[1:] == valid.shape == probabilities.shape[1:]:
             raise InputError(
                 f"Cube {cube.shape}, valid pixels {valid.shape} and probabilities {probabilities.shape} do not fit; "
@@ -41,7 +48,7 @@ class ArrayPixels:
         if not valid.any():
             raise InputError("There is no valid pixel to learn from.", "Check the nodata value and the mask.")
         if not np.isfinite(probabilities[:, valid]).all() or (probabilities[:, valid] < 0.0).any():
-            raise InputError("A stage-1 probability is negative or not a number; 0 to 1 is accepted.")
+            raise InputError("A first-stage probability is negative or not a number; 0 to 1 is accepted.")
         spoiled = sum(int(np.count_nonzero(~np.isfinite(band[valid]))) for band in cube)
         if spoiled:
             raise InputError(
@@ -51,13 +58,14 @@ class ArrayPixels:
         self._cube, self._valid, self._probabilities = cube, valid, probabilities
         self.n_bands, self.rows, self.cols = cube.shape
         self.n_classes = probabilities.shape[0]
+        self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values and valid pixels of a window."""
         rows, cols = window.slices()
         return self._cube[:, rows, cols], self._valid[rows, cols]
 
-    def stage_one(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def first_stage(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Probabilities and valid pixels of a window; probabilities are 0 where invalid."""
         rows, cols = window.slices()
         valid = self._valid[rows, cols]
@@ -74,7 +82,7 @@ class ArrayPixels:
 
 @dataclass(frozen=True)
 class Refinement:
-    """Result of stage 2 on a cube."""
+    """Result of the network stage on a cube."""
 
     probabilities: NDArray[np.float32]  # (classes, rows, cols) float32, sum 1 where valid, 0 elsewhere
     history: TrainingHistory
@@ -95,7 +103,7 @@ def refine(
     Args:
         cube: (bands, rows, cols) float32, any unit; anything where invalid.
         valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32, stage 1's, sum 1 where valid; all 0 = no label there.
+        probabilities: (classes, rows, cols) float32, the first stage's, sum 1 where valid; all 0 = no label there.
         build: Makes the network for a number of bands and classes.
         config: Constants; None = defaults.
         seed: Of everything random.
@@ -104,7 +112,7 @@ def refine(
 
     Raises:
         InputError: Arrays do not fit, or there is nothing to learn from.
-        RefinementError: The training diverged or gave a degenerate map; use stage 1's result.
+        RefinementError: The training diverged or gave a degenerate map; use the first stage's result.
         Cancelled: The user cancelled.
     """
     config, listener = config or RefineConfig(), progress or NullProgress()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Loads a CLIP checkpoint into an unmodified open_clip model: from a file, never from the network.
 
-Takes a path, gives the model with its tokenizer and what stage 1 must know of it. The architecture comes from, in this
-order: the safetensors metadata ``open_clip_config``, ``open_clip_config.json`` beside the file, the card of the import,
-the shapes of the weights. Whatever it says has to fit the weights.
+Takes a path, gives the model with its tokenizer and what the first stage must know of it. The architecture comes from,
+in this order: the safetensors metadata ``open_clip_config``, ``open_clip_config.json`` beside the file, the card of the
+import, the shapes of the weights. Whatever it says has to fit the weights.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What stage 1 sees of a scene: true colour in [0, 1], valid pixels, and principal components as a guide.
+"""What the first stage sees of a scene: true colour in [0, 1], valid pixels, and principal components as a guide.
 
 ``RgbSource`` is all that the stage asks for; ``SceneColours`` gives it from an open scene. Colours are computed
 once, tile by tile, and kept in memory or, for a large scene, in a temporary file: every scale and every window reads

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage 1: a scene's colours and class names to class probabilities of every pixel, in bounded memory.
+"""The first stage: a scene's colours and class names to class probabilities of every pixel, in bounded memory.
 
 The scene is scored at several scales. At each, windows slide over it row by row; their scores are averaged where they
 overlap; a softmax over all queries gives probabilities, of which a class takes the largest of its queries; area

@@ -1,26 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage 1 as the pipeline sees it: whatever gives class probabilities of any tile of a scene.
+"""The first stage as the pipeline sees it: whatever gives class probabilities of any tile of a scene.
 
-A source of evidence looks at one tile at a time and may be asked from several threads. Tiles come on the fixed grid, so
+Evidence looks at one tile at a time and may be asked from several threads. Tiles come on the fixed grid, so
 what is computed for one never depends on memory or on the order of the tiles.
 """
 
 from __future__ import annotations
 
-import threading
 from typing import Callable, Iterator, NamedTuple, Optional, Protocol, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..probabilities import decide
+from ..probabilities import decide_known
 from ..progress import Progress
 from ..scene.scene import Block, Scene
-from ..spectral_prior import SpectralPrior
 from ..windows import Window
-from .fusion import Fusion, agreement, tempered
+from .fusion import Fusion, agreement
 from .parallel import map_ordered
-from .tile_store import TileStore
+from .source import FittedSource
 
 
 class Evidence(Protocol):
@@ -38,7 +36,7 @@ class Prediction(NamedTuple):
     """What a source says of a tile."""
 
     probabilities: NDArray[np.float32]  # (classes, rows, cols), sum 1, or all 0 where invalid or nothing is known
-    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], of two sources; None = there is one
+    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], of several sources; None = there is one
 
 
 class MappedTile(NamedTuple):
@@ -58,61 +56,39 @@ class MappedTile(NamedTuple):
         return self._replace(labels=np.where(self.confidence < min_confidence, np.uint8(0), self.labels))
 
 
-class SpectralEvidence:
-    """The spectral prior, pixel by pixel.
+class SourceEvidence:
+    """One source alone.
 
     Args:
-        prior: Fitted on the scene.
+        source: Fitted to the scene.
     """
 
-    def __init__(self, prior: SpectralPrior) -> None:
-        self._prior = prior
-        self.precedence: Optional[Sequence[int]] = prior.interpretation.precedence
+    def __init__(self, source: FittedSource) -> None:
+        self._source = source
+        self.precedence = source.precedence
 
     def predict(self, window: Window, block: Block) -> Prediction:
         """Probabilities of a tile."""
-        return Prediction(self._prior.predict(block.values(self._prior.band_indices), block.valid))
-
-
-class StoredEvidence:
-    """Probabilities that were computed before, from a tile store.
-
-    Args:
-        store: All tiles of the scene are in it.
-    """
-
-    precedence: Optional[Sequence[int]] = None
-
-    def __init__(self, store: TileStore) -> None:
-        self._store = store
-        self._lock = threading.Lock()  # the store has one place in its file
-
-    def predict(self, window: Window, block: Block) -> Prediction:
-        """Probabilities of a tile."""
-        with self._lock:
-            probabilities, _ = self._store.read(window)
-        probabilities *= block.valid
-        return Prediction(probabilities)
+        return Prediction(self._source.predict(window, block))
 
 
 class FusedEvidence:
-    """Image–text model and spectral prior, weighed for the scene.
+    """Several sources, weighed for the scene.
 
     Args:
-        clip: Scores of the image–text model.
-        prior: Fitted on the scene.
+        sources: Fitted to the scene.
         fusion: How to weigh them.
     """
 
-    def __init__(self, clip: StoredEvidence, prior: SpectralPrior, fusion: Fusion) -> None:
-        self._clip, self._prior, self._fusion = clip, prior, fusion
-        self.precedence: Optional[Sequence[int]] = prior.interpretation.precedence
+    def __init__(self, sources: Sequence[FittedSource], fusion: Fusion) -> None:
+        self._sources, self._fusion = tuple(sources), fusion
+        self.precedence = next((one.precedence for one in sources if one.precedence is not None), None)
 
     def predict(self, window: Window, block: Block) -> Prediction:
-        """Probabilities of a tile, and how far the two agree."""
-        clip = tempered(self._clip.predict(window, block).probabilities, self._fusion.temperature)
-        spectral = self._prior.predict(block.values(self._prior.band_indices), block.valid)
-        return Prediction(self._fusion.combine_tempered(clip, spectral), agreement(clip, spectral))
+        """Probabilities of a tile, and how far the sources agree."""
+        found = [source.predict(window, block) for source in self._sources]
+        tempered = [weighing.temper(p) for weighing, p in zip(self._fusion.weighings, found)]
+        return Prediction(self._fusion.combine_tempered(tempered, found), agreement(tempered))
 
 
 def decide_tile(
@@ -127,10 +103,9 @@ def decide_tile(
         window: Where the tile lies.
         valid: (rows, cols) bool.
         probabilities: (classes, rows, cols) float32.
-        precedence: As ``confidence.decide``.
+        precedence: All classes in the order in which equals win; None = as they are.
     """
-    known = valid & (probabilities.max(axis=0) > 0.0)
-    labels, confidence = decide(probabilities, known, precedence)
+    labels, confidence = decide_known(probabilities, valid, precedence)
     return MappedTile(window, valid, probabilities, labels, confidence)
 
 

@@ -58,12 +58,12 @@ def map_with_network(
             )
             return learnt
         except RefinementError as error:
-            lost = " and there is no classifier" if run.targets.classifier else ""
+            lost = " and there is no classifier" if run.classifier_path else ""
             run.listener.warn(f"{error.message} The map is the first stage's, without the network{lost}.")
             learning = LearningSummary(False, error.message)
             has_first_stage = True
         except StageMissing as error:
-            if run.targets.classifier:
+            if run.classifier_path:
                 raise RuntimeMissingError(
                     f"A classifier is asked for, and the network stage cannot run, because {error.reason}.",
                     "Run 'Install runtime', or leave the classifier out.",

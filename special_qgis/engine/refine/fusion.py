@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Network and stage 1 as two witnesses: what each says of a pixel counts as much as it deserves.
+"""Network and first stage combined: what each says of a pixel counts as much as it deserves.
 
-How far stage 1 can be trusted is read from how it and the network agree, class by class, with no reference: a table of
-which class stage 1 gives where the network sees another. Where whole regions of stage 1 are wrong, they disagree much
-and the network decides; where stage 1 is right but for its closest calls, its probabilities refine the network's.
+How far the first stage can be trusted is read from how it and the network agree, class by class, with no reference: a
+noise transition matrix, of which class the first stage gives where the network sees another. Where whole regions of the
+first stage are wrong, they disagree much and the network decides; where the first stage is right but for its closest
+calls, its probabilities refine the network's.
 
-The network has learnt what stage 1 says, errors included: where stage 1 is wrong in three places of ten, it gives its
-classes seven chances of ten. Before both are combined, its probabilities are therefore taken back to the classes that,
-with the table's errors, give them; else stage 1's errors would count twice.
+The network has learnt what the first stage says, errors included: where the first stage is wrong in three places of
+ten, it gives its classes seven chances of ten. Before both are combined, its probabilities are therefore unfolded to
+the classes that, with the matrix's errors, give them; else the first stage's errors would count twice.
 
 Source: one E-step of Dawid and Skene 1979, Applied Statistics 28, 20-28, with probabilities in place of labels; before
-it, some rounds of Richardson 1972, J. Opt. Soc. Am. 62, 55-59, few, because many would sharpen noise.
+it, some rounds of unfolding by Richardson 1972, J. Opt. Soc. Am. 62, 55-59, and Lucy 1974, few, because many would
+sharpen noise.
 """
 
 from __future__ import annotations
@@ -21,57 +23,61 @@ from numpy.typing import NDArray
 SMALLEST = 1e-30  # keeps products of probabilities above 0
 
 
-class Agreement:
-    """Running table of what stage 1 says where the network sees each class.
+class NoiseTransitions:
+    """Noise transition matrix of the first stage, counted while pixels pass: what it says where the network sees each
+    class.
 
     Args:
         n_classes: Number of classes K.
     """
 
     def __init__(self, n_classes: int) -> None:
-        self._table = np.ones((n_classes, n_classes))  # one pixel each before any is seen; (network, stage 1)
+        self._table = np.ones((n_classes, n_classes))  # one pixel each before any is seen; (network, the first stage)
 
-    def add(self, network: NDArray[np.float32], stage_one: NDArray[np.float32]) -> None:
+    def add(self, network: NDArray[np.float32], first_stage: NDArray[np.float32]) -> None:
         """Take in pixels.
 
         Args:
             network: (classes, n) float32, the network's probabilities.
-            stage_one: (classes, n) float32, stage 1's, as the network has learnt them; all 0 = none, which is left out.
+            first_stage: (classes, n) float32, the first stage's probabilities as the network has learnt them; all 0 =
+                none, which is left out.
         """
-        self._table += network.astype(np.float64) @ stage_one.astype(np.float64).T
+        self._table += network.astype(np.float64) @ first_stage.astype(np.float64).T
 
-    def told(self) -> NDArray[np.float64]:
-        """How often stage 1 says the column's class where the network sees the row's.
+    def matrix(self) -> NDArray[np.float64]:
+        """How often the first stage says the column's class where the network sees the row's.
 
         Returns:
             (classes, classes) float64, rows sum to 1.
         """
-        told: NDArray[np.float64] = self._table / self._table.sum(axis=1, keepdims=True)
-        return told
+        transitions: NDArray[np.float64] = self._table / self._table.sum(axis=1, keepdims=True)
+        return transitions
 
     def evidence(self) -> NDArray[np.float64]:
-        """How much likelier than by chance stage 1 says the column's class where the row's is true.
+        """How much likelier than by chance the first stage says the column's class where the row's is true.
 
         Returns:
             (classes, classes) float64, 1 = no evidence.
         """
-        evidence: NDArray[np.float64] = self.told() / (self._table.sum(axis=0) / self._table.sum())
+        evidence: NDArray[np.float64] = self.matrix() / (self._table.sum(axis=0) / self._table.sum())
         return evidence
 
 
-def undo_errors(network: NDArray[np.float32], told: NDArray[np.float64], n_rounds: int) -> NDArray[np.float32]:
-    """Classes that, with stage 1's errors, give what the network says.
+def richardson_lucy_unfolding(
+    network: NDArray[np.float32], transitions: NDArray[np.float64], n_rounds: int
+) -> NDArray[np.float32]:
+    """Classes that, with the first stage's errors, give what the network says.
 
     Args:
-        network: (classes, rows, cols) float32, sum 1: chances of what stage 1 would say.
-        told: (classes, classes) float64, from ``Agreement.told``.
+        network: (classes, rows, cols) float32, sum 1: chances of what the first stage would say.
+        transitions: (classes, classes) float64, from ``NoiseTransitions.matrix``.
         n_rounds: Rounds that come nearer to them; 0 = the network's probabilities.
 
     Returns:
         (classes, rows, cols) float32, sum 1.
     """
     chances = np.maximum(network, np.float32(SMALLEST))
-    table = told.astype(np.float32)
+    table = transitions.astype(np.float32)
     found = chances
     for _ in range(n_rounds):
         ratio = chances / np.tensordot(table.T, found, axes=1)
@@ -81,20 +87,20 @@ def undo_errors(network: NDArray[np.float32], told: NDArray[np.float64], n_round
 
 
 def fuse(
-    network: NDArray[np.float32], stage_one: NDArray[np.float32], evidence: NDArray[np.float64]
+    network: NDArray[np.float32], first_stage: NDArray[np.float32], evidence: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Combine the two for each pixel.
 
     Args:
         network: (classes, rows, cols) float32, sum 1.
-        stage_one: (classes, rows, cols) float32, as given to ``Agreement.add``; all 0 where it says nothing.
-        evidence: (classes, classes) float64, from ``Agreement.evidence``.
+        first_stage: (classes, rows, cols) float32, as given to ``NoiseTransitions.add``; all 0 where it says nothing.
+        evidence: (classes, classes) float64, from ``NoiseTransitions.evidence``.
 
     Returns:
-        (classes, rows, cols) float32, sum 1; the network's where stage 1 says nothing.
+        (classes, rows, cols) float32, sum 1; the network's where the first stage says nothing.
     """
-    silent = stage_one.max(axis=0) <= 0.0
-    weights = np.tensordot(evidence.astype(np.float32), stage_one, axes=1)
+    silent = first_stage.max(axis=0) <= 0.0
+    weights = np.tensordot(evidence.astype(np.float32), first_stage, axes=1)
     product = np.maximum(network, np.float32(SMALLEST)) * np.where(silent, np.float32(1.0), weights)
     fused: NDArray[np.float32] = product / product.sum(axis=0)
     return fused

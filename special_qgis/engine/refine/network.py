@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The network that stage 2 trains, as the options want it."""
+"""The network that the network stage trains, as the options want it."""
 
 from __future__ import annotations
 

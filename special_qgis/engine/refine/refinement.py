@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The last step of stage 2: maps a scene tile by tile with the network that was trained on it."""
+"""The last step of the network stage: maps a scene tile by tile with the network that was trained on it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..probabilities import sharpen
 from ..progress import Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
-from .fusion import fuse, undo_errors
+from .first_stage import Pixels
+from .fusion import fuse, richardson_lucy_unfolding
 from .infer import predict_blended
-from .stage_one import Pixels
 from .train import TrainedNetwork, class_probabilities
 
 
@@ -45,10 +45,10 @@ def predict_tiles(
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
-    told, evidence = trained.agreement.told(), trained.agreement.evidence()
+    transitions, evidence = trained.transitions.matrix(), trained.transitions.evidence()
     for window, probabilities in blended:
-        stage_one, valid = pixels.stage_one(window)
+        first_stage, valid = pixels.first_stage(window)
         if config.fuse_stage_one:
-            undone = undo_errors(probabilities, told, config.error_rounds)
-            probabilities = fuse(undone, sharpen(stage_one, config.target_power), evidence)
+            unfolded = richardson_lucy_unfolding(probabilities, transitions, config.error_rounds)
+            probabilities = fuse(unfolded, sharpen(first_stage, config.target_power), evidence)
         yield window, probabilities * valid

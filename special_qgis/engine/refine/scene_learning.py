@@ -28,7 +28,7 @@ from .refinement import predict_tiles
 from .scene_pixels import ScenePixels
 from .train import TrainedNetwork, train
 
-_STAGE_ONE, _TRAINED = 0.1, 0.85  # fractions of the stage at which its parts end
+_FIRST_STAGE, _TRAINED = 0.1, 0.85  # fractions of the stage at which its parts end
 
 
 def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, progress: Progress) -> LearningSummary:
@@ -50,12 +50,12 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
     """
     scene = run.scene
     with TileStore(scene.rows, scene.cols, len(run.classes)) as store:
-        for tile in decided_tiles(scene, evidence, run.look, SubProgress(progress, 0.0, _STAGE_ONE)):
+        for tile in decided_tiles(scene, evidence, run.look, SubProgress(progress, 0.0, _FIRST_STAGE)):
             store.write(tile.window, tile.probabilities, tile.valid)
             run.take_first_stage(tile)
         run.watch.lap("First stage")
-        pixels = ScenePixels(scene, store)
-        trained = _train_somewhere(pixels, options, SubProgress(progress, _STAGE_ONE, _TRAINED))
+        pixels = ScenePixels(scene, store, evidence.precedence)
+        trained = _train_somewhere(pixels, options, SubProgress(progress, _FIRST_STAGE, _TRAINED))
         run.watch.lap("Learning the scene")
         changes = ChangeTally(len(run.classes))
         for tile in _map(trained, pixels, options.config, evidence, changes, progress):
@@ -90,8 +90,8 @@ def _map(
 ) -> Iterator[MappedTile]:
     """The tiles of the map; what they change is counted on the way."""
     for window, probabilities in predict_tiles(trained, pixels, config, SubProgress(progress, _TRAINED, 1.0)):
-        before, valid = pixels.stage_one(window)
-        tile = decide_tile(window, valid, probabilities)
+        before, valid = pixels.first_stage(window)
+        tile = decide_tile(window, valid, probabilities, evidence.precedence)
         changes.add(decide_tile(window, valid, before, evidence.precedence).labels, tile.labels)
         yield tile
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A scene on disk and its stage-1 probabilities in a temporary file, as stage 2 sees them."""
+"""A scene on disk and its first-stage probabilities in a temporary file, as the network stage sees them."""
 
 from __future__ import annotations
+
+from typing import Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +19,30 @@ class ScenePixels:
 
     Args:
         scene: Open scene.
-        store: Stage-1 probabilities of all its tiles.
+        store: First-stage probabilities of all its tiles.
+        precedence: All classes in the order in which equals win; None = as they are.
 
     Raises:
         InputError: The two differ in size.
     """
 
-    def __init__(self, scene: Scene, store: TileStore) -> None:
+    def __init__(self, scene: Scene, store: TileStore, precedence: Optional[Sequence[int]] = None) -> None:
         if (scene.rows, scene.cols) != (store.rows, store.cols):
             raise InputError(
-                f"The scene has {scene.rows} × {scene.cols} pixels, stage 1 has {store.rows} × {store.cols}; "
+                f"The scene has {scene.rows} × {scene.cols} pixels, the first stage has {store.rows} × {store.cols}; "
                 "the same size is needed."
             )
         self._scene, self._store = scene, store
         self.rows, self.cols = scene.rows, scene.cols
         self.n_bands, self.n_classes = scene.n_bands, store.n_classes
+        self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values, 0 where invalid, and valid pixels of a window."""
         block = self._scene.read(window)
         return block.values(), block.valid
 
-    def stage_one(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def first_stage(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Probabilities and valid pixels of a window."""
         return self._store.read(window)
 

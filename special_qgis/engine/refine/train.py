@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Training: the published order of warm-up, mixtures and steps, on windows of a scene and stage 1's noisy labels.
+"""Training: the published order of warm-up, mixtures and steps, on windows of a scene and its noisy labels.
 
 Each step looks at one window. After the warm-up, every epoch first asks the network about the candidates of all
 windows and makes confident and hard sets. The weights of the map are a running mean; no reference picks anything.
@@ -23,22 +23,22 @@ from ..progress import Progress, SubProgress, TellOnce, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
 from .first_pass import make_first_pass
+from .first_stage import FirstStageTile, Pixels
 from .fixed_norms import NormStatistics, fix_norms, recorded_norms
-from .fusion import Agreement
+from .fusion import NoiseTransitions
 from .losses import soft_cross_entropy
 from .mixtures import Projection
 from .sampling import draw_random_set
 from .scaling import Scaling
 from .schedule import cosine_rate
 from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
-from .stage_one import Pixels, StageOneTile
-from .tiles import Census, plan_images, take_census
+from .tiles import ClassStatistics, class_statistics, plan_images
 from .training_images import TrainingImage, TrainingImages, as_input
 
 Build = Callable[[int, int], torch.nn.Module]  # bands, classes → (1, bands, rows, cols) to (1, classes, rows, cols)
 SCALING_SAMPLE_PX = 50_000  # quantiles, spreads and principal components are found on
-SWALLOWED_SHARE = 0.98  # of the pixels in one class: a degenerate map, unless stage 1 has about as many
-LEAST_AGREEMENT = 0.5  # with stage 1, weighted by its confidence
+COLLAPSE_THRESHOLD = 0.98  # of the pixels in one class: a degenerate map, unless the first stage has about as many
+LEAST_AGREEMENT = 0.5  # with the first stage, weighted by its confidence
 
 
 @dataclass
@@ -46,7 +46,9 @@ class TrainingHistory:
     """How the training went, for the report."""
 
     losses: List[float] = field(default_factory=list)  # of every step
-    agreements: List[float] = field(default_factory=list)  # with stage 1 at every step, weighted by its confidence
+    agreements: List[float] = field(
+        default_factory=list
+    )  # with the first stage at every step, weighted by its confidence
     confident_px: List[int] = field(default_factory=list)  # of every epoch after the warm-up
     hard_px: List[int] = field(default_factory=list)
     final_agreement: float = math.nan  # of the mean weights, over all training windows
@@ -59,7 +61,7 @@ class TrainedNetwork:
     network: torch.nn.Module  # in evaluation mode, on its device
     scaling: Scaling
     n_classes: int
-    agreement: Agreement  # with stage 1 of the scene trained on
+    transitions: NoiseTransitions  # what the first stage says where the network sees each class, on the training images
     history: TrainingHistory
     norms: NormStatistics  # what its normalisations saw in the training windows
 
@@ -95,10 +97,10 @@ def class_probabilities(
 def train(
     pixels: Pixels, build: Build, config: RefineConfig, seed: int, device: torch.device, progress: Progress
 ) -> TrainedNetwork:
-    """Learn a scene from its stage-1 probabilities.
+    """Learn a scene from its first-stage probabilities.
 
     Args:
-        pixels: The scene and its stage 1.
+        pixels: The scene and its the first stage.
         build: Makes the network for a number of bands and classes.
         config: Constants.
         seed: Of everything random; on a CPU the same seed gives the same weights.
@@ -106,8 +108,8 @@ def train(
         progress: Hears of every step; asked for cancel before each.
 
     Raises:
-        InputError: Stage 1 labels no valid pixel, or all spectra are alike.
-        RefinementError: The training diverged or gave a degenerate map; stage 1's result is the one to use.
+        InputError: The first stage labels no valid pixel, or all spectra are alike.
+        RefinementError: The training diverged or gave a degenerate map; the first stage's result is the one to use.
         Cancelled: The user cancelled.
     """
     progress = TellOnce(progress)
@@ -115,20 +117,20 @@ def train(
     spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
     projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
-    census = take_census(pixels, config, SubProgress(progress, 0.0, 0.05))
-    images = TrainingImages(pixels, plan_images(pixels, census, config, seed), scaling, device, progress)
+    statistics = class_statistics(pixels, config, SubProgress(progress, 0.0, 0.05))
+    images = TrainingImages(pixels, plan_images(pixels, statistics, config, seed), scaling, device, progress)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(pixels.n_bands, pixels.n_classes).to(device)
     make_first_pass(network, pixels.n_bands, True, SubProgress(progress, 0.05, 0.05))
-    trainer = _Trainer(network, images, census, config, seed, device)
+    trainer = _Trainer(network, images, statistics, config, seed, device)
     trainer.draw_candidates(projection)
     trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
     network.load_state_dict(trainer.average.weights())
     network.eval()
     with recorded_norms(network) as norms:
-        agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
-    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history, norms)
+        transitions = trainer.check_map(SubProgress(progress, 0.97, 1.0))
+    return TrainedNetwork(network, scaling, pixels.n_classes, transitions, trainer.history, norms)
 
 
 class _Trainer:
@@ -138,7 +140,7 @@ class _Trainer:
         self,
         network: torch.nn.Module,
         images: TrainingImages,
-        census: Census,
+        statistics: ClassStatistics,
         config: RefineConfig,
         seed: int,
         device: torch.device,
@@ -146,8 +148,8 @@ class _Trainer:
         self.history = TrainingHistory()
         self.average = WeightAverage(network, config.average_decay)
         self._network, self._images, self._config, self._seed = network, images, config, seed
-        self._absent = census.absent
-        self._counts = census.counts
+        self._absent = statistics.absent
+        self._counts = statistics.counts
         self._optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self._rng = np.random.default_rng((seed, 5))
         self._noise = torch.Generator(device).manual_seed(seed)
@@ -184,7 +186,8 @@ class _Trainer:
             self.history.agreements.append(agreement)
             progress.report(
                 (step + 1) / n_steps,
-                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, agreement with stage 1 {agreement:.3f}",
+                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, "
+                f"agreement with the first stage {agreement:.3f}",
             )
 
     def _next(self) -> int:
@@ -216,7 +219,7 @@ class _Trainer:
             self._optimiser.step()
             self.average.update()
         labels = (log_probabilities.detach().argmax(0) + 1).to(torch.uint8).cpu().numpy()
-        return value, _agreement([labels], [window.tile])
+        return value, _training_agreement([labels], [window.tile])
 
     @torch.no_grad()
     def _probabilities(self, window: TrainingImage) -> NDArray[np.float32]:
@@ -240,52 +243,53 @@ class _Trainer:
         self.history.confident_px.append(sum(one.confident.n_px for one in self._soft))
         self.history.hard_px.append(sum(one.hard.n_px for one in self._soft))
 
-    def check_map(self, progress: Progress) -> Agreement:
+    def check_map(self, progress: Progress) -> NoiseTransitions:
         """Refuse a degenerate result, judged on the training windows with the final weights.
 
         Returns:
-            How the network agrees with stage 1.
+            What the first stage says where the network sees each class.
 
         Raises:
             RefinementError: Weights are not numbers, one class has swallowed the others, or hardly anything that
-                stage 1 is sure of is kept.
+                the first stage is sure of is kept.
         """
         counts, before = np.zeros(len(self._counts) + 1, np.int64), np.zeros(len(self._counts) + 1, np.int64)
         every_label, tiles = [], []
-        agreement = Agreement(len(self._counts))
+        transitions = NoiseTransitions(len(self._counts))
         for number in range(self._images.n):
             check_cancelled(progress)
             window = self._images.get(number)
             probabilities = self._probabilities(window)
             learnt = sharpen(window.tile.probabilities, self._config.target_power)
-            agreement.add(probabilities, learnt.reshape(probabilities.shape))
+            transitions.add(probabilities, learnt.reshape(probabilities.shape))
             labels = (probabilities.argmax(axis=0) + 1).astype(np.uint8)
             labelled = window.tile.labels.ravel() > 0
             counts += np.bincount(labels[labelled], minlength=counts.size)
             before += np.bincount(window.tile.labels.ravel()[labelled], minlength=counts.size)
             every_label.append(labels)
             tiles.append(window.tile)
-        self.history.final_agreement = _agreement(every_label, tiles)
+        self.history.final_agreement = _training_agreement(every_label, tiles)
         largest = int(counts.argmax())
         share, share_before = counts[largest] / max(1, counts.sum()), before[largest] / max(1, before.sum())
-        if share >= SWALLOWED_SHARE and share - share_before > 1.0 - SWALLOWED_SHARE:
+        if share >= COLLAPSE_THRESHOLD and share - share_before > 1.0 - COLLAPSE_THRESHOLD:
             raise RefinementError(
-                f"Refinement gave class {largest} {share:.0%} of the pixels; stage 1 gives it {share_before:.0%}.",
+                f"Refinement gave class {largest} {share:.0%} of the pixels; "
+                f"the first stage gives it {share_before:.0%}.",
                 "collapse",
-                "Use the stage-1 result, or check that the class names fit the scene.",
+                "Use the first stage's result, or check that the class names fit the scene.",
             )
         if self.history.final_agreement < LEAST_AGREEMENT:
             raise RefinementError(
-                f"Refinement keeps {self.history.final_agreement:.0%} of what stage 1 is sure of; "
+                f"Refinement keeps {self.history.final_agreement:.0%} of what the first stage is sure of; "
                 f"{LEAST_AGREEMENT:.0%} or more is accepted.",
                 "disagreement",
-                "Use the stage-1 result, or check that the class names fit the scene.",
+                "Use the first stage's result, or check that the class names fit the scene.",
             )
-        return agreement
+        return transitions
 
 
-def _agreement(labels: List[NDArray[np.uint8]], tiles: List[StageOneTile]) -> float:
-    """Share of stage 1's labels kept, weighted by its confidence; 1 where it has none."""
+def _training_agreement(labels: List[NDArray[np.uint8]], tiles: List[FirstStageTile]) -> float:
+    """Share of the first stage's labels kept, weighted by its confidence; 1 where it has none."""
     kept = total = 0.0
     for one, tile in zip(labels, tiles):
         confidence = tile.confidence.ravel()
@@ -298,5 +302,5 @@ def _diverged(step: int) -> RefinementError:
     return RefinementError(
         f"Training diverged: at step {step + 1} the loss or a probability is not a number.",
         "loss",
-        "Use the stage-1 result, or lower the learning rate.",
+        "Use the first stage's result, or lower the learning rate.",
     )

@@ -3,35 +3,25 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import List, Tuple
 
-from .formats import format_count, format_number
-from .page import key_values, paragraph, swatch
-from .summary import ClipSummary, RunSummary
+from .formats import format_count
+from .summary import ClipSummary, SourceSection
+
+_DEMO_NOTE = (
+    "This map was made with the demo model: a small network trained on painted scenes, which knows few words. It shows "
+    "how the method works; for real work install a CLIP model."
+)
 
 
-def clip_section(summary: RunSummary) -> str:
-    """Body of the section; empty where no model was used."""
-    clip = summary.clip
-    if clip is None:
-        return ""
-    demo = ""
-    if clip.is_demo:
-        demo = paragraph(
-            "This map was made with the demo model: a small network trained on painted scenes, which knows few words. "
-            "It shows how the method works; for real work install a CLIP model."
-        )
-    return demo + _words(summary, clip) + key_values(_pairs(clip) + _fusion_pairs(summary))
+def clip_section(clip: ClipSummary) -> SourceSection:
+    """The section, as plain text.
 
-
-def _words(summary: RunSummary, clip: ClipSummary) -> str:
-    rows = "".join(
-        f'<li>{swatch(c.colour)}<b>{escape(c.name)}</b> <span class="reading">looked for as:</span> '
-        f"{escape(', '.join(words))}</li>"
-        for c, words in zip(summary.classes, clip.words)
-    )
-    return f'<ul class="names">{rows}</ul>'
+    Args:
+        clip: What the stage says of itself.
+    """
+    notes = (_DEMO_NOTE,) if clip.is_demo else ()
+    return SourceSection("The image–text model", notes, clip.words, tuple(_pairs(clip)))
 
 
 def _pairs(clip: ClipSummary) -> List[Tuple[str, str]]:
@@ -42,7 +32,7 @@ def _pairs(clip: ClipSummary) -> List[Tuple[str, str]]:
         ("Licence", clip.licence),
         ("SHA-256", clip.sha256),
         ("Prompt templates", clip.templates),
-        ("From patches to pixels by", clip.upsampler),
+        ("Feature upsampling", clip.upsampler),
         ("Blending of windows", clip.blending),
         ("Computed on", clip.computed_on),
         ("Precision", clip.precision),
@@ -50,13 +40,3 @@ def _pairs(clip: ClipSummary) -> List[Tuple[str, str]]:
         ("Windows", " + ".join(format_count(n) for n in clip.n_windows)),
     ]
     return [(title, text) for title, text in pairs if text]
-
-
-def _fusion_pairs(summary: RunSummary) -> List[Tuple[str, str]]:
-    fusion = summary.provenance.get("estimates", {}).get("fusion")
-    if not fusion:
-        return []
-    return [
-        ("Weight beside the spectra", format_number(fusion["clip_weight"])),
-        ("Temperature", format_number(fusion["temperature"])),
-    ]

@@ -7,7 +7,7 @@ Nothing here computes on pixels or formats text, so that the HTML and the JSON r
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Protocol, Tuple
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,35 @@ class LearningSummary:
         return self.changed_px / self.compared_px if self.is_used and self.compared_px else None
 
 
+class SourceFacts(Protocol):
+    """Facts that a source has to say in the report's JSON."""
+
+    def to_json(self) -> Dict[str, Any]:
+        """The facts as JSON values."""
+
+
+@dataclass(frozen=True)
+class SourceSection:
+    """Section of the report on a source of evidence, as plain text."""
+
+    title: str
+    notes: Tuple[str, ...] = ()  # paragraphs before everything else
+    words: Tuple[Tuple[str, ...], ...] = ()  # what each class was looked for as, in the order of the classes
+    pairs: Tuple[Tuple[str, str], ...] = ()  # name and value
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What a source of evidence leaves for the report."""
+
+    name: str  # as in ``source_kinds``
+    stage: str  # in words, for the list of what made the map
+    quantity: str = ""  # "reflectance" or "radiance", as it treated the values; "" = it does not say
+    reads_names: bool = False  # whether it looks for what the class names were interpreted as
+    section: Optional[SourceSection] = None  # None = it has none
+    facts: Optional[SourceFacts] = None  # under its name in the report's JSON; None = it has none
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """Everything that the report of one classification shows."""
@@ -130,7 +159,7 @@ class RunSummary:
     confidence: Optional[Histogram] = None  # over classified pixels
     class_confidence: Mapping[int, Histogram] = field(default_factory=dict)  # the same by class id; may be empty
     spectra: Tuple[MeanSpectrum, ...] = ()
-    clip: Optional[ClipSummary] = None  # None = no image–text model was used
+    sources: Tuple[SourceReport, ...] = ()  # of the first stage's sources of evidence
     learning: Optional[LearningSummary] = None  # None = no network stage in this run
     stages: Tuple[str, ...] = ()  # what made the map, in words and in order: "spectral prior", "MambaHSI …"
     quantity: str = "unknown"  # "reflectance", "radiance" or "unknown", for the spectra's axis

@@ -9,7 +9,7 @@ alone, in chunks of one fixed size, so that tiles of any shape agree to the last
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class SpectralPrior:
         cls,
         sample: Sample,
         axis: SpectralAxis,
-        classes: Sequence[LandCoverClass],
+        names: Union[Sequence[LandCoverClass], Interpretation],
         config: PriorConfig,
         quantity: str,
         progress: Progress,
@@ -91,7 +91,7 @@ class SpectralPrior:
         Args:
             sample: Spectra of valid pixels.
             axis: The scene's bands.
-            classes: Classes as typed.
+            names: Classes as typed, or what was made of their names before.
             config: Options.
             quantity: "reflectance", "radiance" or "unknown", as the user or the file says.
             progress: Told how far the fit is.
@@ -102,7 +102,7 @@ class SpectralPrior:
         """
         if not len(sample.spectra):
             raise InputError("The scene has no valid pixel.", "Check its no-data value and the area of interest.")
-        interpretation = interpret(classes)
+        interpretation = names if isinstance(names, Interpretation) else interpret(names)
         choice = choose_quantity(sample.spectra, axis, quantity)
         plan = plan_bands(axis, drop_absorption=choice.quantity == "radiance")
         correction = fit_correction(sample.spectra, axis, choice.quantity)

@@ -19,7 +19,6 @@ from ..config import (
     TEMPLATE_SETS,
     UPSAMPLERS,
     ApplyConfig,
-    AssessConfig,
     ClassifyConfig,
     ClipConfig,
     OutputConfig,
@@ -32,6 +31,7 @@ from ..config import (
 )
 from ..options import Options
 from .commands import add_command, set_defaults
+from .map_commands import add_areas, add_assess, areas_options, assess_options
 from .model_commands import add_models
 
 _UNITS: Mapping[str, int] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -80,7 +80,8 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     _add_rgb(add_command(commands, "rgb", "true_colour", "true-colour picture of a scene", _rgb_options))
     inspect = add_command(commands, "inspect", "inspect_scene", "show what is read from a file", scene_options)
     _add_scene(inspect)
-    _add_assess(add_command(commands, "assess", "assess", "accuracy of a map against a reference", _assess_options))
+    add_assess(add_command(commands, "assess", "assess", "accuracy of a map against a reference", assess_options))
+    add_areas(add_command(commands, "areas", "areas", "areas of the classes of a map", areas_options))
     add_models(commands)
     return parser
 
@@ -158,20 +159,22 @@ def _add_map_outputs(parser: argparse.ArgumentParser, config: Type[Options]) -> 
     set_defaults(parser, config, "device", "min_confidence")
 
 
-def _map_fields(found: argparse.Namespace) -> Dict[str, Any]:
-    """Fields that the options of all commands that map a scene have."""
+def _map_fields(found: argparse.Namespace, **more_outputs: str) -> Dict[str, Any]:
+    """Fields that the options of all commands that map a scene have.
+
+    Args:
+        found: Words of the command line.
+        more_outputs: Option of each output that only this command has, by its field.
+    """
     outputs = {
         "map": found.output,
         "confidence": found.confidence,
         "probabilities": found.probabilities,
         "report": found.report,
-        "pseudo_labels": getattr(found, "pseudo_labels", ""),
-        "classifier": getattr(found, "save_classifier", ""),
-        "agreement": getattr(found, "agreement", ""),
     }
     return {
         "scene": scene_options(found),
-        "outputs": outputs,
+        "outputs": {**outputs, **{field: getattr(found, option) for field, option in more_outputs.items()}},
         "device": found.device,
         "min_confidence": found.min_confidence,
     }
@@ -234,7 +237,7 @@ def _clip_fields(found: argparse.Namespace) -> Dict[str, Any]:
 
 def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
     return {
-        **_map_fields(found),
+        **_map_fields(found, pseudo_labels="pseudo_labels", classifier="save_classifier", agreement="agreement"),
         "classes": found.classes,
         "source": found.source,
         "preset": found.preset,
@@ -259,11 +262,15 @@ def _add_refine(parser: argparse.ArgumentParser) -> None:
     set_defaults(parser, RefineJobConfig, "label_confidence", "assumed_confidence", "classes", "preset", "seed")
     _add_map_outputs(parser, RefineJobConfig)
     _add_saved_classifier(parser)
+    parser.add_argument(
+        "--pseudo-labels", default="", metavar="TIF", help="the class raster on the scene's grid to write"
+    )
 
 
 def _refine_options(found: argparse.Namespace) -> Dict[str, Any]:
     names = ("labels", "label_confidence", "assumed_confidence", "classes", "preset", "seed")
-    return {**_map_fields(found), **{name: getattr(found, name) for name in names}}
+    fields = _map_fields(found, pseudo_labels="pseudo_labels", classifier="save_classifier")
+    return {**fields, **{name: getattr(found, name) for name in names}}
 
 
 def _add_apply(parser: argparse.ArgumentParser) -> None:
@@ -320,30 +327,6 @@ def _rgb_options(found: argparse.Namespace) -> Dict[str, Any]:
         "low_quantile": found.quantiles[0],
         "high_quantile": found.quantiles[1],
         "seed": found.seed,
-    }
-
-
-def _add_assess(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="MAP", help="class raster to judge")
-    parser.add_argument("--reference", required=True, metavar="SOURCE", help="class raster, or vector with classes")
-    parser.add_argument("--layer", metavar="NAME", help="layer of a vector reference; default: its first")
-    parser.add_argument("--field", metavar="NAME", help="field of a vector reference with ids or names")
-    parser.add_argument("--report", metavar="HTML", help="report to write")
-    parser.add_argument("--table", metavar="CSV", help="confusion matrix to write")
-    parser.add_argument("--confidence-level", type=float, metavar="P", help="of the intervals")
-    texts = {"layer": "reference_layer", "field": "reference_field"}
-    set_defaults(parser, AssessConfig, "report", "table", "confidence_level", **texts)
-
-
-def _assess_options(found: argparse.Namespace) -> Dict[str, Any]:
-    return {
-        "map": found.input,
-        "reference": found.reference,
-        "reference_layer": found.layer,
-        "reference_field": found.field,
-        "report": found.report,
-        "table": found.table,
-        "confidence_level": found.confidence_level,
     }
 
 

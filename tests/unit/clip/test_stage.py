@@ -9,7 +9,7 @@ from typing import Any, Optional
 import numpy as np
 import pytest
 
-pytest.importorskip("open_clip", reason="stage 1 needs the runtime with PyTorch and open_clip")
+pytest.importorskip("open_clip", reason="the first stage needs the runtime with PyTorch and open_clip")
 
 import torch
 from torch.nn import functional

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="stage 1 needs the runtime with PyTorch")
-pytest.importorskip("open_clip", reason="stage 1 needs the runtime with PyTorch and open_clip")
+torch = pytest.importorskip("torch", reason="the first stage needs the runtime with PyTorch")
+pytest.importorskip("open_clip", reason="the first stage needs the runtime with PyTorch and open_clip")
 
 from torch.nn import functional
 

@@ -20,7 +20,7 @@ from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.refine.classifier_file import HEADER_KEY, ClassifierCard, encode_classifier, read_classifier
 from special_qgis.engine.refine.fixed_norms import recorded_norms
-from special_qgis.engine.refine.fusion import Agreement
+from special_qgis.engine.refine.fusion import NoiseTransitions
 from special_qgis.engine.refine.scaling import Scaling
 from special_qgis.engine.refine.train import TrainedNetwork, TrainingHistory, class_probabilities
 from tests.helpers.seeded_network import seeded_network
@@ -35,7 +35,7 @@ def trained() -> TrainedNetwork:
     scaling = Scaling.fit(rng.uniform(0, 3000, (500, N_BANDS)).astype(np.float32), 0.0, 1.0)
     with torch.no_grad(), recorded_norms(network) as norms:
         network(torch.from_numpy(scaling.image(cube(), np.ones((20, 24), bool)))[None])
-    return TrainedNetwork(network, scaling, len(CLASSES), Agreement(len(CLASSES)), TrainingHistory(), norms)
+    return TrainedNetwork(network, scaling, len(CLASSES), NoiseTransitions(len(CLASSES)), TrainingHistory(), norms)
 
 
 def cube() -> np.ndarray:

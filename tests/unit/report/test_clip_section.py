@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from special_qgis.engine.report.clip_section import clip_section
 from special_qgis.engine.report.formats import format_count
 from special_qgis.engine.report.report import render_html, render_json
-from special_qgis.engine.report.summary import ClipSummary
+from special_qgis.engine.report.summary import ClipSummary, SourceReport
 from tests.helpers.summaries import make_summary
 
 CLIP = ClipSummary(
@@ -40,8 +41,12 @@ KEYS = (  # public, in the order of the file
 )
 
 
+def source(clip: ClipSummary) -> SourceReport:
+    return SourceReport("clip", "CLIP", section=clip_section(clip), facts=clip)
+
+
 def test_json_has_every_fact_under_its_public_key_in_order() -> None:
-    found = json.loads(render_json(make_summary(clip=CLIP)))["clip"]
+    found = json.loads(render_json(make_summary(sources=(source(CLIP),))))["clip"]
     assert list(found) == KEYS.split()
     assert found["words"] == [["tree", "forest"], ["roof"], ["gizmo & co"]]
     assert found["window_px"] == [[96, 96], [96, 80]]
@@ -49,7 +54,7 @@ def test_json_has_every_fact_under_its_public_key_in_order() -> None:
 
 
 def test_json_of_the_summary_is_that_of_the_report() -> None:
-    assert json.loads(render_json(make_summary(clip=CLIP)))["clip"] == CLIP.to_json()
+    assert json.loads(render_json(make_summary(sources=(source(CLIP),))))["clip"] == CLIP.to_json()
 
 
 def test_json_without_a_model_holds_an_empty_object() -> None:
@@ -59,7 +64,7 @@ def test_json_without_a_model_holds_an_empty_object() -> None:
 
 
 def test_page_tells_model_words_and_windows() -> None:
-    html = render_html(make_summary(clip=CLIP))
+    html = render_html(make_summary(sources=(source(CLIP),)))
     assert "looked for as:</span> tree, forest</li>" in html
     assert "gizmo &amp; co" in html
     assert "1, 2.5 (by the size of a pixel)" in html
@@ -68,13 +73,13 @@ def test_page_tells_model_words_and_windows() -> None:
 
 
 def test_page_leaves_out_what_is_not_known() -> None:
-    html = render_html(make_summary(clip=replace(CLIP, model="", licence="")))
+    html = render_html(make_summary(sources=(source(replace(CLIP, model="", licence="")),)))
     assert "Prompt templates" in html
     assert "Licence" not in html
 
 
 def test_page_warns_of_the_demo_model() -> None:
-    assert "made with the demo model" in render_html(make_summary(clip=replace(CLIP, is_demo=True)))
+    assert "made with the demo model" in render_html(make_summary(sources=(source(replace(CLIP, is_demo=True)),)))
 
 
 def test_page_without_a_model_has_no_section_on_it() -> None:

@@ -139,7 +139,7 @@ def test_refine_every_option_reaches_its_field() -> None:
         labels="old.tif",
         label_confidence="q.tif",
         classes="a; b",
-        outputs=config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html", "", "k.safetensors"),
+        outputs=config_module.RefineOutputConfig("m.tif", "c.tif", "p.tif", "r.html", "", "k.safetensors"),
         preset="paper",
         device="cpu",
         seed=7,
@@ -154,7 +154,7 @@ def test_refine_every_option_reaches_its_field() -> None:
 def test_apply_every_option_reaches_its_field() -> None:
     words = ["apply", "s.tif", *SCENE_WORDS, "--classifier", "k.safetensors", "--output", "m.tif"]
     words += shlex.split("--confidence c.tif --probabilities p.tif --report r.html --device cpu --min-confidence 0.25")
-    outputs = config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html")
+    outputs = config_module.MapOutputConfig("m.tif", "c.tif", "p.tif", "r.html")
     assert parse(words) == ApplyConfig(SCENE, "k.safetensors", outputs, "cpu", 0.25)
 
 

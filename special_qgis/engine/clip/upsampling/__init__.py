@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Feature upsampling: learned (JBU one, JBU stack), guided by spectra, or bilinear.
 
-Stage 1 upsamples compressed features and compares them with the text on the way: ``scores``.
+The first stage upsamples compressed features and compares them with the text on the way: ``scores``.
 """
 
 from __future__ import annotations
