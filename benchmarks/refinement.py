@@ -77,7 +77,7 @@ def flipped_probabilities(scene: LabelledScene, share: float, seed: int) -> np.n
     return probabilities_of_labels(labels, confidence, n_classes)
 
 
-def stage_one(scene: LabelledScene, stage: str, seed: int) -> np.ndarray:
+def first_stage(scene: LabelledScene, stage: str, seed: int) -> np.ndarray:
     """Probabilities by the name of a stage."""
     if stage == STAGES[0]:
         return prior_probabilities(scene, seed)
@@ -94,7 +94,7 @@ def overall(scene: LabelledScene, probabilities: np.ndarray) -> Dict[str, Any]:
 def measure(scene: LabelledScene, stage: str, config_name: str, seed: int) -> Dict[str, Any]:
     """One refinement: figures before and after, seconds, and what it said of itself."""
     config = CONFIGS[config_name]
-    before = stage_one(scene, stage, seed)
+    before = first_stage(scene, stage, seed)
     started = time.monotonic()
     told: Dict[str, Any] = {"scene": scene.name, "stage": stage, "config": config_name, "seed": seed}
     try:

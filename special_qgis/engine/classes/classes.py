@@ -57,7 +57,7 @@ def parse_classes(text_or_path: str) -> Tuple[LandCoverClass, ...]:
     their meaning, different from all others.
 
     Args:
-        text_or_path: The list as typed, or a path.
+        text_or_path: Class list as typed, or the path of a class file.
 
     Returns:
         Classes with ids 1…K in the order given.

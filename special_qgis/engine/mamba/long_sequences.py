@@ -39,7 +39,7 @@ def long_forward(u: Any, weights: Weights) -> Tuple[Any, Any]:
 
     Args:
         u: (batch, model width, tokens) float32.
-        weights: The layer's weights.
+        weights: Weights of the layer as the kernels read them.
 
     Returns:
         Output as ``u``; states (batch, blocks, channels, padded states) for ``long_backward``.
@@ -67,10 +67,10 @@ def long_backward(u: Any, dout: Any, checkpoints: Any, weights: Weights) -> Tupl
     """Gradients of the layer.
 
     Args:
-        u: (batch, model width, tokens) float32, as given to ``long_forward``.
-        dout: As ``u``, gradient of the output.
-        checkpoints: As ``long_forward`` left them.
-        weights: The layer's weights.
+        u: (batch, model width, tokens) float32, the same that ``long_forward`` was given.
+        dout: (batch, model width, tokens) float32, gradient of the output.
+        checkpoints: (batch, blocks, channels, padded states) float32, from ``long_forward``.
+        weights: Weights of the layer as the kernels read them.
 
     Returns:
         Gradient of ``u``; sums of the weights' gradients over parts of the tokens.

@@ -51,11 +51,12 @@ class MambaHSI(nn.Module):
     A cube in PyTorch's ``channels_last`` memory format saves a copy at every step.
 
     Args:
-        n_bands: Bands of the cube.
-        n_classes: Classes.
+        n_bands: Number of bands of the cube, 1 or more.
+        n_classes: Number of classes, 1 or more.
         uneven_sides: What happens to sides that are no multiples of four: "pad" repeats the edge and cuts it off
             again; "resize" resizes the image to the next multiples and the logits back, as published.
-        backend: As in ``layer.choose_layer_backend``; never changes results beyond rounding.
+        backend: What runs the Mamba layers: "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``; changes results
+            by rounding only.
 
     Raises:
         ConfigError: A number is not positive, or a word is not known.

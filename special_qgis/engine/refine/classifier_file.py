@@ -78,8 +78,8 @@ def encode_classifier(trained: TrainedNetwork, card: ClassifierCard) -> bytes:
     """Content of a classifier file; the same for the same arguments.
 
     Args:
-        trained: A ``MambaHSI`` with its scaling and the statistics of its normalisations.
-        card: Everything else.
+        trained: Trained ``MambaHSI`` with its scaling and the statistics of its normalisations.
+        card: Classes, band centres, window sizes and provenance that go into the header.
     """
     weights = trained.network.state_dict()
     tensors = {_NETWORK + name: value.detach().cpu().contiguous() for name, value in weights.items()}

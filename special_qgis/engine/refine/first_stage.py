@@ -36,9 +36,9 @@ class FirstStageTile:
         """Decide the pixels of a window as the first stage's map shows them.
 
         Args:
-            probabilities: (classes, rows, cols) float32; all 0 = no label.
-            valid: (rows, cols) bool.
-            precedence: All classes in the order in which equals win; None = as they are.
+            probabilities: (classes, rows, cols) float32, sum 1; all 0 = no label.
+            valid: (rows, cols) bool, pixels with data.
+            precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
         """
         return cls(probabilities, valid, *decide_known(probabilities, valid, precedence))
 

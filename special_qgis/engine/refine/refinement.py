@@ -25,10 +25,10 @@ def predict_tiles(
     """Map a scene with a trained network.
 
     Args:
-        trained: The network.
-        pixels: The scene.
-        config: Sizes of windows.
-        progress: Reports the share of windows done; asked for cancel before each.
+        trained: Trained network with its scaling.
+        pixels: Values and first-stage probabilities of the scene.
+        config: Options of the network stage; the sizes of windows are used.
+        progress: Receives the share of windows done; checked for cancel before each.
 
     Yields:
         The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities, 0 where invalid.

@@ -21,11 +21,11 @@ def page(title: str, kicker: str, lead: str, sections_html: Iterable[str], foote
     """A whole page.
 
     Args:
-        title: Heading, also the document's title.
+        title: Heading of the page, also the document's title.
         kicker: Small line above the heading.
-        lead: One sentence below it: the result.
+        lead: One sentence below the heading that gives the result.
         sections_html: The page's sections; empty ones are left out.
-        footer: Last line.
+        footer: Last line of the page.
     """
     style = resource_path("report.css").read_text(encoding="utf-8")
     body = "\n".join(html for html in sections_html if html)
