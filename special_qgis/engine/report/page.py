@@ -70,9 +70,9 @@ def warning_list(warnings: Sequence[str]) -> str:
     return section(heading, f"<ul>\n{items}\n</ul>" if items else "", "warnings")
 
 
-def paragraph(text: str, kind: str = "") -> str:
+def paragraph(text: str) -> str:
     """A paragraph of text."""
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    return f"<p>{escape(text)}</p>"
 
 
 def tiles(figures: Iterable[Tuple[str, str, str]]) -> str:
