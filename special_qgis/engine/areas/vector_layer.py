@@ -17,9 +17,11 @@ from ..errors import ConfigError, InputError
 from ..outputs.output_set import OutputSet
 from ..outputs.raster_writer import failures_reported
 from ..progress import Progress, check_cancelled
+from ..rasters.polygons import memory_vector, open_vector, pick_layer
+from ..rasters.text import name_of
 from .classes import AreaClass
 from .findings import Areas, PolygonAreas
-from .polygons import find_layer, is_polygon, memory_vectors, open_polygons
+from .polygons import is_polygon
 
 FORMATS = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 _MOST_CLASSES = 400  # in one file: GeoPackage has 2000 columns at most
@@ -84,13 +86,13 @@ def write_polygons(outputs: OutputSet, config: AreasConfig, areas: Areas, progre
 
 def _joined(config: AreasConfig, areas: Areas, driver: str, progress: Progress) -> gdal.Dataset:
     """The polygons with their areas, in memory."""
-    source = open_polygons(config.polygons)
-    layer = find_layer(source, config.polygons_layer, config.polygons)
+    source = open_vector(config.polygons, "polygon layer")
+    layer = pick_layer(source, config.polygons_layer, f"The polygon layer {config.polygons}")
     definition = layer.GetLayerDefn()
-    copy = memory_vectors()
+    copy = memory_vector()
     target = copy.CreateLayer("areas", layer.GetSpatialRef(), definition.GetGeomType())
     own = [definition.GetFieldDefn(i) for i in range(definition.GetFieldCount())]
-    columns = _columns(areas, driver, {field.GetName().casefold() for field in own})
+    columns = _columns(areas, driver, {name_of(field).casefold() for field in own})
     for field in [*own, *(ogr.FieldDefn(column.name, column.kind) for column in columns)]:
         target.CreateField(field)
     for found, feature in zip(areas.polygons, (feature for feature in layer if is_polygon(feature))):
@@ -181,5 +183,5 @@ def _creation_options(driver: str, layer: ogr.Layer) -> List[str]:
     if driver != "GPKG":
         return []
     definition = layer.GetLayerDefn()
-    taken = {definition.GetFieldDefn(i).GetName().casefold() for i in range(definition.GetFieldCount())}
+    taken = {name_of(definition.GetFieldDefn(i)).casefold() for i in range(definition.GetFieldCount())}
     return [f"FID={_free('fid', taken)}", f"GEOMETRY_NAME={_free('geom', taken)}"]
