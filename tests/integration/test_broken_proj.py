@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from osgeo import gdal, ogr, osr
 
-from special_qgis.engine.rasters.lent_paths import PROJ_PATHS_VARIABLE
+from special_qgis.engine.rasters.lent_paths import GDAL_DATA_VARIABLE, PROJ_PATHS_VARIABLE
 from special_qgis.process import worker_client
 from special_qgis.process.interpreters import clean_environment, light_interpreter, module_command
 from special_qgis.process.lent_data import lent_data_variables
@@ -36,12 +36,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["missing", "damaged"])
 def broken(request: pytest.FixtureRequest, tmp_path: Path) -> Dict[str, str]:
-    """Variables as another program leaves them."""
+    """Variables as another program leaves them, with neither QGIS's folders nor GDAL's data to fall back on."""
     folder = tmp_path / "proj of another program"
     folder.mkdir()
     if request.param == "damaged":
         (folder / "proj.db").write_bytes(b"SQLite format 3\0" + bytes(4096))
-    return {"PROJ_LIB": str(folder), "PROJ_DATA": str(folder)}
+    return {"PROJ_LIB": str(folder), "PROJ_DATA": str(folder), "GDAL_DATA": str(folder)}
 
 
 def run(scene: Path, variables: Dict[str, str], listener: Listener, **options: Any) -> Dict[str, Any]:
@@ -77,6 +77,15 @@ def test_broken_proj_with_folders_lent_by_qgis_gives_the_same_map(scene: Path, b
     assert "UTM zone 33N" in crs
     assert (crs, transform) == expected[:2]
     assert np.array_equal(pixels, expected[2])
+    assert not any("PROJ" in warning for warning in result["warnings"])
+
+
+def test_broken_proj_is_found_beside_the_data_of_gdal(scene: Path, broken: Dict[str, str]) -> None:
+    data = lent_data_variables()[GDAL_DATA_VARIABLE]
+    if not (Path(data).parent / "proj" / "proj.db").is_file():
+        pytest.skip("PROJ's data do not lie beside GDAL's here")
+    result = run(scene, {**broken, GDAL_DATA_VARIABLE: data}, Listener())
+    assert "UTM zone 33N" in crs_and_pixels(scene.with_name("map.tif"))[0]
     assert not any("PROJ" in warning for warning in result["warnings"])
 
 
