@@ -35,6 +35,7 @@ class Assessment:
         confusion: Confusion matrix, in pixels.
         mapped_px: (K,) int64, pixels of each class in the whole map.
         colours: K colours "#rrggbb", in the order of the classes.
+        map_values: Of each of the K classes, its values in the map; () = it is not in the map.
         level: Confidence level of the intervals, above 0 and below 1.
         pixel_area_m2: Area of a pixel in m²; None where the map has no ground units.
         warnings: Warnings for the reader, in sentences.
@@ -48,6 +49,7 @@ class Assessment:
     confusion: Confusion
     mapped_px: NDArray[np.int64]
     colours: Tuple[str, ...]
+    map_values: Tuple[Tuple[int, ...], ...] = ()
     level: float = 0.95
     pixel_area_m2: Optional[float] = None
     warnings: Tuple[str, ...] = ()

@@ -30,7 +30,6 @@ __all__ = ["ClassifierCard", "SavedClassifier", "encode_classifier", "read_class
 
 HEADER_KEY = "special_classifier"  # of the safetensors metadata; its value is the card as JSON
 VERSION = 1  # of the card; raised when a field changes its meaning
-SUFFIX = ".safetensors"
 _NETWORK, _MEAN, _VARIANCE = "network.", "norm_mean.", "norm_variance."  # beginnings of tensors' names
 _FILL, _SPREAD = "scaling.fill", "scaling.spread"
 _MAX_BANDS = 5000

@@ -1,71 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Entry points of the network stage: refine a cube in memory, or train on a scene on disk and map it tile by tile."""
+"""The last step of the network stage: maps a scene tile by tile with the network that was trained on it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, Tuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..config import RefineConfig
 from ..probabilities import sharpen
-from ..progress import NullProgress, Progress, SubProgress
+from ..progress import Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
-from .first_stage import ArrayPixels, Pixels
+from .first_stage import Pixels
 from .fusion import fuse, richardson_lucy_unfolding
 from .infer import predict_blended
-from .train import Build, TrainedNetwork, TrainingHistory, class_probabilities, train
-
-TRAINED = 0.85  # fraction of a refinement at which training ends
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """Result of the network stage on a cube."""
-
-    probabilities: NDArray[np.float32]  # (classes, rows, cols) float32, sum 1 where valid, 0 elsewhere
-    history: TrainingHistory
-
-
-def refine(
-    cube: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    probabilities: NDArray[np.float32],
-    build: Build,
-    config: Optional[RefineConfig] = None,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: Optional[Progress] = None,
-) -> Refinement:
-    """Learn a cube from noisy class probabilities and classify it again.
-
-    Args:
-        cube: (bands, rows, cols) float32, any unit; anything where invalid.
-        valid: (rows, cols) bool, pixels with data.
-        probabilities: (classes, rows, cols) float32 of the first stage, sum 1 where valid; all 0 = no label there.
-        build: Makes the network for a number of bands and classes.
-        config: Options of the network stage; None = defaults.
-        seed: Seed of the start weights and of all random draws.
-        device: Name of a PyTorch device, such as "cpu" or "cuda".
-        progress: Receives progress, messages and warnings; None = nothing receives them.
-
-    Raises:
-        InputError: Arrays do not fit, or there is nothing to learn from.
-        RefinementError: The training diverged or gave a degenerate map; use the first stage's result.
-        Cancelled: The user cancelled.
-    """
-    config, listener = config or RefineConfig(), progress or NullProgress()
-    pixels = ArrayPixels(cube, valid, probabilities)
-    trained = train(pixels, build, config, seed, torch.device(device), SubProgress(listener, 0.0, TRAINED))
-    refined = np.zeros(probabilities.shape, np.float32)
-    for window, part in predict_tiles(trained, pixels, config, SubProgress(listener, TRAINED, 1.0)):
-        rows, cols = window.slices()
-        refined[:, rows, cols] = part
-    return Refinement(refined, trained.history)
+from .train import TrainedNetwork, class_probabilities
 
 
 def predict_tiles(

@@ -54,7 +54,7 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
             store.write(tile.window, tile.probabilities, tile.valid)
             run.take_first_stage(tile)
         run.watch.lap("First stage")
-        pixels = ScenePixels(scene, store, evidence.precedence, [c.name for c in run.classes])
+        pixels = ScenePixels(scene, store, [c.name for c in run.classes], evidence.precedence)
         trained = _train_somewhere(pixels, options, SubProgress(progress, _FIRST_STAGE, _TRAINED))
         run.watch.lap("Learning the scene")
         changes = ChangeTally(len(run.classes))

@@ -12,7 +12,6 @@ from ..errors import InputError
 from ..evidence.tile_store import TileStore
 from ..scene.scene import Scene
 from ..windows import Window
-from .first_stage import class_names_of
 
 
 class ScenePixels:
@@ -21,20 +20,19 @@ class ScenePixels:
     Args:
         scene: Open scene.
         store: First-stage probabilities of all tiles of the scene.
+        class_names: Name of each class in the order of the ids, for messages.
         precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
 
-        class_names: Name of each class in the order of the ids, for messages; () = "class 1", "class 2", …
-
     Raises:
-        InputError: Scene and first stage differ in size, or there is another number of names than of classes.
+        InputError: Scene and first stage differ in size.
     """
 
     def __init__(
         self,
         scene: Scene,
         store: TileStore,
+        class_names: Sequence[str],
         precedence: Optional[Sequence[int]] = None,
-        class_names: Sequence[str] = (),
     ) -> None:
         if (scene.rows, scene.cols) != (store.rows, store.cols):
             raise InputError(
@@ -44,7 +42,7 @@ class ScenePixels:
         self._scene, self._store = scene, store
         self.rows, self.cols = scene.rows, scene.cols
         self.n_bands, self.n_classes = scene.n_bands, store.n_classes
-        self.class_names = class_names_of(class_names, store.n_classes)
+        self.class_names = tuple(class_names)
         self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

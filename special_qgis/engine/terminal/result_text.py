@@ -7,6 +7,7 @@ import json
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 _SQUARE_METRES = ((1e6, "km²"), (1e4, "ha"), (1.0, "m²"))  # the largest unit that an area fills
+_MOST_CHARS = 160  # of a value in a list of fields; what is longer is cut
 
 
 def format_result(job: str, result: Mapping[str, Any]) -> str:
@@ -47,6 +48,20 @@ def format_assessed(result: Mapping[str, Any]) -> List[str]:
         shares = [_share(figures.get(key)) for key in ("precision", "recall", "f1", "iou")]
         rows.append([name, f"{figures['n_reference']:,}", *shares])
     return [*lines, "", *format_table(rows)]
+
+
+def format_areas(result: Mapping[str, Any]) -> List[str]:
+    """Table of classes with areas, adjusted ones where they are known, what they were measured on, paths."""
+    adjusted = (result["area_adjusted"] or {}).get("per_class", {})
+    rows = [["class", "pixels", "share", "area", *(["adjusted", "±"] if adjusted else [])]]
+    for name, figures in result["class_areas"].items():
+        row = [name, f"{figures['count']:,}", f"{figures['share']:.1%}", format_area(figures["area_m2"])]
+        if adjusted:
+            found = adjusted.get(name, {})
+            row += [format_area(found.get("area_m2")), format_area(found.get("area_margin_m2"))]
+        rows.append(row)
+    lines = [*format_table(rows), "", f"measured on {result['measured_on']}"]
+    return lines + [f"{key} {result[key]}" for key in ("report", "table", "vector") if result[key]]
 
 
 def format_models(result: Mapping[str, Any]) -> List[str]:
@@ -109,9 +124,9 @@ def _share(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, (int, float)) else "-"
 
 
-def _short(value: object, limit: int = 160) -> str:
+def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= limit else text[: limit - 4] + " ..."
+    return text if len(text) <= _MOST_CHARS else text[: _MOST_CHARS - 4] + " ..."
 
 
 _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
@@ -119,5 +134,6 @@ _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
     "refine": format_classified,
     "apply_classifier": format_classified,
     "assess": format_assessed,
+    "areas": format_areas,
     "list_models": format_models,
 }

@@ -17,15 +17,15 @@ from special_qgis.engine.errors import Cancelled, InputError, RefinementError
 from special_qgis.engine.probabilities import decide, probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine import first_stage, refinement, train
-from special_qgis.engine.refine.first_stage import ArrayPixels, FirstStageTile
+from special_qgis.engine.refine.first_stage import FirstStageTile
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.refine.scaling import Scaling
 from special_qgis.engine.refine.tiles import class_statistics, plan_images
 from special_qgis.engine.refine.training_images import CACHE_BYTES, TrainingImages, image_bytes
 from special_qgis.engine.windows import Window
 from tests.helpers.listener import Listener
 from tests.helpers.noisy_scene import N_CLASSES, Constant, NoisyScene, noisy_scene, small_network
+from tests.helpers.refined_cube import ArrayPixels, refine
 
 CPU = torch.device("cpu")
 SHORT = RefineConfig(
@@ -211,11 +211,6 @@ def test_collapsed_map_is_refused_by_the_name_of_its_class(scene: NoisyScene) ->
     with pytest.raises(RefinementError, match=r"gave the class “bare soil” 100% of the pixels") as caught:
         train.train(pixels, lambda b, k: Constant([0.0, 0.0, 3.0]), SHORT, 0, CPU, NullProgress())
     assert caught.value.reason == "collapse"
-
-
-def test_array_pixels_with_too_few_class_names_are_refused(scene: NoisyScene) -> None:
-    with pytest.raises(InputError, match="2 class names are given; one for each of the 3 classes"):
-        ArrayPixels(scene.cube, scene.valid, scene.probabilities, class_names=("water", "tree"))
 
 
 def test_map_of_one_class_where_stage_one_says_so_too_is_accepted(scene: NoisyScene) -> None:
