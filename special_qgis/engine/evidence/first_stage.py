@@ -82,9 +82,11 @@ def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], prog
     found = [kind.load()(request, progress) for kind in _wanted(config)]
     planned: Tuple[Source, ...] = tuple(source for source in found if source is not None)
     if config.outputs.agreement and len(planned) < 2:
+        used = ", ".join(source_kind(source.name).title for source in planned) or "none"
         raise ConfigError(
-            "outputs.agreement needs two sources, and there is one; the agreement is that of spectral prior and CLIP.",
-            "Install a CLIP model and choose the source automatic, or leave the output out.",
+            f"outputs.agreement needs two sources of evidence or more; the run has only: {used}.",
+            "Choose the source automatic and install what another source needs – CLIP a model – or leave the output "
+            "out.",
         )
     for source in planned:
         source.check_names(len(planned) == 1, progress)
@@ -103,7 +105,8 @@ def _wanted(config: ClassifyConfig) -> Tuple[SourceKind, ...]:
     if config.model and not kind.needs_model:
         raise ConfigError(
             f"model must be empty where source is {kind.name}; got {config.model!r}.",
-            "Choose clip or automatic, or leave the model out.",
+            f"Choose {' or '.join(one.name for one in source_kinds() if one.needs_model)} or automatic, or leave the "
+            "model out.",
         )
     return (kind,)
 
