@@ -182,12 +182,12 @@ def _in_nm(values: FloatArray, words: Set[str], place: str) -> Optional[Found]:
     if len(units) != 1:
         return None
     stated = units.pop()
-    if not stated and np.all(np.diff(values) == 1) and float(values[0]).is_integer():
-        return None  # numbers of bands
     unit = stated or guess_unit(values)
     centres = to_nm(values, unit)
-    inside = (centres >= OPTICAL_RANGE_NM[0]) & (centres <= OPTICAL_RANGE_NM[1])
-    known = centres > 0
-    if not np.any(known) or not np.all(inside[known]) or (centres.size > 1 and np.ptp(centres[known]) == 0):
+    known = centres[centres > 0]
+    if not known.size or known.min() < OPTICAL_RANGE_NM[0] or known.max() > OPTICAL_RANGE_NM[1]:
+        return None
+    are_numbers = not stated and float(values[0]).is_integer() and np.all(np.diff(values) == 1)  # of the bands
+    if are_numbers or (centres.size > 1 and np.ptp(known) == 0):
         return None
     return Found(centres, place, unit, not stated)
