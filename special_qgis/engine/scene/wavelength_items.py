@@ -18,7 +18,8 @@ from .number_lists import parse_number, parse_number_list
 from .spectra import OPTICAL_RANGE_NM, FloatArray, guess_unit, to_nm, unit_of
 
 _OTHER_MEANING = re.compile(
-    r"(?:good|bad|valid|min|max|minimum|maximum|start|end|first|last|lower|upper|shortest|longest|reference|laser)"
+    r"(?:good|bad|valid|min|max|minimum|maximum|start|end|first|last|lower|upper|shortest|longest"
+    r"|reference|laser|cutoff)"
     r"[\W_]*wavelengths?$"
 )
 _UNIT_ENDINGS = ("_units", "_unit", "#units", "#unit", " units", " unit", ":units", ".units")
