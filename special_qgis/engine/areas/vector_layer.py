@@ -8,12 +8,12 @@ in a Shapefile, whose names have ten characters, by class value.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from osgeo import gdal, ogr
 
 from ..config import AreasConfig
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from ..outputs.output_set import OutputSet
 from ..outputs.raster_writer import failures_reported
 from ..progress import Progress, check_cancelled
@@ -22,8 +22,8 @@ from ..rasters.text import name_of
 from .classes import AreaClass
 from .findings import Areas, PolygonAreas
 from .polygons import is_polygon
+from .vector_formats import FORMATS
 
-FORMATS = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 _MOST_CLASSES = 400  # in one file: GeoPackage has 2000 columns at most
 _MOST_NAME_CHARS = 40
 
@@ -33,22 +33,8 @@ class _Column(NamedTuple):
 
     name: str
     kind: int  # OGR field type
-    key: str  # what it holds, a key of ``_values``
-    of: AreaClass | None = None  # None = all classes
-
-
-def require_format(path: str) -> None:
-    """Refuse a file whose ending names no format.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
-        raise ConfigError(
-            f"The vector output {path} must end with {', '.join(FORMATS)}; it ends with {suffix!r}.",
-            "Rename it; the ending chooses the format.",
-        )
+    key: str  # what it holds: m2, share, px or conf of a class, or a key of ``_total_values``
+    of: Optional[AreaClass] = None  # None = all classes
 
 
 def write_polygons(outputs: OutputSet, config: AreasConfig, areas: Areas, progress: Progress) -> None:

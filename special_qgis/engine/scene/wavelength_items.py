@@ -18,7 +18,8 @@ from .number_lists import parse_number, parse_number_list
 from .spectra import OPTICAL_RANGE_NM, FloatArray, guess_unit, to_nm, unit_of
 
 _OTHER_MEANING = re.compile(
-    r"(?:good|bad|valid|min|max|minimum|maximum|start|end|first|last|lower|upper|shortest|longest|reference|laser|cutoff)"
+    r"(?:good|bad|valid|min|max|minimum|maximum|start|end|first|last|lower|upper|shortest|longest"
+    r"|reference|laser|cutoff)"
     r"[\W_]*wavelengths?$"
 )
 _UNIT_ENDINGS = ("_units", "_unit", "#units", "#unit", " units", " unit", ":units", ".units")
@@ -160,7 +161,7 @@ def _simplest(name: str) -> Tuple[int, str]:
 def _unit_beside(name: str, places: Tuple[Items, ...]) -> str:
     """Unit word of an item from the items around it; "" where none states it."""
     lower = name.lower()
-    stem = lower[len(_DIMENSION_PREFIX) :] if lower.startswith(_DIMENSION_PREFIX) else lower
+    stem = lower.removeprefix(_DIMENSION_PREFIX)
     stems = dict.fromkeys((lower, stem, lower.rstrip("s"), stem.rstrip("s"), "wavelength", "wavelengths"))
     for items in places:
         known: Dict[str, str] = {key.lower(): value for key, value in items.items()}
