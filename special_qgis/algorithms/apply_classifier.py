@@ -11,17 +11,10 @@ from qgis.core import QgsProcessingContext, QgsProcessingParameterFile
 from ..engine.config import ApplyConfig, MapOutputConfig
 from .base import NEEDED
 from .map_base import MapAlgorithm
-from .parameters import (
-    area_parameters,
-    choice_value,
-    device_parameter,
-    helped,
-    input_parameter,
-    memory_parameter,
-    min_confidence_parameter,
-    reading_parameters,
-    string_value,
-)
+from .parameter_kinds import helped
+from .parameter_values import choice_value, string_value
+from .run_parameters import device_parameter, min_confidence_parameter
+from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
 
 
 class ApplyClassifier(MapAlgorithm):

@@ -16,8 +16,10 @@ from qgis.core import (
 from ..engine.config import BLENDINGS, TEMPLATE_SETS, UPSAMPLERS, ClipConfig, parse_scales
 from ..engine.models.library import choose_default_model
 from ..engine.source_kinds import AUTOMATIC, source_kind
+from ..translation import translate
 from .model_choice import model_value, qgis_models_folder
-from .parameters import choice, choice_value, helped, optional_raster_destination, string_value, translate, whole_number
+from .parameter_kinds import choice, helped, optional_raster_destination, whole_number
+from .parameter_values import choice_value, string_value
 
 
 def clip_parameters() -> List[QgsProcessingParameterDefinition]:
@@ -27,15 +29,19 @@ def clip_parameters() -> List[QgsProcessingParameterDefinition]:
         _size(
             "WINDOW",
             translate("SpecialParameters", "Side of a window, pixels"),
+            ClipConfig.window_px,
             translate("SpecialParameters", "0: the side of the images that the model was trained on."),
         ),
         _size(
             "STRIDE",
             translate("SpecialParameters", "Step from window to window, pixels"),
+            ClipConfig.stride_px,
             translate("SpecialParameters", "0: half a window."),
         ),
         helped(
-            choice("UPSAMPLING", translate("SpecialParameters", "From patches to pixels"), UPSAMPLERS),
+            choice(
+                "UPSAMPLING", translate("SpecialParameters", "From patches to pixels"), UPSAMPLERS, ClipConfig.upsampler
+            ),
             translate(
                 "SpecialParameters",
                 "automatic: learned (JBU) where an upsampler is installed, else bilateral, guided by the scene's "
@@ -44,12 +50,14 @@ def clip_parameters() -> List[QgsProcessingParameterDefinition]:
             advanced=True,
         ),
         helped(
-            choice("BLENDING", translate("SpecialParameters", "Blending of windows"), BLENDINGS),
+            choice("BLENDING", translate("SpecialParameters", "Blending of windows"), BLENDINGS, ClipConfig.blending),
             translate("SpecialParameters", "hann: smooth weights. mean: plain average, as published."),
             advanced=True,
         ),
         helped(
-            choice("TEMPLATES", translate("SpecialParameters", "Prompt templates"), TEMPLATE_SETS),
+            choice(
+                "TEMPLATES", translate("SpecialParameters", "Prompt templates"), TEMPLATE_SETS, ClipConfig.templates
+            ),
             translate(
                 "SpecialParameters",
                 "Sentences that each name is put into: the 80 of OpenAI, ours for remote sensing, or both.",
@@ -58,7 +66,9 @@ def clip_parameters() -> List[QgsProcessingParameterDefinition]:
         ),
         helped(
             QgsProcessingParameterBoolean(
-                "USE_ALIASES", translate("SpecialParameters", "Also use words of the dictionary"), defaultValue=True
+                "USE_ALIASES",
+                translate("SpecialParameters", "Also use words of the dictionary"),
+                defaultValue=ClipConfig.use_aliases,
             ),
             translate(
                 "SpecialParameters",
@@ -84,8 +94,8 @@ def _scales() -> QgsProcessingParameterDefinition:
     )
 
 
-def _size(name: str, label: str, text: str) -> QgsProcessingParameterDefinition:
-    return helped(whole_number(name, label, 4096), text, advanced=True)
+def _size(name: str, label: str, default: int, text: str) -> QgsProcessingParameterDefinition:
+    return helped(whole_number(name, label, default, 4096), text, advanced=True)
 
 
 def agreement_destination() -> QgsProcessingParameterDefinition:

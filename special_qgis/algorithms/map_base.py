@@ -13,13 +13,13 @@ from qgis.core import (
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 
 from ..engine.config import MapOutputConfig, OutputConfig
 from ..engine.errors import EngineError
+from ..translation import translate
 from .base import PREFERRED
 from .outputs import file_output, raster_output, require_distinct_outputs, written_files
-from .parameters import file_destination, optional_raster_destination, raster_destination, report_parameter
+from .parameter_kinds import file_destination, optional_raster_destination, raster_destination, report_parameter
 from .scene_base import SceneAlgorithm
 from .styling import style_when_loaded
 
@@ -36,7 +36,7 @@ _FIELDS = {**_RASTERS, **_FILES}
 
 
 def _tr(text: str) -> str:
-    return QCoreApplication.translate("MapAlgorithm", text)
+    return translate("MapAlgorithm", text)
 
 
 class MapAlgorithm(SceneAlgorithm):

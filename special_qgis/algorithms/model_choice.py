@@ -19,7 +19,9 @@ from qgis.core import (
 )
 
 from ..engine.models.library import InstalledModel, choose_default_model, find_model, models_folder
-from .parameters import helped, string_value, translate
+from ..translation import translate
+from .parameter_kinds import helped
+from .parameter_values import string_value
 
 FOLDER_SETTING = "special/models_folder"
 

@@ -21,11 +21,9 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRasterPipe,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 
-from .parameters import is_given
-
-translate = QCoreApplication.translate
+from ..translation import translate
+from .parameter_values import is_given
 
 # Providers whose pixels are a rendered picture, not the values that were measured.
 _PICTURE_PROVIDERS = ("wms", "arcgismapserver", "vectortile")
@@ -95,7 +93,7 @@ def _export(layer: QgsRasterLayer, context: QgsProcessingContext, feedback: QgsP
                 "The layer “{}” could not be copied to a file. Save it as a GeoTIFF and use that.",
             ).format(layer.name())
         )
-    return path
+    return str(path)
 
 
 def absolute_path(source: str) -> str:

@@ -27,6 +27,7 @@ from .stage_config import (
 )
 
 __all__ = [
+    "AREA_MEASURES",
     "BLENDINGS",
     "DEVICES",
     "LEARNING_PRESETS",
@@ -41,6 +42,7 @@ __all__ = [
     "UNEVEN_SIDES",
     "UPSAMPLERS",
     "ApplyConfig",
+    "AreasConfig",
     "AssessConfig",
     "ClassifyConfig",
     "ClipConfig",
@@ -69,6 +71,7 @@ PRESETS = ("default", "fast", "paper")  # fast = rules alone, no network; paper 
 PRIOR_PRESETS = ("default", "fast")  # of the spectral prior by itself
 LEARNING_PRESETS = ("default", "paper")  # of the network stage by itself
 DEVICES = ("automatic", "cpu", "cuda")  # where heavy stages run
+AREA_MEASURES = ("ellipsoid", "crs")  # areas on the ellipsoid of the map's CRS, or in the plane of that CRS
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
 
 
@@ -337,6 +340,33 @@ class AssessConfig(Options):
         require(bool(self.map.strip()), "map", "the path of a class raster", self.map)
         require(bool(self.reference.strip()), "reference", "the path of a raster or vector", self.reference)
         require(0.5 <= self.confidence_level < 1.0, "confidence_level", "from 0.5 to below 1", self.confidence_level)
+
+
+@dataclass(frozen=True)
+class AreasConfig(Options):
+    """Areas of the classes of a map, whole or by polygon."""
+
+    map: str  # class raster
+    polygons: str = ""  # vector source; "" = the whole map alone
+    polygons_layer: str = ""  # layer of that source; "" = its first
+    name_field: str = ""  # field of the polygons with their names; "" = they are numbered
+    measure: str = "ellipsoid"  # one of AREA_MEASURES
+    confidence: str = ""  # raster of how sure the map is of each pixel, 0 to 1, on any grid; "" = none
+    accuracy_report: str = ""  # JSON written by the job assess, or the HTML that it lies beside; "" = none
+    report: str = ""  # HTML; the same content goes beside it as .json; "" = none
+    table: str = ""  # CSV, one row a class and zone; "" = none
+    vector: str = ""  # the polygons with the areas in their fields, .gpkg, .shp, .geojson or .fgb; "" = none
+    confidence_level: float = 0.95  # of the intervals of area-adjusted estimates
+
+    def __post_init__(self) -> None:
+        require(bool(self.map.strip()), "map", "the path of a class raster", self.map)
+        require_choice("measure", self.measure, AREA_MEASURES)
+        require(0.5 <= self.confidence_level < 1.0, "confidence_level", "from 0.5 to below 1", self.confidence_level)
+        for name in ("polygons_layer", "name_field", "vector"):
+            value = getattr(self, name)
+            require(
+                bool(self.polygons) or not value, name, "empty where there are no polygons", value, "Give polygons."
+            )
 
 
 @dataclass(frozen=True)

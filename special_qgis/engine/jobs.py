@@ -34,6 +34,7 @@ JOBS: Mapping[str, Job] = {
     "true_colour": Job(".true_colour", "true_colour", "TrueColourConfig"),
     "inspect_scene": Job(".pipeline", "inspect_scene", "SceneConfig"),
     "assess": Job(".accuracy.assess", "assess", "AssessConfig"),
+    "areas": Job(".areas.measure", "measure_areas", "AreasConfig"),
     "list_models": Job(".models.tasks", "list_installed", "ListModelsConfig"),
     "import_model": Job(".models.tasks", "import_model", "ImportModelConfig"),
     "download_model": Job(".models.tasks", "fetch_model", "DownloadModelConfig"),

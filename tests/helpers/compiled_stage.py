@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from special_qgis.engine.classes.classes import parse_classes
+from special_qgis.engine.clip.loaded_clip import LoadedClip
+from special_qgis.engine.clip.scoring_options import ScoringOptions, choose_upsampler
 from special_qgis.engine.clip.source import ArrayColours
 from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.config import ClipConfig
@@ -33,8 +35,11 @@ ROWS, COLS = 32, 96  # five windows in a row at scale 1, eleven at scale 2
 def score(config: ClipConfig, listener: Listener) -> Tuple[np.ndarray, ClipSummary]:
     """Probabilities and summary."""
     rgb = np.random.default_rng(0).random((3, ROWS, COLS)).astype(np.float32)
+    options = ScoringOptions(config, torch.device("cpu"), choose_upsampler(config.upsampler, None))
     with TileStore(ROWS, COLS, len(CLASSES)) as store:
-        summary = score_scene(ArrayColours(rgb), tiny_clip(), tokenizer(), CLASSES, config, store, "cpu", listener)
+        summary = score_scene(
+            ArrayColours(rgb), LoadedClip(tiny_clip(), tokenizer()), CLASSES, options, store, listener
+        )
         return store.read(Window(0, 0, ROWS, COLS))[0], summary
 
 

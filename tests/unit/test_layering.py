@@ -39,11 +39,11 @@ LIGHT_MODULES = (
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 LAYERS = (  # of the engine, from the bottom: a module imports from its own package and from lower layers, nothing else
     {"config", "stage_config", "options", "errors", "progress", "resources", "data_folder", "process_lock", "windows"}
-    | {"probabilities", "heavy_stages", "packages", "source_kinds"},
+    | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding"},
     {"rasters", "classes", "report", "compute", "models"},
     {"outputs", "scene", "terminal"},
     {"spectral_prior", "accuracy"},
-    {"mamba", "evidence"},
+    {"mamba", "evidence", "areas"},
     {"mapping", "clip"},
     {"refine"},
     {"pipeline", "true_colour", "jobs", "worker", "__main__"},
@@ -196,6 +196,12 @@ def test_mapping_stages_never_load_what_reads_a_reference() -> None:
     assert "special_qgis.engine.pipeline" in loaded
     assert not [name for name in loaded if name.startswith("special_qgis.engine.accuracy")]
     assert "special_qgis.engine.classes.matching" not in loaded
+
+
+def test_areas_never_load_what_reads_a_reference() -> None:
+    loaded = _loaded_after("import special_qgis.engine.areas.measure")
+    of_accuracy = {name.rpartition(".")[2] for name in loaded if name.startswith("special_qgis.engine.accuracy.")}
+    assert of_accuracy == {"confusion", "stratified"}
 
 
 @pytest.mark.parametrize("path", ENGINE_FILES, ids=label)

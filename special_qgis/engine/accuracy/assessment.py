@@ -35,6 +35,7 @@ class Assessment:
         confusion: Numbers of pixels by class.
         mapped_px: (K,) int64, pixels of each class in the whole map.
         colours: K colours "#rrggbb".
+        map_values: Of each of the K classes, its values in the map; () = it is not in the map.
         level: Confidence level of the intervals.
         pixel_area_m2: None where the map has no ground units.
         warnings: What the reader must know.
@@ -48,6 +49,7 @@ class Assessment:
     confusion: Confusion
     mapped_px: NDArray[np.int64]
     colours: Tuple[str, ...]
+    map_values: Tuple[Tuple[int, ...], ...] = ()
     level: float = 0.95
     pixel_area_m2: Optional[float] = None
     warnings: Tuple[str, ...] = ()

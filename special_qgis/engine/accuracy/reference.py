@@ -18,6 +18,7 @@ from ..rasters.aligned_raster import AlignedRaster
 from ..rasters.class_raster import Values, as_classes, open_class_raster, open_source
 from ..rasters.legend import read_legend
 from ..rasters.opening import is_plain_path, read_grid
+from ..rasters.text import description
 from ..windows import Window
 from .vector_reference import VectorReference
 
@@ -79,4 +80,4 @@ class RasterReference:
 
     def read(self, window: Window) -> Values:
         """Class values of a window of the map; 0 = unlabelled."""
-        return as_classes(self._aligned.read(window), self._aligned.dataset.GetDescription())
+        return as_classes(self._aligned.read(window), description(self._aligned.dataset))

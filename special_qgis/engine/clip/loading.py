@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -25,6 +24,7 @@ from ..models.registry import ModelEntry, entry_named, entry_of_file_name, entry
 from ..models.torch_archive import read_archive
 from ..progress import NullProgress, Progress, SubProgress, check_cancelled
 from .compact import expand, is_compact
+from .loaded_clip import OPENAI_MEAN, OPENAI_STD, LoadedClip
 from .tensor_files import Tensors, read_tensors, shapes_of
 
 for _variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):  # read when open_clip imports Hugging Face's packages
@@ -41,26 +41,6 @@ _TOKENIZER_OPTIONS = ("clean", "reduction_mask")  # of open_clip's own tokenizer
 _NAMED_DIFFERENCES = 3  # in a message
 
 Config = Dict[str, Any]
-
-
-@dataclass(frozen=True)
-class LoadedClip:
-    """A CLIP model, ready to score."""
-
-    model: Any  # open_clip.CLIP in evaluation mode; image tower in ``dtype``, text tower in float32
-    tokenizer: SimpleTokenizer  # texts -> (texts, context_length) int64
-    sha256: str  # of the file
-    name: str  # of the model, or of its file
-    architecture: str  # open_clip's name where there is one
-    image_mean: Tuple[float, float, float]  # of RGB in [0, 1], to be subtracted
-    image_std: Tuple[float, float, float]  # to be divided by
-    image_px: Tuple[int, int]  # rows and columns that it was trained on
-    patch_px: Tuple[int, int]  # rows and columns of a patch
-    embed_dim: int  # length of embeddings
-    context_length: int  # tokens of a text
-    device: torch.device
-    dtype: torch.dtype  # of the image tower
-    known_words: Optional[Tuple[str, ...]] = None  # words that it was trained on; None = no such limit
 
 
 def load_clip(
@@ -289,7 +269,6 @@ def _describe(
 ) -> LoadedClip:
     preprocessing = config.get("preprocess_cfg") or {}
     options = config["text_cfg"].get("tokenizer_kwargs") or {}
-    weight = model.visual.conv1.weight
     return LoadedClip(
         model=model,
         tokenizer=SimpleTokenizer(
@@ -298,14 +277,8 @@ def _describe(
         sha256=file.sha256,
         name=file.name,
         architecture=architecture,
-        image_mean=_triple(preprocessing.get("mean") or open_clip.OPENAI_DATASET_MEAN),
-        image_std=_triple(preprocessing.get("std") or open_clip.OPENAI_DATASET_STD),
-        image_px=_pair(model.visual.image_size),
-        patch_px=_pair(model.visual.patch_size),
-        embed_dim=int(config["embed_dim"]),
-        context_length=int(model.context_length),
-        device=weight.device,
-        dtype=weight.dtype,
+        image_mean=_triple(preprocessing.get("mean") or OPENAI_MEAN),
+        image_std=_triple(preprocessing.get("std") or OPENAI_STD),
         known_words=known_words,
     )
 
@@ -313,8 +286,3 @@ def _describe(
 def _triple(values: Sequence[float]) -> Tuple[float, float, float]:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
-
-
-def _pair(values: Sequence[int]) -> Tuple[int, int]:
-    rows, cols = (int(value) for value in values)
-    return rows, cols

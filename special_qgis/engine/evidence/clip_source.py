@@ -26,6 +26,7 @@ from ..scene.sampling import SampleTiles
 from ..scene.scene import Block, Sample, Scene
 from ..source_kinds import source_kind
 from ..windows import Window
+from .clip_options import ClipOptions
 from .source import RunRequest, SceneSample
 from .tile_store import TileStore
 
@@ -81,17 +82,10 @@ class ClipSource:
         scene, request = given.scene, self._request
         store = given.resources.enter_context(TileStore(scene.rows, scene.cols, len(request.classes)))
         stage = load_stage(_STAGE, source_kind(NAME).packages)
-        summary: ClipSummary = stage.score_open_scene(
-            scene,
-            request.classes,
-            self.model,
-            self.upsampler,
-            request.config.used_clip,
-            request.config.device,
-            store,
-            data_folder() / "text_embeddings",
-            progress,
-        )
+        cache_folder = data_folder() / "text_embeddings"
+        config = request.config
+        options = ClipOptions(self.model, self.upsampler, config.used_clip, config.device, cache_folder)
+        summary: ClipSummary = stage.score_open_scene(scene, request.classes, options, store, progress)
         return FittedClip(f"CLIP {self.model.name}", summary, StoredProbabilities(scene, store))
 
 

@@ -14,7 +14,7 @@ import traceback
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ from osgeo import gdal
 from ..errors import RasterWriteError
 from ..rasters.gdal_exceptions import without_exceptions
 from ..rasters.opening import Grid
+from ..rasters.proj import PROJ_HINT, crs_fault
+from ..rasters.text import metadata_item
 from ..windows import TILE_PX, Window
 
 GDAL_TYPES: Mapping[str, int] = {
@@ -38,6 +40,37 @@ OVERVIEWS_ABOVE_PX = 4096  # longer side from which a raster gets overviews; sma
 STYLE_SUFFIX = ".qml"
 _OVERVIEW_LEAST_PX = 256  # no overview is made smaller than about this
 _FULL = "No space left on device"
+_DISK_SIGNS = (  # in what GDAL says when the disk or the folder is at fault
+    *(
+        "no space",
+        "permission",
+        "denied",
+        "read-only",
+        "input/output",
+        "i/o error",
+        "quota",
+        "too large",
+        "no such file",
+    ),
+    *(
+        "attempt to create",
+        "cannot open",
+        "unable to open",
+        "write error",
+        "error writing",
+        "failed to write",
+        "fwrite",
+    ),
+    *(
+        "tiffappendtostrip",
+        "tiffwriteencoded",
+        "tiffrewritedirectory",
+        "is a directory",
+        "sharing violation",
+        "missing in",
+    ),
+    *("is damaged", "cannot be read", "blocks kept in memory"),
+)
 _FULL_BELOW_BYTES = 2**20  # less than the largest block may need
 _N_THREADS = 2  # that compress; more would compete with the threads that compute
 
@@ -135,7 +168,7 @@ class RasterWriter:
         try:
             self.path.with_suffix(STYLE_SUFFIX).write_text(qml, encoding="utf-8")
         except OSError as error:
-            raise write_error(self.target.with_suffix(STYLE_SUFFIX), "written", str(error)) from error
+            raise write_error(self.target.with_suffix(STYLE_SUFFIX), "written", str(error), True) from error
 
     def close(self) -> None:
         """Write what is still in memory, make overviews for a large raster, and check the file. Repeatable.
@@ -184,29 +217,46 @@ class RasterWriter:
         if status:
             raise RuntimeError("writing the blocks kept in memory failed")
 
-    @contextmanager
-    def reported(self, what: str) -> Iterator[None]:
+    def reported(self, what: str) -> ContextManager[None]:
         """Turn every failure that GDAL reports inside, by exception or handler, into ``RasterWriteError``."""
-        failures: List[str] = []
-
-        def note(severity: int, _number: int, text: str) -> None:
-            if severity >= gdal.CE_Failure:
-                failures.append(text)
-
-        gdal.PushErrorHandler(note)
-        try:
-            yield
-        except (RuntimeError, OSError) as error:
-            failures.append(str(error))
-            traceback.clear_frames(error.__traceback__)  # GDAL's own frames would keep the dataset open
-        finally:
-            gdal.PopErrorHandler()
-        if failures:
-            raise write_error(self.target, what, failures[0])
+        return failures_reported(self.target, what)
 
 
-def write_error(target: Path, what: str, reason: str) -> RasterWriteError:
-    """The error for an output that failed, with the free space of its folder, the most frequent cause."""
+@contextmanager
+def failures_reported(target: Path, what: str) -> Iterator[None]:
+    """Turn every failure that GDAL reports inside, by exception or handler, into ``RasterWriteError``.
+
+    Args:
+        target: The output that is being written, for the message.
+        what: What is done with it, such as "written".
+    """
+    failures: List[str] = []
+
+    def note(severity: int, _number: int, text: str) -> None:
+        if severity >= gdal.CE_Failure:
+            failures.append(text)
+
+    gdal.PushErrorHandler(note)
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        failures.append(str(error))
+        traceback.clear_frames(error.__traceback__)  # GDAL's own frames would keep the dataset open
+    finally:
+        gdal.PopErrorHandler()
+    if failures:
+        raise write_error(target, what, failures[0])
+
+
+def write_error(target: Path, what: str, reason: str, is_of_disk: bool = False) -> RasterWriteError:
+    """The error for an output that failed: of the disk, of PROJ, or of something else.
+
+    Args:
+        target: The output.
+        what: What could not be done with it: "created", "written", "finished".
+        reason: What the system or GDAL says.
+        is_of_disk: Whether the system said it, so that the cause is known to lie with the disk.
+    """
     is_full = _FULL in reason
     try:
         free_bytes = shutil.disk_usage(target.parent).free
@@ -217,9 +267,21 @@ def write_error(target: Path, what: str, reason: str) -> RasterWriteError:
     cause = reason.strip().split("\n")[0].rstrip(".")  # GDAL 3.10 adds a line for every earlier failure
     if is_full and _FULL not in cause:
         cause = f"{_FULL} ({cause})"
+    if is_full or is_of_disk or any(sign in reason.lower() for sign in _DISK_SIGNS):
+        return RasterWriteError(
+            f"The output {target} cannot be {what}: {cause}. A writable place with enough free space is needed; "
+            f"{free}.",
+            "Free space there or choose another folder. Nothing was written.",
+        )
+    if "proj" in cause.lower().replace("project", ""):
+        return RasterWriteError(
+            f"The output {target} cannot be {what} because of PROJ, the library of coordinate reference systems: "
+            f"{cause}.",
+            f"{PROJ_HINT} Nothing was written.",
+        )
     return RasterWriteError(
-        f"The output {target} cannot be {what}: {cause}. A writable place with enough free space is needed; {free}.",
-        "Free space there or choose another folder. Nothing was written.",
+        f"The output {target} cannot be {what}: {cause}. This is not a matter of the disk; {free}.",
+        "Run it again with another name, and please report it if it happens again. Nothing was written.",
     )
 
 
@@ -258,9 +320,17 @@ def _create(path: Path, shape: Tuple[int, int, int], dtype: np.dtype[Any]) -> An
 
 
 def _georeference(dataset: Any, grid: Grid) -> None:
-    """Pass the grid's georeference on; a GeoTIFF holds either a geotransform or ground control points."""
-    one_of_both = replace(grid, gcps=()) if grid.geotransform is not None else grid
-    one_of_both.apply_to(dataset)
+    """Pass the grid's georeference on; a GeoTIFF holds either a geotransform or ground control points.
+
+    A reference system that cannot be written is left out rather than the raster; opening the scene has told.
+    """
+    if grid.geotransform is not None:
+        grid = replace(grid, gcps=())
+    if crs_fault(grid.crs_wkt):
+        grid = replace(grid, crs_wkt="")
+    if grid.gcps and crs_fault(grid.gcp_crs_wkt):
+        grid = replace(grid, gcp_crs_wkt="")
+    grid.apply_to(dataset)
 
 
 def verify_raster(path: Path, shape: Tuple[int, int, int]) -> None:
@@ -283,9 +353,9 @@ def verify_raster(path: Path, shape: Tuple[int, int, int]) -> None:
         band = dataset.GetRasterBand(number)
         for block_row in range(last_row + 1):
             for block_col in range(last_col + 1):
-                offset = band.GetMetadataItem(f"BLOCK_OFFSET_{block_col}_{block_row}", "TIFF")
-                size = band.GetMetadataItem(f"BLOCK_SIZE_{block_col}_{block_row}", "TIFF")
-                if offset is None or size is None or int(offset) + int(size) > n_bytes:
+                offset = metadata_item(band, f"BLOCK_OFFSET_{block_col}_{block_row}", "TIFF")
+                size = metadata_item(band, f"BLOCK_SIZE_{block_col}_{block_row}", "TIFF")
+                if not offset or not size or int(offset) + int(size) > n_bytes:
                     raise RuntimeError(f"block {block_col}, {block_row} of band {number} is missing in the file")
         left, top = last_col * TILE_PX, last_row * TILE_PX
         if not band.ReadRaster(left, top, cols - left, rows - top):

@@ -19,7 +19,8 @@ from ..progress import Progress, check_cancelled
 from ..rasters.opening import damaged_error, open_raster, read_grid, read_window, reopen
 from ..windows import Window
 from .area import Area
-from .blocks import Block, BoolArray, Calibration, find_valid, has_data
+from .blocks import Block, BoolArray, Calibration
+from .no_data import find_valid, has_data
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class BandPlan:
     nodata: Tuple[Optional[float], ...]  # of each band; None = the band declares none
     calibration: Optional[Calibration]  # None = values are taken as they are
     data_type: int  # GDAL data type that holds all bands
+    fills: Tuple[float, ...] = ()  # values as stored that are no data where all bands have them, beside 0
+    not_alpha: Tuple[int, ...] = ()  # bands marked as alpha that hold a spectral band all the same
 
     @property
     def dtype(self) -> Any:
@@ -42,8 +45,17 @@ class BandPlan:
         return int(self.dtype.itemsize) * len(self.numbers)
 
 
-def plan_bands(dataset: Any, numbers: Tuple[int, ...]) -> BandPlan:
-    """Nodata, scale and type of some bands of a dataset."""
+def plan_bands(
+    dataset: Any, numbers: Tuple[int, ...], fills: Tuple[float, ...] = (), not_alpha: Tuple[int, ...] = ()
+) -> BandPlan:
+    """Nodata, scale and type of some bands of a dataset.
+
+    Args:
+        dataset: Open gdal.Dataset.
+        numbers: Bands, counted from 1, in the order wanted.
+        fills: Values as stored that are no data where all bands have them.
+        not_alpha: Bands marked as alpha that hold a spectral band all the same.
+    """
     bands = [dataset.GetRasterBand(number) for number in numbers]
     data_type = bands[0].DataType
     for band in bands:
@@ -56,6 +68,8 @@ def plan_bands(dataset: Any, numbers: Tuple[int, ...]) -> BandPlan:
         tuple(band.GetNoDataValue() for band in bands),
         None if calibration.is_identity else calibration,
         data_type,
+        fills,
+        not_alpha,
     )
 
 
@@ -83,7 +97,7 @@ class BlockReader:
         self._mask = mask
         self.area = area
         self.bands = bands
-        self._mask_bands = _mask_bands(dataset, bands.numbers)
+        self._mask_bands = _mask_bands(dataset, bands)
 
     @property
     def dataset(self) -> Any:
@@ -106,7 +120,7 @@ class BlockReader:
             raw = np.zeros((len(self.bands.numbers), window.rows, window.cols), self.bands.dtype)
             return Block(raw, inside, self.bands.calibration)
         raw = self._read_raw(window)
-        return Block(raw, find_valid(raw, self.bands.nodata, inside), self.bands.calibration)
+        return Block(raw, find_valid(raw, self.bands.nodata, inside, self.bands.fills), self.bands.calibration)
 
     def read_data_flags(self, window: Window) -> Tuple[NDArray[Any], BoolArray]:
         """Values of the pixels inside the area and which of them are data, band by band.
@@ -122,7 +136,8 @@ class BlockReader:
         if inside is not None:
             raw = raw[:, inside.ravel()]
         flags = np.stack([has_data(band, nodata) for band, nodata in zip(raw, self.bands.nodata)])
-        flags &= np.any(raw != 0, axis=0)
+        for fill in (0.0, *self.bands.fills):
+            flags &= np.any(raw != fill, axis=0)
         return raw, flags
 
     def close(self) -> None:
@@ -205,16 +220,22 @@ def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> 
         pool.shutdown(wait=True)
 
 
-def _mask_bands(dataset: Any, numbers: Tuple[int, ...]) -> List[Any]:
+def _mask_bands(dataset: Any, plan: BandPlan) -> List[Any]:
     """Bands whose zeros are no data, besides nodata values: alpha, the data set's mask, or one for each band."""
     bands = [dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1)]
-    alpha = [band for band in bands if band.GetColorInterpretation() == gdal.GCI_AlphaBand]
+    alpha = [
+        band
+        for band in bands
+        if band.GetColorInterpretation() == gdal.GCI_AlphaBand and band.GetBand() not in plan.not_alpha
+    ]
     if alpha:  # GDAL takes it for a mask only where it is of 8 or 16 bits
         return alpha[:1]
     masks = []
-    for number in numbers:
+    for number in plan.numbers:
         band = dataset.GetRasterBand(number)
         flags = band.GetMaskFlags()
+        if flags & gdal.GMF_ALPHA:  # of a band that is none
+            continue
         if flags & gdal.GMF_PER_DATASET:
             return [band.GetMaskBand()]
         if not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA):

@@ -9,25 +9,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Type
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Type
 
 import numpy as np
-from osgeo import gdal
 
 from ..config import SceneConfig
 from ..errors import InputError
 from ..progress import NullProgress, Progress, RecordingProgress, check_cancelled
+from ..rasters.metadata import RasterMetadata, read_metadata
 from ..rasters.opening import Grid, limit_block_cache, open_raster, read_grid, summarise_grid
+from ..rasters.proj import describe_crs_fault
+from ..rasters.text import description
 from ..windows import Window, plan_reads, plan_tiles
-from .area import find_area
-from .bands import CONSTANT, NO_DATA, Dropped, clean_centres, drop_before_reading, group_dropped, order_good_bands
+from .area import Area, find_area
+from .bad_bands import read_bad_bands
+from .bands import (
+    CONSTANT,
+    NO_DATA,
+    Dropped,
+    clean_centres,
+    drop_before_reading,
+    drop_second_detector,
+    group_dropped,
+    order_good_bands,
+)
 from .blocks import Block, Sample
 from .memory import block_budget_bytes
+from .no_data import FILL_SHARE
 from .reader import BlockReader, open_mask, plan_bands, prefetch
 from .sampling import draw_sample
 from .spectra import SpectralAxis, axis_to_json, format_band_numbers, parse_band_list
+from .spectral_bands import SpectralBands, find_spectral_bands
+from .stated_quantity import describe_quantity
 from .survey import Survey, survey
-from .wavelengths import BandSpectra, describe_quantity, read_bad_bands, read_band_spectra
+from .wavelengths import BandSpectra, read_band_spectra
 
 __all__ = ["Block", "Sample", "Scene", "open_scene"]
 
@@ -52,7 +67,13 @@ class Scene:
     """
 
     def __init__(
-        self, config: SceneConfig, reader: BlockReader, choice: _BandChoice, seen: Survey, warnings: List[str]
+        self,
+        config: SceneConfig,
+        reader: BlockReader,
+        choice: _BandChoice,
+        seen: Survey,
+        warnings: List[str],
+        quantity: str,
     ) -> None:
         self.config = config
         self.axis = choice.axis
@@ -64,7 +85,7 @@ class Scene:
         self.rows, self.cols = self.grid.rows, self.grid.cols
         self.area = Window(0, 0, self.rows, self.cols)
         self.dtype = reader.bands.dtype
-        self.quantity = config.quantity if config.quantity != "automatic" else describe_quantity(reader.dataset)
+        self.quantity = quantity
         self._reader = reader
         self._choice = choice
         self._seen = seen
@@ -155,7 +176,7 @@ class Scene:
         low, high = self._seen_range()
         nodata = sorted({value for value in bands.nodata if value is not None and value == value})
         return {
-            "path": dataset.GetDescription(),
+            "path": description(dataset),
             "driver": dataset.GetDriver().LongName,
             "rows": self.rows,
             "cols": self.cols,
@@ -171,6 +192,7 @@ class Scene:
             "value_range": [low, high],
             "scaled": bands.calibration is not None,
             "nodata": list(nodata),
+            "undeclared_fill": list(bands.fills),
             "valid_share": round(self._seen.valid_share(good), 6),
             "quantity": self.quantity,
             "warnings": list(self.warnings),
@@ -203,54 +225,84 @@ def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scen
     """
     listener = RecordingProgress(progress or NullProgress())
     dataset = open_raster(config.source)
-    numbers = _spectral_bands(dataset)
+    metadata = read_metadata(dataset)
+    bands = find_spectral_bands(dataset, metadata, config, listener)
     limit_block_cache(dataset)
     grid = read_grid(dataset)
     _check_size(grid, "The scene")
-    spectra = read_band_spectra(dataset, numbers, config.wavelengths, config.sensor, listener)
-    spectra = BandSpectra(clean_centres(spectra.centres_nm, numbers), spectra.source, spectra.fwhm_nm)
-    dropped = drop_before_reading(
-        spectra.centres_nm,
-        read_bad_bands(dataset, numbers, listener),
-        _user_bad(config, dataset, numbers, spectra),
-        config.drop_water_vapour,
-    )
+    fault = describe_crs_fault(grid.crs_wkt or grid.gcp_crs_wkt)
+    if fault:
+        listener.warn(fault)
+    spectra, dropped = _read_spectra(config, metadata, bands.numbers, listener)
     area = find_area(config, grid)
     _check_size(grid.crop(area.window), "The area of interest")
-    mask = open_mask(config.mask, dataset) if config.mask else None
-    looked_at = [band for band in range(len(numbers)) if band not in dropped] or list(range(len(numbers)))
-    wide = BlockReader(dataset, area, plan_bands(dataset, tuple(numbers[band] for band in looked_at)), mask)
-    seen = _spread(survey(wide, listener), looked_at, len(numbers))
-    _drop_dead(seen, looked_at, dropped)
-    order, axis = order_good_bands(spectra, numbers, dropped)
-    reader = BlockReader(dataset, area, plan_bands(dataset, tuple(numbers[band] for band in order)), mask)
-    choice = _BandChoice(numbers, tuple(order), axis, dropped)
+    look = _Look(dataset, area, open_mask(config.mask, dataset) if config.mask else None, bands)
+    seen, fills = _look_at_pixels(look, dropped, listener)
+    repeated = drop_second_detector(spectra, bands.numbers, dropped)
+    if repeated:
+        listener.warn(
+            f"Bands {format_band_numbers(repeated)} have the same wavelengths as bands of the detector before and were "
+            "left out."
+        )
+    order, axis = order_good_bands(spectra, bands.numbers, dropped)
+    choice = _BandChoice(bands.numbers, tuple(order), axis, dropped)
+    reader = look.reader(order, fills)
     _check_valid(reader, choice, seen, listener)
-    return Scene(config, reader, choice, seen, listener.warnings)
+    quantity = config.quantity if config.quantity != "automatic" else describe_quantity(metadata)
+    return Scene(config, reader, choice, seen, listener.warnings, quantity)
 
 
-def _spectral_bands(dataset: Any) -> Tuple[int, ...]:
-    """Bands that are not alpha, counted from 1.
+@dataclass(frozen=True)
+class _Look:
+    """What the pixels of a scene are read from."""
 
-    Raises:
-        InputError: There is only one, or one is complex.
+    dataset: Any
+    area: Area
+    mask: Optional[Any]
+    bands: SpectralBands
+
+    def reader(self, indices: Sequence[int], fills: Tuple[float, ...] = ()) -> BlockReader:
+        """A reader of spectral bands by their indices; it shares the open files."""
+        numbers = tuple(self.bands.numbers[band] for band in indices)
+        return BlockReader(
+            self.dataset, self.area, plan_bands(self.dataset, numbers, fills, self.bands.not_alpha), self.mask
+        )
+
+
+def _read_spectra(
+    config: SceneConfig, metadata: RasterMetadata, numbers: Tuple[int, ...], progress: Progress
+) -> Tuple[BandSpectra, Dropped]:
+    """Wavelengths, and the bands that metadata and options leave out."""
+    spectra = read_band_spectra(metadata, numbers, config.wavelengths, config.sensor, progress)
+    spectra = BandSpectra(clean_centres(spectra.centres_nm, numbers), spectra.source, spectra.fwhm_nm)
+    bad = read_bad_bands(metadata, numbers, progress)
+    user_bad = _user_bad(config, metadata.n_bands, numbers, spectra)
+    return spectra, drop_before_reading(spectra.centres_nm, bad, user_bad, config.drop_water_vapour)
+
+
+def _look_at_pixels(look: _Look, dropped: Dropped, progress: Progress) -> Tuple[Survey, Tuple[float, ...]]:
+    """Survey the scene, leave out dead bands, and find undeclared fill, without which it is surveyed again.
+
+    Returns:
+        What was seen, and the values that are no data where all bands have them.
     """
-    bands = [dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1)]
-    numbers = tuple(n for n, band in enumerate(bands, 1) if band.GetColorInterpretation() != gdal.GCI_AlphaBand)
-    complex_bands = [n for n in numbers if gdal.DataTypeIsComplex(bands[n - 1].DataType)]
-    if complex_bands:
-        kind = gdal.GetDataTypeName(bands[complex_bands[0] - 1].DataType)
-        raise InputError(
-            f"Band {complex_bands[0]} of {dataset.GetDescription()} holds complex numbers ({kind}); real numbers are "
-            "accepted.",
-            "Give an optical scene of reflectance or radiance.",
-        )
-    if len(numbers) < 2:
-        raise InputError(
-            f"{dataset.GetDescription()} has {len(numbers)} spectral band; at least 2 are needed, and tens are wanted.",
-            "Give a multispectral or hyperspectral scene with all its bands in one raster.",
-        )
-    return numbers
+    n_bands = len(look.bands.numbers)
+    looked_at = [band for band in range(n_bands) if band not in dropped] or list(range(n_bands))
+    first = survey(look.reader(looked_at), progress)
+    seen = _spread(first, looked_at, n_bands)
+    _drop_dead(seen, looked_at, dropped)
+    alive = [position for position, band in enumerate(looked_at) if band not in dropped]
+    fills = first.fill_search.fills(alive)
+    if not fills:
+        return seen, ()
+    progress.warn(
+        f"The value {' or '.join(f'{fill:g}' for fill in fills)} fills all bands of more than "
+        f"{FILL_SHARE:.0%} of the pixels and is not declared as no data; these pixels were left out."
+    )
+    remaining = [looked_at[position] for position in alive]
+    seen = _spread(survey(look.reader(remaining, fills), progress), remaining, n_bands)
+    _drop_dead(seen, remaining, dropped)
+    return seen, fills
 
 
 def _check_size(grid: Grid, what: str) -> None:
@@ -262,11 +314,11 @@ def _check_size(grid: Grid, what: str) -> None:
         )
 
 
-def _user_bad(config: SceneConfig, dataset: Any, numbers: Tuple[int, ...], spectra: BandSpectra) -> Any:
+def _user_bad(config: SceneConfig, n_file_bands: int, numbers: Tuple[int, ...], spectra: BandSpectra) -> Set[int]:
     """Indices of the spectral bands that the user lists; the list counts all bands of the file."""
-    centres = np.full(dataset.RasterCount, np.nan)
+    centres = np.full(n_file_bands, np.nan)
     centres[np.array(numbers) - 1] = spectra.centres_nm
-    listed = parse_band_list(config.bad_bands, dataset.RasterCount, centres)
+    listed = parse_band_list(config.bad_bands, n_file_bands, centres)
     return {band for band, number in enumerate(numbers) if number - 1 in listed}
 
 
@@ -275,7 +327,7 @@ def _spread(seen: Survey, looked_at: List[int], n_bands: int) -> Survey:
     flags = np.zeros((n_bands, seen.flags.shape[1]), bool)
     low, high, empty = np.full(n_bands, np.nan), np.full(n_bands, np.nan), np.ones(n_bands, bool)
     flags[looked_at], low[looked_at], high[looked_at], empty[looked_at] = seen.flags, seen.low, seen.high, seen.empty
-    return Survey(flags, low, high, empty, seen.n_seen, seen.n_zero)
+    return Survey(flags, low, high, empty, seen.n_seen, seen.n_zero, seen.fill_search)
 
 
 def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:

@@ -49,6 +49,20 @@ def format_assessed(result: Mapping[str, Any]) -> List[str]:
     return [*lines, "", *format_table(rows)]
 
 
+def format_areas(result: Mapping[str, Any]) -> List[str]:
+    """Table of classes with areas, adjusted ones where they are known, what they were measured on, paths."""
+    adjusted = (result["area_adjusted"] or {}).get("per_class", {})
+    rows = [["class", "pixels", "share", "area", *(["adjusted", "±"] if adjusted else [])]]
+    for name, figures in result["class_areas"].items():
+        row = [name, f"{figures['count']:,}", f"{figures['share']:.1%}", format_area(figures["area_m2"])]
+        if adjusted:
+            found = adjusted.get(name, {})
+            row += [format_area(found.get("area_m2")), format_area(found.get("area_margin_m2"))]
+        rows.append(row)
+    lines = [*format_table(rows), "", f"measured on {result['measured_on']}"]
+    return lines + [f"{key} {result[key]}" for key in ("report", "table", "vector") if result[key]]
+
+
 def format_models(result: Mapping[str, Any]) -> List[str]:
     """Models that are installed, then those that are known and are not."""
     lines = [f"folder {result['folder']}", f"taken when none is named: {result['default'] or 'none'}", ""]
@@ -119,5 +133,6 @@ _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
     "refine": format_classified,
     "apply_classifier": format_classified,
     "assess": format_assessed,
+    "areas": format_areas,
     "list_models": format_models,
 }

@@ -28,7 +28,8 @@ from open_clip.model import convert_weights_to_lp
 from safetensors.torch import save_file
 
 from special_qgis.engine.clip import loading
-from special_qgis.engine.clip.loading import LoadedClip, load_clip
+from special_qgis.engine.clip.loaded_clip import LoadedClip
+from special_qgis.engine.clip.loading import load_clip
 from special_qgis.engine.clip.tensor_files import read_tensors
 from special_qgis.engine.clip.upsampling.weights import read_weights
 from special_qgis.engine.errors import Cancelled, ConfigError, ModelError
@@ -88,7 +89,9 @@ def test_safetensors_with_configuration_is_loaded_whole(checkpoint: Path, images
     loaded = load_clip(checkpoint, progress=listener)
     assert_same_model(loaded, tiny_config(), images)
     assert loaded.sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    assert (loaded.image_px, loaded.patch_px, loaded.embed_dim, loaded.context_length) == ((32, 32), (8, 8), 48, 77)
+    visual = loaded.model.visual
+    assert (visual.image_size, visual.patch_size, visual.output_dim) == ((32, 32), (8, 8), 48)
+    assert loaded.model.context_length == 77
     assert loaded.image_mean == pytest.approx((0.48145466, 0.4578275, 0.40821073))
     assert loaded.image_std == pytest.approx((0.26862954, 0.26130258, 0.27577711))
     assert (loaded.name, loaded.known_words) == ("tiny", None)
@@ -119,7 +122,8 @@ def test_without_configuration_sizes_are_inferred_and_gelu_is_assumed_aloud(tmp_
     config = tiny_config(width=128, layers=2, patch_px=16, image_px=64, embed_dim=40)
     listener = Listener()
     loaded = load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config, with_config=False), progress=listener)
-    assert (loaded.image_px, loaded.patch_px, loaded.embed_dim) == ((64, 64), (16, 16), 40)
+    visual = loaded.model.visual
+    assert (visual.image_size, visual.patch_size, visual.output_dim) == ((64, 64), (16, 16), 40)
     larger = torch.nn.functional.interpolate(images, size=64)
     assert_same_model(loaded, config, larger)
     assert len(listener.warnings) == 1
@@ -185,7 +189,7 @@ def test_image_tower_gets_its_type_and_the_text_tower_stays_exact(
 ) -> None:
     loaded = load_clip(checkpoint, dtype=dtype)
     exact = load_clip(checkpoint)
-    assert loaded.dtype == loaded.model.visual.conv1.weight.dtype == dtype
+    assert loaded.model.visual.conv1.weight.dtype == dtype
     with torch.no_grad():
         found = loaded.model.encode_image(images.to(dtype))
         torch.testing.assert_close(found.float(), exact.model.encode_image(images), atol=tolerance, rtol=0.0)
@@ -252,7 +256,7 @@ def test_compact_checkpoint_is_imported_and_loaded_with_its_words(tmp_path: Path
     listener = Listener()
     loaded = load_clip(model.path, progress=listener)
     assert loaded.known_words is not None and "water" in loaded.known_words
-    assert (loaded.name, loaded.embed_dim, loaded.patch_px, listener.warnings) == ("small", 192, (8, 8), [])
+    assert (loaded.name, loaded.model.visual.output_dim, listener.warnings) == ("small", 192, [])
     for name, value in trained.visual.conv1.named_parameters():
         step = value.flatten(1).abs().amax(dim=1).max() / 127
         torch.testing.assert_close(loaded.model.visual.conv1.get_parameter(name), value, atol=float(step), rtol=0.0)

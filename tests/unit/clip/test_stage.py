@@ -18,8 +18,10 @@ from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.clip import scorer as clip_scorer
 from special_qgis.engine.clip import windows as clip_windows
 from special_qgis.engine.clip.dense import dense_features
+from special_qgis.engine.clip.loaded_clip import OPENAI_MEAN, OPENAI_STD, ImageTower, LoadedClip
 from special_qgis.engine.clip.precision import LARGEST_CPU_BATCH, choose_batch, choose_precision
-from special_qgis.engine.clip.scorer import OPENAI_MEAN, OPENAI_STD, WindowScorer, choose_upsampler
+from special_qgis.engine.clip.scorer import WindowScorer
+from special_qgis.engine.clip.scoring_options import ScoringOptions, choose_upsampler
 from special_qgis.engine.clip.source import ArrayColours, SceneColours
 from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.clip.text import embed_classes
@@ -47,22 +49,19 @@ def colours(rows: int = ROWS, cols: int = COLS, seed: int = 0) -> np.ndarray:
     return functional.interpolate(coarse, size=(rows, cols), mode="bilinear")[0].numpy()
 
 
+def options(config: ClipConfig, upsampler: Any = None) -> ScoringOptions:
+    """On the processor; ``upsampler`` is a state dict."""
+    weights = read_weights(upsampler) if upsampler is not None else None
+    return ScoringOptions(config, torch.device("cpu"), choose_upsampler(config.upsampler, weights))
+
+
 def score(
     source: Any, config: ClipConfig = EXACT, upsampler: Any = None, progress: Any = None, model: Any = None
 ) -> tuple[np.ndarray, np.ndarray, ClipSummary]:
     """Probabilities, valid pixels and summary of a whole source."""
     with TileStore(source.rows, source.cols, len(CLASSES)) as store:
-        summary = score_scene(
-            source,
-            model or tiny_clip(),
-            tokenizer(),
-            CLASSES,
-            config,
-            store,
-            "cpu",
-            progress or NullProgress(),
-            upsampler=upsampler,
-        )
+        clip = LoadedClip(model or tiny_clip(), tokenizer())
+        summary = score_scene(source, clip, CLASSES, options(config, upsampler), store, progress or NullProgress())
         return (*store.read(Window(0, 0, source.rows, source.cols)), summary)
 
 
@@ -70,7 +69,7 @@ def score(
 def literal_probabilities(rgb: np.ndarray, config: ClipConfig, state: Any) -> np.ndarray:
     """The published procedure, one window of 32 at a time, with all channels: factors 1 and 2, mean blending."""
     model = tiny_clip().double()
-    embeddings = embed_classes(tiny_clip(), tokenizer(), CLASSES, config.templates, False)
+    embeddings = embed_classes(LoadedClip(tiny_clip(), tokenizer()), CLASSES, replace(config, use_aliases=False))
     text = torch.from_numpy(embeddings.queries).double()
     mean, std = (torch.tensor(values).double()[:, None, None] for values in (OPENAI_MEAN, OPENAI_STD))
     total = torch.zeros(len(CLASSES), *rgb.shape[1:], dtype=torch.float64)
@@ -232,7 +231,7 @@ def test_stage_when_cancelled_stops(message: str) -> None:
 def test_store_of_another_size_is_refused() -> None:
     source = ArrayColours(colours())
     with TileStore(ROWS, COLS, 2) as store, pytest.raises(ConfigError, match="2 classes"):
-        score_scene(source, tiny_clip(), tokenizer(), CLASSES, EXACT, store, "cpu", NullProgress())
+        score_scene(source, LoadedClip(tiny_clip(), tokenizer()), CLASSES, options(EXACT), store, NullProgress())
 
 
 class Hungry:
@@ -275,7 +274,7 @@ def test_out_of_memory_on_a_gpu_ends_on_the_cpu(monkeypatch: pytest.MonkeyPatch)
     """The meta device stands for a GPU: it has a name of its own and no memory."""
     listener = Listener()
     queries = functional.normalize(torch.randn(4, 24, generator=torch.Generator().manual_seed(0)), dim=1).numpy()
-    scorer = WindowScorer(tiny_clip().visual, queries, EXACT, None, (32, 32), torch.device("cpu"), listener)
+    scorer = WindowScorer(ImageTower(tiny_clip().visual), queries, options(EXACT), (32, 32), listener)
     images = np.random.default_rng(0).random((2, 3, 32, 32)).astype(np.float32)
     wanted = scorer.score(images)
     scorer.device, scorer.batch = torch.device("meta"), 1
@@ -348,7 +347,10 @@ def test_scoring_leaves_the_model_as_it_was() -> None:
 )
 def test_upsampler_is_the_wanted_one_or_the_best_at_hand(wanted: str, there: Optional[str], expected: str) -> None:
     weights = read_weights(jbu_state(there)) if there else None
-    assert choose_upsampler(wanted, weights) == expected
+    chosen = choose_upsampler(wanted, weights)
+    assert chosen.kind == expected
+    assert (chosen.weights is weights) == expected.startswith("jbu") or weights is None
+    assert chosen.uses_spectra == (expected == "bilateral")
 
 
 @pytest.mark.parametrize("there", [None, "jbu_stack"])
