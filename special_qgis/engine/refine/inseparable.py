@@ -8,16 +8,44 @@ learnt as one class, and its members are ranked in the map as the first stage ra
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RefinementError
 from ..progress import Progress, check_cancelled
 from ..windows import Window, plan_tiles
 from .first_stage import Pixels
 
-__all__ = ["MergedPixels", "find_outputs", "merged", "shared"]
+__all__ = ["MergedPixels", "find_outputs", "merge_inseparable", "merged", "shared"]
+
+
+def merge_inseparable(pixels: Pixels, progress: Progress) -> MergedPixels:
+    """A scene as the network learns it: inseparable classes are one.
+
+    Args:
+        pixels: The scene, with its first stage.
+        progress: Checked for cancel at every tile; told which classes are learnt together.
+
+    Raises:
+        RefinementError: The first stage separates no class from any other, so that there is nothing to learn.
+        Cancelled: The user cancelled.
+    """
+    outputs = find_outputs(pixels, progress)
+    if max(outputs) == 0:
+        raise RefinementError(
+            "The first stage separates none of the classes from the others, so there is nothing to learn.",
+            "inseparable",
+            "Use names of different materials, or a CLIP model.",
+        )
+    n_shared = len(outputs) - len(set(outputs))
+    if n_shared:
+        progress.info(
+            f"{len(outputs)} classes are learnt as {len(set(outputs))}, because the first stage cannot separate the "
+            "others; they are ranked as it ranks them."
+        )
+    return MergedPixels(pixels, outputs)
 
 
 def find_outputs(pixels: Pixels, progress: Progress) -> Tuple[int, ...]:
@@ -106,7 +134,7 @@ class MergedPixels:
         self._pixels, self.outputs = pixels, outputs
         self.rows, self.cols, self.n_bands = pixels.rows, pixels.cols, pixels.n_bands
         self.n_classes = max(outputs) + 1
-        self.precedence = _precedence(outputs, pixels)
+        self.precedence: Optional[Sequence[int]] = _precedence(outputs, pixels)
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values and valid pixels of a window."""
@@ -121,9 +149,13 @@ class MergedPixels:
         """Spectra of valid pixels spread over the scene."""
         return self._pixels.sample(n_px, seed)
 
+    def by_class(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """(classes, rows, cols) float32 probabilities of the first stage and (rows, cols) bool valid pixels."""
+        return self._pixels.first_stage(window)
+
     def share(self, window: Window, by_output: NDArray[np.float32]) -> NDArray[np.float32]:
         """(classes, rows, cols) float32 probabilities of a window from those of the outputs."""
-        return shared(by_output, self.outputs, self._pixels.first_stage(window)[0])
+        return shared(by_output, self.outputs, self.by_class(window)[0])
 
 
 def _precedence(outputs: Tuple[int, ...], pixels: Pixels) -> Tuple[int, ...]:

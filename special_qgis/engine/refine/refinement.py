@@ -18,6 +18,7 @@ from .first_pass import make_first_pass
 from .first_stage import ArrayPixels, Pixels
 from .fusion import fuse, richardson_lucy_unfolding
 from .infer import predict_blended
+from .inseparable import merge_inseparable
 from .train import Build, TrainedNetwork, TrainingHistory, class_probabilities, train
 
 TRAINED = 0.85  # fraction of a refinement at which training ends
@@ -59,12 +60,12 @@ def refine(
         Cancelled: The user cancelled.
     """
     config, listener = config or RefineConfig(), progress or NullProgress()
-    pixels = ArrayPixels(cube, valid, probabilities)
+    pixels = merge_inseparable(ArrayPixels(cube, valid, probabilities), listener)
     trained = train(pixels, build, config, seed, torch.device(device), SubProgress(listener, 0.0, TRAINED))
     refined = np.zeros(probabilities.shape, np.float32)
     for window, part in predict_tiles(trained, pixels, config, SubProgress(listener, TRAINED, 1.0)):
         rows, cols = window.slices()
-        refined[:, rows, cols] = part
+        refined[:, rows, cols] = pixels.share(window, part)
     return Refinement(refined, trained.history)
 
 
@@ -80,7 +81,7 @@ def predict_tiles(
         progress: Reports the share of windows done; asked for cancel before each.
 
     Yields:
-        The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities, 0 where invalid.
+        The tiles of the fixed grid, row by row, and their (outputs, rows, cols) float32 probabilities, 0 where invalid.
     """
     is_one_window = pixels.rows * pixels.cols <= config.tile_px * config.tile_px
     network = trained.network if is_one_window or not config.scene_norms else trained.with_scene_norms()
