@@ -33,7 +33,7 @@ def merge_inseparable(pixels: Pixels, progress: Progress) -> MergedPixels:
         Cancelled: The user cancelled.
     """
     outputs = find_outputs(pixels, progress)
-    if max(outputs) == 0:
+    if max(outputs) == 0 and not _is_unlabelled(pixels):
         raise RefinementError(
             "The first stage separates none of the classes from the others, so there is nothing to learn.",
             "inseparable",
@@ -46,6 +46,11 @@ def merge_inseparable(pixels: Pixels, progress: Progress) -> MergedPixels:
             "others; they are ranked as it ranks them."
         )
     return MergedPixels(pixels, outputs)
+
+
+def _is_unlabelled(pixels: Pixels) -> bool:
+    """Whether the first stage says nothing anywhere, which whoever learns from it refuses."""
+    return not any(pixels.first_stage(tile)[0].any() for tile in plan_tiles(Window(0, 0, pixels.rows, pixels.cols)))
 
 
 def find_outputs(pixels: Pixels, progress: Progress) -> Tuple[int, ...]:
