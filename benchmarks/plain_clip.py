@@ -12,7 +12,7 @@ from typing import Any, Dict
 import torch
 from torch.nn import functional
 
-from special_qgis.engine.clip.reference import plain_dense_features
+from tests.helpers.plain_dense import plain_dense_features
 
 CHANNELS_AT_ONCE = 64
 SIDE = 11

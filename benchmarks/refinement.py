@@ -26,8 +26,8 @@ from special_qgis.engine.errors import RefinementError
 from special_qgis.engine.probabilities import decide, probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.spectral_prior import SpectralPrior
+from tests.helpers.refined_cube import refine
 
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments
 FLIPPED_CONFIDENCE = (
@@ -77,7 +77,7 @@ def flipped_probabilities(scene: LabelledScene, share: float, seed: int) -> np.n
     return probabilities_of_labels(labels, confidence, n_classes)
 
 
-def stage_one(scene: LabelledScene, stage: str, seed: int) -> np.ndarray:
+def first_stage(scene: LabelledScene, stage: str, seed: int) -> np.ndarray:
     """Probabilities by the name of a stage."""
     if stage == STAGES[0]:
         return prior_probabilities(scene, seed)
@@ -94,7 +94,7 @@ def overall(scene: LabelledScene, probabilities: np.ndarray) -> Dict[str, Any]:
 def measure(scene: LabelledScene, stage: str, config_name: str, seed: int) -> Dict[str, Any]:
     """One refinement: figures before and after, seconds, and what it said of itself."""
     config = CONFIGS[config_name]
-    before = stage_one(scene, stage, seed)
+    before = first_stage(scene, stage, seed)
     started = time.monotonic()
     told: Dict[str, Any] = {"scene": scene.name, "stage": stage, "config": config_name, "seed": seed}
     try:

@@ -28,12 +28,13 @@ from special_qgis.engine.config import RefineConfig, SceneConfig
 from special_qgis.engine.evidence.tile_store import TileStore
 from special_qgis.engine.probabilities import probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.refine.first_stage import ArrayPixels, Pixels
+from special_qgis.engine.refine.first_stage import Pixels
 from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
 from special_qgis.engine.refine.train import train
 from special_qgis.engine.scene.scene import open_scene
+from tests.helpers.refined_cube import ArrayPixels
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "refinement_speed.md"
@@ -61,7 +62,7 @@ def fields(rows: int, cols: int, n_bands: int) -> tuple[np.ndarray, np.ndarray]:
 
 def write_scene(folder: Path, side: int) -> tuple[str, np.ndarray]:
     """A virtual raster that repeats one patch; the first stage of the patch."""
-    values, stage_one = fields(PATCH_PX, PATCH_PX, DISK_BANDS)
+    values, first_stage = fields(PATCH_PX, PATCH_PX, DISK_BANDS)
     patch = str(folder / "patch.tif")
     options = ["TILED=YES", "INTERLEAVE=BAND"]
     made = gdal.GetDriverByName("GTiff").Create(patch, PATCH_PX, PATCH_PX, DISK_BANDS, gdal.GDT_Int16, options=options)
@@ -82,7 +83,7 @@ def write_scene(folder: Path, side: int) -> tuple[str, np.ndarray]:
         )
     scene = folder / "scene.vrt"
     scene.write_text(f'<VRTDataset rasterXSize="{side}" rasterYSize="{side}">{"".join(bands)}</VRTDataset>', "utf-8")
-    return str(scene), stage_one
+    return str(scene), first_stage
 
 
 def run(pixels: Pixels, config: RefineConfig, n_window_rows: int) -> Dict[str, float]:
@@ -107,18 +108,18 @@ def run(pixels: Pixels, config: RefineConfig, n_window_rows: int) -> Dict[str, f
 
 def measure_memory_scene(rows: int, cols: int) -> Dict[str, float]:
     """A scene in memory, the whole schedule."""
-    values, stage_one = fields(rows, cols, N_BANDS)
+    values, first_stage = fields(rows, cols, N_BANDS)
     before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = run(ArrayPixels(values, np.ones((rows, cols), bool), stage_one), RefineConfig(), 0)
+    found = run(ArrayPixels(values, np.ones((rows, cols), bool), first_stage), RefineConfig(), 0)
     return {**found, "before_mib": before_mib}
 
 
 def measure_disk_scene(side: int) -> Dict[str, float]:
     """A scene on disk, a short schedule, two rows of windows."""
     with tempfile.TemporaryDirectory() as name:
-        path, stage_one = write_scene(Path(name), side)
+        path, first_stage = write_scene(Path(name), side)
         with open_scene(SceneConfig(path)) as scene, TileStore(side, side, N_CLASSES, name) as store:
-            repeated = np.tile(stage_one, (1, 2, 2))
+            repeated = np.tile(first_stage, (1, 2, 2))
             for tile in scene.plan_tiles():
                 top, left = tile.row_off % PATCH_PX, tile.col_off % PATCH_PX
                 part = repeated[:, top : top + tile.rows, left : left + tile.cols]

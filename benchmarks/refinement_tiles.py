@@ -29,7 +29,7 @@ from special_qgis.engine.errors import RefinementError
 from special_qgis.engine.probabilities import decide
 from special_qgis.engine.refine.infer import plan_offsets
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
+from tests.helpers.refined_cube import refine
 
 
 def demo_scene(folder: Path) -> LabelledScene:

@@ -22,6 +22,7 @@ from qgis.core import (
     QgsRasterPipe,
 )
 
+from ..engine.rasters.text import subdataset_names
 from ..translation import translate
 from .parameter_values import is_given
 
@@ -151,7 +152,7 @@ def _subdatasets(path: str) -> list[str]:
         dataset = gdal.OpenEx(path, gdal.OF_RASTER)
     except RuntimeError:  # where GDAL raises instead of giving None
         return []
-    return [name for name, _ in dataset.GetSubDatasets()] if dataset is not None else []
+    return subdataset_names(dataset) if dataset is not None else []
 
 
 def vector_source(

@@ -17,7 +17,7 @@ class StageMissing(Exception):  # noqa: N818 - a finding, not a failure
     """This Python cannot run a stage.
 
     Args:
-        reason: Why, in words that follow "because".
+        reason: Reason in words that follow "because".
     """
 
     def __init__(self, reason: str) -> None:
@@ -29,8 +29,8 @@ def load_stage(module: str, packages: Sequence[str]) -> ModuleType:
     """Import a stage.
 
     Args:
-        module: Name relative to the engine, beginning with a dot.
-        packages: Names of the packages outside the plugin that it needs.
+        module: Name of the module relative to the engine, beginning with a dot.
+        packages: Names of the packages outside the plugin that the module needs.
 
     Raises:
         StageMissing: One of them is missing or broken.

@@ -47,9 +47,9 @@ def run_job(name: str, options: Mapping[str, Any], progress: Progress) -> Dict[s
     """Do one job.
 
     Args:
-        name: One of ``JOBS``.
+        name: Name of the job, a key of ``JOBS``.
         options: JSON form of the job's configuration.
-        progress: Listener.
+        progress: Receives progress, messages and warnings.
 
     Returns:
         The job's result, as JSON values.

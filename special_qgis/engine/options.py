@@ -20,7 +20,7 @@ def require(condition: bool, name: str, accepted: str, got: object, hint: str = 
         condition: Whether the value is accepted.
         name: Name of the field.
         accepted: What is accepted, in words.
-        got: The value that came.
+        got: Value of the field.
         hint: What to do next.
 
     Raises:

@@ -37,8 +37,8 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
     """Map the land cover of a scene from class names alone.
 
     Args:
-        config: Scene, class names, outputs and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, class names, outputs and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         Paths of the outputs, areas, mean confidence, class figures, status and warnings, as JSON values.
@@ -89,8 +89,8 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
     """Write the spectral prior's probabilities, one band a class.
 
     Args:
-        config: Scene, class names, output and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, class names, output and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         Path of the raster, interpretation of each name, warnings and status, as JSON values.
@@ -129,7 +129,7 @@ def inspect_scene(config: SceneConfig, progress: Progress | None = None) -> Dict
 
     Args:
         config: How to read the scene.
-        progress: Listener; None = nobody listens.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Raises:
         EngineError: The scene cannot be read.

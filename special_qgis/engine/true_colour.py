@@ -28,8 +28,8 @@ def true_colour(config: TrueColourConfig, progress: Optional[Progress] = None) -
     """Write a true-colour raster.
 
     Args:
-        config: Scene, wavelengths, stretch and output.
-        progress: Listener; None = nobody listens.
+        config: Scene, wavelengths, stretch and output of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         Path, wavelengths, stretch, status and warnings, as JSON values.

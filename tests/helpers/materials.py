@@ -83,7 +83,7 @@ def mixed_scene(
 
 def sample_of(spectra: np.ndarray) -> Sample:
     """A sample whose pixels stand in one row."""
-    return Sample(np.zeros(len(spectra), np.int64), np.arange(len(spectra)), spectra, 1.0, len(spectra))
+    return Sample(np.zeros(len(spectra), np.int64), np.arange(len(spectra)), spectra, 1.0)
 
 
 def axis_of(nm: np.ndarray = FULL_RANGE_NM) -> SpectralAxis:

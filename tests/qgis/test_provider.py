@@ -14,6 +14,7 @@ STORED = Path(__file__).resolve().parent.parent / "data" / "public_api.json"
 NEED_RUNTIME = ("applyclassifier", "refine")
 NAMES = (
     *NEED_RUNTIME,
+    "areas",
     "assess",
     "checkruntime",
     "classify",

@@ -47,8 +47,8 @@ class PairCounts:
         """Count a block.
 
         Args:
-            mapped: Any shape, int64, class values of the map; 0 = none.
-            reference: The same shape, int64, class values of the reference; 0 = unlabelled.
+            mapped: int64 of any shape, class values of the map; 0 = none.
+            reference: int64 of the shape of ``mapped``, class values of the reference; 0 = unlabelled.
         """
         values, counts = _count(mapped.ravel())
         for value, count in zip(values, counts):
@@ -84,8 +84,8 @@ def assess(config: AssessConfig, progress: Optional[Progress] = None) -> Dict[st
     """Compare a map with a reference and write the reports asked for.
 
     Args:
-        config: What to compare and where to write.
-        progress: Receives progress and warnings; asked for cancel at every block.
+        config: Paths of map and reference, of the outputs, and the confidence level.
+        progress: Receives progress and warnings; checked for cancel at every block.
 
     Returns:
         JSON values: the figures (``assessment.figures``), ``report``, ``table`` and ``warnings``.
@@ -143,8 +143,8 @@ def count_pairs(map_dataset: gdal.Dataset, reference: Reference, progress: Progr
 
     Args:
         map_dataset: The open map.
-        reference: The reference on the map's grid.
-        progress: Receives progress; asked for cancel at every block.
+        reference: The reference on the map's grid, read window by window.
+        progress: Receives progress; checked for cancel at every block.
     """
     area = Window(0, 0, map_dataset.RasterYSize, map_dataset.RasterXSize)
     blocks = plan_reads(area, _BYTES_PER_PX, _BLOCK_BYTES, _BLOCK_PX)

@@ -39,10 +39,10 @@ def open_reference(path: str, layer: str, field: str, map_dataset: gdal.Dataset)
     """Open a reference raster or vector and put it onto the map's grid.
 
     Args:
-        path: Anything GDAL opens, raster or vector.
-        layer: Layer of a vector source; "" = its first.
-        field: Field of a vector source that holds the classes; "" = find it.
-        map_dataset: The map.
+        path: Path of anything that GDAL opens, raster or vector.
+        layer: Name of the layer of a vector source; "" = its first.
+        field: Name of the field of a vector source that holds the classes; "" = find it.
+        map_dataset: The open map, whose grid the reference is brought onto.
 
     Raises:
         RasterReadError: It is missing or GDAL cannot open it.
@@ -64,8 +64,8 @@ class RasterReference:
     """A class raster seen at the map's pixels.
 
     Args:
-        map_dataset: The map.
-        dataset: The reference.
+        map_dataset: The open map, whose grid the reference is brought onto.
+        dataset: The open reference.
 
     Raises:
         InputError: One of them has no georeferencing and their sizes differ.

@@ -26,13 +26,13 @@ class AdjustedAccuracy:
 
     Attributes:
         overall: Overall accuracy, in [0, 1].
-        overall_se: Its standard error.
+        overall_se: Standard error of the overall accuracy.
         precision: (K,) float64, user's accuracy; NaN for a class without sample pixels in the map.
-        precision_se: (K,) float64, its standard error.
+        precision_se: (K,) float64, standard error of the precision.
         recall: (K,) float64, producer's accuracy; NaN for a class that the sample never finds in the reference.
-        recall_se: (K,) float64, its standard error.
+        recall_se: (K,) float64, standard error of the recall.
         share: (K,) float64, share of the area that the class really covers, sums to 1.
-        share_se: (K,) float64, its standard error.
+        share_se: (K,) float64, standard error of the share.
         covered: Share of the map's area whose classes have sample pixels; the figures hold for that part.
     """
 
@@ -91,7 +91,7 @@ def _recall(cells: Floats, share: Floats, weighted: Floats) -> tuple[Floats, Flo
 
     Args:
         cells: (K, K) float64, estimated shares p_ij of the area.
-        share: (K,) float64, their column sums.
+        share: (K,) float64, sums of ``cells`` over the rows: share of the area of each class, sums to 1.
         weighted: (K, K) float64, W_i² · n_ij/n_i. · (1 - n_ij/n_i.) / (n_i. - 1).
     """
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -30,11 +30,11 @@ class VectorReference:
     """Polygons or points burnt onto the map's pixels.
 
     Args:
-        map_dataset: The map. Where it has no georeferencing, coordinates are pixels with y running up to 0, as QGIS
-            shows such rasters.
+        map_dataset: The open map. Where it has no georeferencing, coordinates are pixels with y running up to 0, as
+            QGIS shows such rasters.
         source: An open vector source.
-        layer_name: Layer of the source; "" = its first.
-        field_name: Field that holds the classes; "" = find it.
+        layer_name: Name of the layer of the source; "" = its first.
+        field_name: Name of the field that holds the classes; "" = find it.
 
     Raises:
         InputError: No such layer or field, no polygons or points, or class values that are not accepted.

@@ -24,7 +24,7 @@ from .ellipsoid import Ellipsoid, Floats
 
 ELLIPSOID, PLANE, PIXELS = "ellipsoid", "crs", "pixels"  # on what areas are measured; pixels = only counted
 
-_NODE_DISTANCE_M = 20_000.0  # at most; over it the scale of any projection in use bends by some millionths
+_NODE_DISTANCE_M = 10_000.0  # at most; over it the scale of Mercator's projection, say, bends by less than a millionth
 _MOST_NODE_PX = 64
 _PROBE_M = 1_000.0  # side of the quadrilateral at a node: PROJ's inverses are good to a millimetre only
 _METRES_PER_DEGREE = 111_320.0

@@ -243,7 +243,7 @@ def _polygons(areas: Areas) -> str:
     met = [one for one in areas.classes if any(found.sums.of(one.values).n_px for found in shown)]
     note = ""
     if len(areas.polygons) > len(shown):
-        note = paragraph(f"The first {len(shown)} of {len(areas.polygons)} polygons; the table has all.", "note")
+        note = paragraph(f"The first {len(shown)} of {len(areas.polygons)} polygons; the table has all.")
     rows = [_polygon_row(areas, found, unit) for found in shown]
     return colour_key((one.name, one.colour) for one in met) + note + table(head, rows)
 

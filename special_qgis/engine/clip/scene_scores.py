@@ -52,7 +52,7 @@ def score_open_scene(
     device = choose_device(options.device)  # before anything slow
     model = options.model
     progress.report(0.0, f"Loading the model {model.name}")
-    clip = load_clip(model.path, progress=SubProgress(progress, 0.0, _LOADED))
+    clip = load_clip(model.path, SubProgress(progress, 0.0, _LOADED))
     _warn_about_words(clip, classes, options.config, progress)
     upsampler = _upsampler(options)
     progress.report(_LOADED, "Reading the scene's colours")

@@ -96,8 +96,8 @@ def product_sums(n_rows: int, n_vectors: int) -> Any:
     or both packed.
 
     Args:
-        n_rows: Numbers side by side, i.
-        n_vectors: Runs of lanes, j.
+        n_rows: Number of scalars side by side, i; 1 or more.
+        n_vectors: Number of vectors of lanes side by side, j; 1 or more.
     """
 
     def typing_function(

@@ -53,7 +53,7 @@ class ClipSource:
     """A CLIP model of a run.
 
     Args:
-        request: Classes and options.
+        request: Classes, their spectral interpretation and options of the run.
         model: Checkpoint of the model.
         upsampler: Checkpoint of a learned upsampler; None = none is installed.
     """
@@ -93,9 +93,9 @@ class FittedClip:
     """Scores of a scene.
 
     Args:
-        title: Of the stage, for people.
-        summary: What the stage says of itself.
-        stored: Its probabilities.
+        title: Name of the stage for people, such as "CLIP (ViT-B-16)".
+        summary: What the image–text model did, for the report.
+        stored: Probabilities of the whole scene, tile by tile.
     """
 
     name = NAME
@@ -130,8 +130,8 @@ class StoredProbabilities:
     """Probabilities that were computed before, from a tile store.
 
     Args:
-        scene: Open scene.
-        store: All tiles of the scene are in it.
+        scene: Open scene that the probabilities belong to.
+        store: Probabilities of the scene; all tiles have been written.
     """
 
     def __init__(self, scene: Scene, store: TileStore) -> None:

@@ -60,7 +60,7 @@ class SourceEvidence:
     """One source alone.
 
     Args:
-        source: Fitted to the scene.
+        source: The only source of the run, fitted to the scene.
     """
 
     def __init__(self, source: FittedSource) -> None:
@@ -76,8 +76,8 @@ class FusedEvidence:
     """Several sources, weighed for the scene.
 
     Args:
-        sources: Fitted to the scene.
-        fusion: How to weigh them.
+        sources: Sources of the run, fitted to the scene, in the order of their table.
+        fusion: Weight and temperature of each source, in the same order.
     """
 
     def __init__(self, sources: Sequence[FittedSource], fusion: Fusion) -> None:
@@ -100,10 +100,10 @@ def decide_tile(
     """Labels and confidence of a tile; pixels without any probability stay unclassified.
 
     Args:
-        window: Where the tile lies.
-        valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32.
-        precedence: All classes in the order in which equals win; None = as they are.
+        window: Place of the tile in the scene, in pixels of the mapped area.
+        valid: (rows, cols) bool, pixels with data.
+        probabilities: (classes, rows, cols) float32, sum 1; all 0 where nothing is known.
+        precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
     """
     labels, confidence = decide_known(probabilities, valid, precedence)
     return MappedTile(window, valid, probabilities, labels, confidence)
@@ -119,9 +119,9 @@ def decided_tiles(
 
     Args:
         scene: Open scene.
-        evidence: Asked for each tile.
-        look: Shown every tile on the way, from several threads; None = nobody.
-        progress: Reports the share of pixels done; asked for cancel before every tile.
+        evidence: Gives the class probabilities of each tile; called from several threads.
+        look: Receives each window and its block before it is classified, from several threads; None = nothing does.
+        progress: Receives the share of pixels done; checked for cancel before every tile.
     """
 
     def compute(read: tuple[Window, Block]) -> MappedTile:

@@ -69,7 +69,7 @@ def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], prog
 
     Args:
         config: Options of the run.
-        classes: Classes as typed.
+        classes: Classes as typed, in the order of their ids.
         progress: Receives warnings.
 
     Raises:
@@ -115,9 +115,9 @@ def fit_first_stage(
 
     Args:
         scene: Open scene.
-        sample: Sample of the scene.
-        sources: From ``plan_sources``.
-        resources: Closes what the evidence needs while it is used.
+        sample: Sample of the scene's pixels that the sources are fitted to.
+        sources: Sources of the run, from ``plan_sources``.
+        resources: Stack that closes what the evidence keeps open, such as temporary files, when the run ends.
         progress: Receives progress and warnings; checked for cancel.
 
     Raises:

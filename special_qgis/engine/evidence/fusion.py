@@ -54,7 +54,7 @@ class Fusion:
         """Fuse probabilities, each pixel by itself.
 
         Args:
-            probabilities: Of each source: (classes, …) float32, sum 1; all 0 where it says nothing.
+            probabilities: For each source (classes, …) float32, sum 1; all 0 where the source knows nothing.
 
         Returns:
             (classes, …) float32, sum 1; all 0 where no source says anything.
@@ -67,8 +67,10 @@ class Fusion:
         """Fuse probabilities that have been brought to the fusion's temperatures.
 
         Args:
-            at_temperature: Of each source: what ``Weighing.temper`` made of its probabilities.
-            probabilities: Of each source, as they were: where none says anything, the result is 0.
+            at_temperature: For each source (classes, …) float32, the probabilities at its temperature, from
+                ``Weighing.temper``.
+            probabilities: For each source (classes, …) float32, the probabilities before that; the result is 0 where
+                all are 0.
         """
         n_classes = len(probabilities[0])
         floor, rest = np.float32(FLOOR / n_classes), np.float32(1.0 - FLOOR)
@@ -93,8 +95,8 @@ def fit_fusion(fitted: Sequence[FittedSource], sample: Sample, progress: Progres
     """Weigh sources on a sample of the scene.
 
     Args:
-        fitted: The sources, in the order of their table.
-        sample: Sample of the scene.
+        fitted: Sources fitted to the scene, in the order of their table.
+        sample: Sample of the scene's pixels.
         progress: Checked for cancel.
     """
     informed = [one for one in fitted if one.is_informed]
@@ -118,10 +120,10 @@ def weigh(
     """Weigh one source beside the one that it is measured by.
 
     Args:
-        name: Name of the source.
+        name: Name of the source, as in ``source_kinds``.
         probabilities: (classes, n) float32 of the source, sum 1.
-        reference: (classes, n) float32 of the source that it is measured by, sum 1.
-        features: (features, n) float64 of the spectra, of comparable spread.
+        reference: (classes, n) float32 of the anchor, the source that others are weighed by, sum 1.
+        features: (features, n) float64 of the same pixels' spectra, of comparable spread.
     """
     share = explained_variance(probabilities, features) / max(explained_variance(reference, features), 1e-9)
     temperature = match_temperature(probabilities, mean_entropy(reference))
@@ -145,7 +147,7 @@ def explained_variance(probabilities: NDArray[np.float32], features: NDArray[np.
 
     Args:
         probabilities: (classes, n) float32, sum 1.
-        features: (features, n) float64.
+        features: (features, n) float64 of the same pixels.
 
     Returns:
         0 = all classes have the same mean, 1 = each class is one spectrum.
@@ -162,7 +164,7 @@ def match_temperature(probabilities: NDArray[np.float32], entropy: float) -> flo
 
     Args:
         probabilities: (classes, n) float32, sum 1.
-        entropy: Wanted, in nats.
+        entropy: Wanted mean entropy in nats, 0 to log(classes).
 
     Returns:
         From ``LOWEST_T`` to ``HIGHEST_T``, rounded to three digits.
@@ -191,8 +193,8 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
     """``P^(1/t)``, renormalised; all equal where all are 0.
 
     Args:
-        probabilities: (classes, …) float32.
-        temperature: t.
+        probabilities: (classes, …) float32, 0 or more; need not sum to 1.
+        temperature: Temperature t, above 0; above 1 flattens, below 1 sharpens.
     """
     largest = probabilities.max(axis=0)
     scaled = probabilities / np.maximum(largest, np.float32(1e-12))
@@ -205,7 +207,7 @@ def agreement(probabilities: Sequence[NDArray[np.float32]]) -> NDArray[np.float3
     """How far sources agree: the probability that all share, ``Σ_k min_s P_s``.
 
     Args:
-        probabilities: Of each source: (classes, …) float32, sum 1.
+        probabilities: For each source (classes, …) float32, sum 1.
 
     Returns:
         (…) float32 in [0, 1]; 1 = the same, 0 = for every class, some source rules it out.

@@ -32,8 +32,8 @@ class LabelEvidence:
 
     Args:
         scene: Open scene.
-        config: Paths of the rasters, typed classes, confidence of labels without one.
-        progress: Hears of warnings; asked for cancel at every tile.
+        config: Paths of the rasters, typed classes, and the confidence of labels without one.
+        progress: Receives warnings and progress; checked for cancel at every tile.
 
     Raises:
         InputError: The raster cannot be brought onto the scene, or labels no pixel of it.

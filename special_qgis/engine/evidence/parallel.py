@@ -33,9 +33,9 @@ def map_ordered(
     here, after the items under way have ended.
 
     Args:
-        function: What to do with an item; called from several threads.
-        items: Read from the calling thread only.
-        threads: Number of threads; None = ``n_threads()``.
+        function: Maps one item to one result; called from several threads.
+        items: Items; read from the calling thread only.
+        threads: Number of worker threads, 1 or more; None = ``n_threads()``.
     """
     threads = threads or n_threads()
     pending: Deque[Future[ResultT]] = deque()

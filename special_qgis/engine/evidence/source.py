@@ -81,7 +81,7 @@ class Source(Protocol):
         """Warn of doubts about the names.
 
         Args:
-            is_alone: Whether there is no other source that may know the names.
+            is_alone: Whether the run has no other source that may know the names.
             progress: Receives warnings.
 
         Raises:

@@ -32,7 +32,7 @@ class SpectralSource:
     """The spectral prior of a run.
 
     Args:
-        request: Classes, their interpretation and options.
+        request: Classes, their spectral interpretation and options of the run.
     """
 
     name = NAME
@@ -58,7 +58,7 @@ class FittedPrior:
     """The spectral prior of a scene, pixel by pixel.
 
     Args:
-        prior: Fitted on the scene.
+        prior: Spectral prior fitted to the scene.
     """
 
     name = NAME
@@ -97,10 +97,10 @@ def check_names(
     """Warn of the spectral prior's doubts about the names, before the scene is opened.
 
     Args:
-        classes: Classes as typed.
-        interpretation: Of their names.
+        classes: Classes as typed, in the order of their ids.
+        interpretation: Weights of the class names over the material groups, from ``spectral_prior.interpret``.
         progress: Receives warnings.
-        must_be_known: Whether there is no other source that may know them.
+        must_be_known: Whether at least one name must be known, because no other source may know them.
 
     Raises:
         ClassListError: No name is known, and one must be.
@@ -122,9 +122,9 @@ def fit_prior(
 
     Args:
         scene: Open scene.
-        interpretation: Of the class names.
-        sample: Sample of the scene.
-        config: Options of the prior.
+        interpretation: Weights of the class names over the material groups, from ``spectral_prior.interpret``.
+        sample: Sample of the scene's pixels.
+        config: Options of the spectral prior.
         progress: Receives progress and warnings; checked for cancel.
 
     Raises:

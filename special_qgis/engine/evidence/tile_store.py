@@ -22,10 +22,10 @@ class TileStore:
     """Probabilities and valid pixels of a scene.
 
     Args:
-        rows: Of the scene.
-        cols: Of the scene.
+        rows: Number of rows of the scene.
+        cols: Number of columns of the scene.
         n_classes: Number of classes K.
-        folder: Where the temporary file grows; None = the system's place.
+        folder: Folder that holds the temporary file; None = the system's temporary folder.
 
     Raises:
         RasterWriteError: The file cannot be made.
@@ -57,9 +57,9 @@ class TileStore:
         """Keep a tile of the fixed grid.
 
         Args:
-            tile: One of ``windows.plan_tiles``.
+            tile: Tile of the fixed grid, from ``windows.plan_tiles``.
             probabilities: (classes, rows, cols) float32 in [0, 1].
-            valid: (rows, cols) bool.
+            valid: (rows, cols) bool; probabilities of other pixels are stored as no data.
 
         Raises:
             RasterWriteError: The disk is full.

@@ -26,7 +26,7 @@ class Envelope:
     """One job from its begin to the outputs in place.
 
     Args:
-        progress: Listener; None = nobody listens.
+        progress: Receives progress, messages and warnings of the job; None = nothing receives them.
     """
 
     def __init__(self, progress: Optional[Progress]) -> None:
@@ -37,8 +37,8 @@ class Envelope:
         """Progress of a stage of the job.
 
         Args:
-            begin: Fraction of the job at which the stage begins.
-            end: Fraction of the job at which it ends.
+            begin: Fraction of the job, 0 to 1, at which the stage begins.
+            end: Fraction of the job, 0 to 1, at which the stage ends.
         """
         return SubProgress(self.listener, begin, end)
 
@@ -48,7 +48,7 @@ class Envelope:
 
         Args:
             config: How to read the scene.
-            others: Further files that the job reads, which no output may replace; empty ones are passed over.
+            others: Paths of further files that the job reads, which no output may replace; empty paths are passed over.
 
         Raises:
             EngineError: The scene cannot be read, or an output cannot be put into place; nothing has been written then.

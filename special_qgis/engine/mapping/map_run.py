@@ -31,10 +31,10 @@ class MapRun:
     """One job that maps a scene.
 
     Args:
-        files: Open scene, and where outputs grow.
-        classes: In the order of their ids.
+        files: The open scene and the set of outputs.
+        classes: Classes in the order of their ids, 1…K.
         config: The job's options: paths of outputs, and the confidence below which pixels stay unclassified.
-        envelope: Of the whole job.
+        envelope: Listener, clock and outputs of the whole job.
 
     Raises:
         ConfigError: A path is not accepted.
@@ -90,7 +90,7 @@ class MapRun:
         """Finish the rasters' descriptions and write the report.
 
         Args:
-            facts: What the stages found out.
+            facts: Stages, estimates and parameters of the run.
         """
         pixel_area_m2 = self.scene.grid.pixel_area_m2
         write_class_table(self._writers.map, self.classes, self.tally.counts, pixel_area_m2)

@@ -25,10 +25,10 @@ class MapWriters:
     """Class raster, confidence and probabilities; the last two where they are asked for.
 
     Args:
-        outputs: Where files grow.
+        outputs: Set of outputs that the rasters are added to.
         scene: Open scene.
-        classes: In the order of their ids.
-        targets: Paths.
+        classes: Classes in the order of their ids, 1…K.
+        targets: Paths of the outputs; an empty path leaves an output out.
 
     Raises:
         ConfigError: A path is not accepted.
@@ -63,10 +63,10 @@ class FirstStageWriters:
     """Pseudo-labels and the agreement of the sources, where the job can make them and they are asked for.
 
     Args:
-        outputs: Where files grow.
+        outputs: Set of outputs that the rasters are added to.
         scene: Open scene.
-        classes: In the order of their ids.
-        targets: Paths.
+        classes: Classes in the order of their ids, 1…K.
+        targets: Paths of the outputs; an empty path leaves an output out.
 
     Raises:
         ConfigError: A path is not accepted.

@@ -38,10 +38,10 @@ def map_with_network(
     """Write a map: that of the network where it is wanted and works, else that of the first stage.
 
     Args:
-        run: Takes the tiles.
-        evidence: The first stage.
-        options: Of the network; None = it is not wanted.
-        progress: Hears of everything; asked for cancel.
+        run: Receives the tiles of the map.
+        evidence: Class probabilities of the first stage.
+        options: Options of the network; None = the network is not wanted.
+        progress: Receives progress, messages and warnings; checked for cancel.
 
     Returns:
         How the learning went; None where it was not wanted.

@@ -64,10 +64,10 @@ def summarise(facts: RunFacts, figures: MapFigures, listener: RecordingProgress,
     """Fill the summary that report and result are made from; warns of doubtful results on the way.
 
     Args:
-        facts: What the stages found out.
-        figures: What was gathered of the map.
-        listener: Receives warnings; its warnings and status become the summary's.
-        watch: Clock of the job.
+        facts: Stages, estimates and parameters of the run.
+        figures: Counts, confidences and pictures of the map.
+        listener: Receives warnings; the warnings it has recorded and its status go into the summary.
+        watch: Stopwatch of the job.
     """
     _warn_about_doubts(figures, listener)
     spectra = _mean_spectra(figures)

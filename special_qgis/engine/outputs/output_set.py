@@ -23,7 +23,7 @@ from ..rasters.opening import Grid
 from ..rasters.text import files_of
 from .abandoned import remove_abandoned, sign_folder
 from .partial import make_partial_folder
-from .raster_writer import STYLE_SUFFIX, RasterWriter, write_error
+from .raster_writer import STYLE_SUFFIX, RasterForm, RasterWriter, write_error
 
 __all__ = ["OutputSet", "RasterWriter"]
 
@@ -103,7 +103,8 @@ class OutputSet:
                 "Rename it; rasters are written as GeoTIFF.",
             )
         output = self._claim(path)
-        writer = RasterWriter(output.partial, output.target, grid, n_bands, dtype, nodata, band_names, description)
+        form = RasterForm(grid, n_bands, dtype, nodata, band_names, description)
+        writer = RasterWriter(output.partial, output.target, form)
         self._writers.append(writer)
         return writer
 

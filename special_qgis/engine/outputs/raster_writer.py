@@ -12,7 +12,7 @@ import json
 import shutil
 import traceback
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -40,39 +40,32 @@ OVERVIEWS_ABOVE_PX = 4096  # longer side from which a raster gets overviews; sma
 STYLE_SUFFIX = ".qml"
 _OVERVIEW_LEAST_PX = 256  # no overview is made smaller than about this
 _FULL = "No space left on device"
-_DISK_SIGNS = (  # in what GDAL says when the disk or the folder is at fault
-    *(
-        "no space",
-        "permission",
-        "denied",
-        "read-only",
-        "input/output",
-        "i/o error",
-        "quota",
-        "too large",
-        "no such file",
-    ),
-    *(
-        "attempt to create",
-        "cannot open",
-        "unable to open",
-        "write error",
-        "error writing",
-        "failed to write",
-        "fwrite",
-    ),
-    *(
-        "tiffappendtostrip",
-        "tiffwriteencoded",
-        "tiffrewritedirectory",
-        "is a directory",
-        "sharing violation",
-        "missing in",
-    ),
-    *("is damaged", "cannot be read", "blocks kept in memory"),
+_DISK_SIGNS = (  # in what GDAL says when the disk or the folder is at fault, in lower case
+    *("no space", "disk space", "permission", "denied", "read-only", "input/output", "i/o error", "quota", "too large"),
+    *("no such file", "attempt to create", "cannot create", "cannot open", "unable to open", "is a directory"),
+    *("write error", "error writing", "failed to write", "fwrite", "writeencoded", "appendtostrip", "dirty block"),
+    *("missing in the file", "is damaged", "cannot be read", "blocks kept in memory", "sharing violation"),
 )
+_PROJ_SIGNS = ("proj:", "proj_", "proj.db")  # in what GDAL passes on from PROJ, in lower case
 _FULL_BELOW_BYTES = 2**20  # less than the largest block may need
 _N_THREADS = 2  # that compress; more would compete with the threads that compute
+
+
+@dataclass(frozen=True)
+class RasterForm:
+    """What a raster is made like."""
+
+    grid: Grid  # size and georeferencing
+    n_bands: int
+    dtype: npt.DTypeLike  # a key of GDAL_TYPES, or a NumPy type of that name
+    nodata: Optional[float] = None  # declared no-data value; None = none
+    band_names: Optional[Sequence[str]] = None  # description of each band; None = none
+    description: str = ""  # what the raster shows, put into its metadata
+
+    @property
+    def shape(self) -> Tuple[int, int, int]:
+        """Bands, rows, columns."""
+        return self.n_bands, self.grid.rows, self.grid.cols
 
 
 class RasterWriter:
@@ -83,44 +76,29 @@ class RasterWriter:
     Args:
         path: Where the file grows.
         target: Where it will be moved; shown in messages.
-        grid: Size and georeferencing.
-        n_bands: Number of bands.
-        dtype: A key of ``GDAL_TYPES``, or a NumPy type of that name.
-        nodata: Declared no-data value; None = none.
-        band_names: Description of each band.
-        description: What the raster shows, put into its metadata.
+        form: What it is made like.
 
     Raises:
         RasterWriteError: The file cannot be created.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        target: Path,
-        grid: Grid,
-        n_bands: int,
-        dtype: npt.DTypeLike,
-        nodata: Optional[float] = None,
-        band_names: Optional[Sequence[str]] = None,
-        description: str = "",
-    ) -> None:
+    def __init__(self, path: Path, target: Path, form: RasterForm) -> None:
         self.path = path
         self.target = target
-        self._shape = (n_bands, grid.rows, grid.cols)
-        self._dtype = np.dtype(dtype)
+        self._shape = form.shape
+        self._dtype = np.dtype(form.dtype)
         self._dataset: Any = None
         with self.reported("created"):
             self._dataset = _create(path, self._shape, self._dtype)
-            _georeference(self._dataset, grid)
-            for number in range(1, n_bands + 1):
+            _georeference(self._dataset, form.grid)
+            for number in range(1, form.n_bands + 1):
                 band = self._dataset.GetRasterBand(number)
-                if nodata is not None:
-                    band.SetNoDataValue(nodata)
-                if band_names is not None:
-                    band.SetDescription(band_names[number - 1])
-            if description:
-                self._dataset.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", description)
+                if form.nodata is not None:
+                    band.SetNoDataValue(form.nodata)
+                if form.band_names is not None:
+                    band.SetDescription(form.band_names[number - 1])
+            if form.description:
+                self._dataset.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", form.description)
 
     @property
     def dataset(self) -> Any:
@@ -257,14 +235,13 @@ def write_error(target: Path, what: str, reason: str, is_of_disk: bool = False) 
         reason: What the system or GDAL says.
         is_of_disk: Whether the system said it, so that the cause is known to lie with the disk.
     """
-    is_full = _FULL in reason
-    try:
-        free_bytes = shutil.disk_usage(target.parent).free
-        is_full = is_full or free_bytes < _FULL_BELOW_BYTES  # GDAL 3.10 tells only what failed, not why
-        free = f"{_in_units(free_bytes)} are free in {target.parent}"
-    except OSError:
-        free = f"the folder {target.parent} cannot be examined"
     cause = reason.strip().split("\n")[0].rstrip(".")  # GDAL 3.10 adds a line for every earlier failure
+    if any(sign in cause.lower() for sign in _PROJ_SIGNS):
+        return RasterWriteError(
+            f"The output {target} cannot be {what}; PROJ, the library of coordinate reference systems, says: {cause}.",
+            f"{PROJ_HINT} Nothing was written.",
+        )
+    is_full, free = _look_at_disk(target.parent, reason)
     if is_full and _FULL not in cause:
         cause = f"{_FULL} ({cause})"
     if is_full or is_of_disk or any(sign in reason.lower() for sign in _DISK_SIGNS):
@@ -273,16 +250,20 @@ def write_error(target: Path, what: str, reason: str, is_of_disk: bool = False) 
             f"{free}.",
             "Free space there or choose another folder. Nothing was written.",
         )
-    if "proj" in cause.lower().replace("project", ""):
-        return RasterWriteError(
-            f"The output {target} cannot be {what} because of PROJ, the library of coordinate reference systems: "
-            f"{cause}.",
-            f"{PROJ_HINT} Nothing was written.",
-        )
     return RasterWriteError(
-        f"The output {target} cannot be {what}: {cause}. This is not a matter of the disk; {free}.",
+        f"The output {target} cannot be {what}: {cause}. GDAL names no fault of the disk; {free}.",
         "Run it again with another name, and please report it if it happens again. Nothing was written.",
     )
+
+
+def _look_at_disk(folder: Path, reason: str) -> Tuple[bool, str]:
+    """Whether the disk is full, by what was said or by what is free, and the free space in words."""
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError:
+        return _FULL in reason, f"the folder {folder} cannot be examined"
+    is_full = _FULL in reason or free_bytes < _FULL_BELOW_BYTES  # GDAL 3.10 tells only what failed, not why
+    return is_full, f"{_in_units(free_bytes)} are free in {folder}"
 
 
 def plan_overviews(rows: int, cols: int) -> List[int]:

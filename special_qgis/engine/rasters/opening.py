@@ -20,7 +20,7 @@ from ..errors import InputError, RasterReadError
 from ..windows import Window
 from .gdal_exceptions import use_exceptions
 from .proj import PROJ_HINT, prepare_proj, proj_fault
-from .text import description, gcp_projection, metadata, name_of, projection, source_of, subdataset_names
+from .text import description, gcp_projection, linear_unit, metadata, name_of, projection, source_of, subdataset_names
 from .whole_files import check_raw_length, check_whole
 
 GeoTransform = Tuple[float, float, float, float, float, float]
@@ -82,7 +82,7 @@ class Grid:
         srs = spatial_reference(self.crs_wkt)
         if srs.IsGeographic():
             return "°"
-        name = str(srs.GetLinearUnitsName())
+        name = linear_unit(srs)
         return "m" if name.lower() in ("metre", "meter", "m") else name
 
     @property

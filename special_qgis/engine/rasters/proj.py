@@ -15,6 +15,7 @@ from osgeo import gdal, osr
 
 from .gdal_exceptions import use_exceptions
 from .lent_paths import GDAL_DATA_VARIABLE, PROJ_PATHS_VARIABLE
+from .text import projection
 
 PROJ_HINT = "Remove the variables PROJ_DATA and PROJ_LIB where another program has set them, or repair QGIS."
 _PROBE_EPSG = 4326  # WGS 84: every database of PROJ has it
@@ -108,5 +109,7 @@ def _write_probe(wkt: str) -> None:
     try:
         dataset.SetProjection(wkt)
         dataset.FlushCache()
+        if not projection(dataset):
+            raise RuntimeError("GDAL does not understand it")
     finally:
         del dataset

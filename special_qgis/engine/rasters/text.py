@@ -94,6 +94,11 @@ def name_of(named: Any) -> str:
     return as_text(named.GetName())
 
 
+def linear_unit(srs: Any) -> str:
+    """Name of the unit of a reference system's coordinates."""
+    return as_text(srs.GetLinearUnitsName())
+
+
 def field_value(feature: Any, field_index: int) -> Any:
     """Value of a feature's field.
 

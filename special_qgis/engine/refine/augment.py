@@ -41,7 +41,7 @@ def add_noise(image: torch.Tensor, spread: torch.Tensor, generator: torch.Genera
     Args:
         image: (1, bands, rows, cols) float32; not changed.
         spread: (bands,) float32, standard deviation of the noise in each band, on the image's device.
-        generator: On the image's device.
+        generator: Random generator, on the image's device.
 
     Returns:
         As ``image``, in the memory format ``channels_last``.

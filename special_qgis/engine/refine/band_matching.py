@@ -49,8 +49,8 @@ def match_bands(axis: SpectralAxis, centres_nm: Tuple[float, ...]) -> BandMatch:
     """Find the bands.
 
     Args:
-        axis: Good bands of the scene.
-        centres_nm: Of the classifier, ascending.
+        axis: Wavelengths of the scene's good bands.
+        centres_nm: Band centres of the classifier in nm, ascending.
 
     Raises:
         SpectraError: A band has none near enough; the message names the first few.

@@ -25,8 +25,8 @@ class ChangeTally:
         """Take in a tile.
 
         Args:
-            before: (rows, cols) uint8 labels of the first stage, 0 = none.
-            after: (rows, cols) uint8 labels of the map, 0 = none.
+            before: (rows, cols) uint8 labels of the first stage, 1…K; 0 = no label.
+            after: (rows, cols) uint8 labels of the map, 1…K; 0 = no label.
         """
         both = (before > 0) & (after > 0)
         n_classes = len(self.table)

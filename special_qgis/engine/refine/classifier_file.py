@@ -31,7 +31,6 @@ __all__ = ["ClassifierCard", "SavedClassifier", "encode_classifier", "read_class
 HEADER_KEY = "special_classifier"  # of the safetensors metadata; its value is the card as JSON
 VERSION = 2  # of the card; raised when a field changes its meaning
 OLD_VERSIONS = (1,)  # that are read too: before 2, every class had an output of its own
-SUFFIX = ".safetensors"
 _NETWORK, _MEAN, _VARIANCE = "network.", "norm_mean.", "norm_variance."  # beginnings of tensors' names
 _FILL, _SPREAD = "scaling.fill", "scaling.spread"
 _MAX_BANDS = 5000
@@ -88,8 +87,8 @@ def encode_classifier(trained: TrainedNetwork, card: ClassifierCard) -> bytes:
     """Content of a classifier file; the same for the same arguments.
 
     Args:
-        trained: A ``MambaHSI`` with its scaling and the statistics of its normalisations.
-        card: Everything else.
+        trained: Trained ``MambaHSI`` with its scaling and the statistics of its normalisations.
+        card: Classes, band centres, window sizes and provenance that go into the header.
     """
     weights = trained.network.state_dict()
     tensors = {_NETWORK + name: value.detach().cpu().contiguous() for name, value in weights.items()}

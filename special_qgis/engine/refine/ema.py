@@ -15,7 +15,7 @@ class WeightAverage:
     """Exponential running mean of parameters and floating-point buffers.
 
     Args:
-        network: Whose weights are averaged; not changed.
+        network: Network whose weights are averaged; not changed.
         decay: Share of the old mean kept at an update, in [0, 1); 0 keeps the last weights.
     """
 

@@ -23,9 +23,9 @@ class FixedGroupNorm(nn.Module):
     """Group normalisation by given means and variances.
 
     Args:
-        norm: Whose groups, scale and shift are taken.
-        mean: (groups,) float32.
-        variance: (groups,) float32, 0 or more.
+        norm: Group normalisation whose groups, scale and shift are taken over.
+        mean: (groups,) float32, mean of each group.
+        variance: (groups,) float32, variance of each group, 0 or more.
     """
 
     def __init__(self, norm: nn.GroupNorm, mean: torch.Tensor, variance: torch.Tensor) -> None:
@@ -65,7 +65,7 @@ def recorded_norms(network: nn.Module) -> Iterator[NormStatistics]:
     """Record what the normalisations of a network see while the context lasts; the result is filled at its end.
 
     Args:
-        network: Used inside the context on the images whose statistics are wanted.
+        network: Network that runs inside the context on the images whose statistics are recorded.
     """
     found: NormStatistics = {}
     moments: Dict[str, _Moments] = {}
@@ -89,8 +89,8 @@ def fix_norms(network: nn.Module, statistics: NormStatistics) -> None:
     """Replace a network's group normalisations, in place, by those with fixed statistics.
 
     Args:
-        network: With its final weights; it cannot be trained afterwards.
-        statistics: One entry for each normalisation.
+        network: Network with its final weights; changed in place, and cannot be trained afterwards.
+        statistics: Mean and variance, each (groups,) float32, of each normalisation by its name.
 
     Raises:
         KeyError: A normalisation has no entry.

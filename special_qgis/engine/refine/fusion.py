@@ -38,9 +38,9 @@ class NoiseTransitions:
         """Take in pixels.
 
         Args:
-            network: (classes, n) float32, the network's probabilities.
-            first_stage: (classes, n) float32, the first stage's probabilities as the network has learnt them; all 0 =
-                none, which is left out.
+            network: (classes, n) float32 probabilities of the network, sum 1.
+            first_stage: (classes, n) float32 sharpened probabilities of the first stage, which the network learnt from;
+                pixels of all 0 have no label and are left out.
         """
         self._table += network.astype(np.float64) @ first_stage.astype(np.float64).T
 
@@ -69,9 +69,11 @@ def richardson_lucy_unfolding(
     """Classes that, with the first stage's errors, give what the network says.
 
     Args:
-        network: (classes, rows, cols) float32, sum 1: chances of what the first stage would say.
-        transitions: (classes, classes) float64, from ``NoiseTransitions.matrix``.
-        n_rounds: Rounds that come nearer to them; 0 = the network's probabilities.
+        network: (classes, rows, cols) float32 probabilities of the network, sum 1: estimates of the first stage's
+            label.
+        transitions: (classes, classes) float64, noise transition matrix from ``NoiseTransitions.matrix``; rows sum to
+            1.
+        n_rounds: Number of iterations, 0 or more; 0 = the network's probabilities unchanged.
 
     Returns:
         (classes, rows, cols) float32, sum 1.
@@ -92,9 +94,9 @@ def fuse(
     """Combine the two for each pixel.
 
     Args:
-        network: (classes, rows, cols) float32, sum 1.
-        first_stage: (classes, rows, cols) float32, as given to ``NoiseTransitions.add``; all 0 where it says nothing.
-        evidence: (classes, classes) float64, from ``NoiseTransitions.evidence``.
+        network: (classes, rows, cols) float32 probabilities of the network, sum 1.
+        first_stage: (classes, rows, cols) float32 sharpened probabilities of the first stage, sum 1; all 0 = no label.
+        evidence: (classes, classes) float64, likelihood ratios from ``NoiseTransitions.evidence``.
 
     Returns:
         (classes, rows, cols) float32, sum 1; the network's where the first stage says nothing.

@@ -44,8 +44,8 @@ def refine_labels(config: RefineJobConfig, progress: Optional[Progress] = None) 
     """Learn a scene from any class raster, and map it again.
 
     Args:
-        config: Scene, class raster, outputs and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, class raster, outputs and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         As ``pipeline.classify``.
@@ -83,8 +83,8 @@ def apply_classifier(config: ApplyConfig, progress: Optional[Progress] = None) -
     """Map a scene with a classifier that another scene of the sensor has trained.
 
     Args:
-        config: Scene, classifier, outputs and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, classifier file, outputs and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         As ``pipeline.classify``.

@@ -31,8 +31,8 @@ def soft_cross_entropy(log_probabilities: torch.Tensor, pixels: PixelSet) -> tor
     """Weighted mean of the cross-entropy over a set of pixels; 0 for an empty set.
 
     Args:
-        log_probabilities: (classes, rows · cols) float32.
-        pixels: Where, with which targets and weights.
+        log_probabilities: (classes, rows · cols) float32, logarithms of the network's probabilities.
+        pixels: Indices of the pixels that count, with their targets and weights.
 
     Returns:
         () float32.

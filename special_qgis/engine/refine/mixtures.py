@@ -39,8 +39,8 @@ class Projection:
         """Find the components of largest variance; fewer where there are fewer bands.
 
         Args:
-            spectra: (n, bands) float32, scaled.
-            n_dimensions: Components wanted.
+            spectra: (n, bands) float32, scaled to [0, 1].
+            n_dimensions: Number of principal components wanted, 1 or more.
         """
         mean = spectra.mean(axis=0, dtype=np.float64)
         centred = spectra - mean
@@ -69,10 +69,10 @@ def divide(
 
     Args:
         labels: (n,) uint8, the network's class of each candidate, 1…K.
-        confidence: (n,) float32, its best minus second-best probability.
-        config: Components and share.
-        seed: Of the mixtures and of the confident share.
-        progress: Hears of classes left out; asked for cancel.
+        confidence: (n,) float32 in [0, 1], the network's best minus second-best probability of each candidate.
+        config: Number of components and share of confident pixels.
+        seed: Seed of the mixtures and of the draw of confident pixels.
+        progress: Receives which classes are left out; checked for cancel at every class.
     """
     confident, hard = np.zeros(labels.size, bool), np.zeros(labels.size, bool)
     rng = np.random.default_rng((seed, 2))
@@ -102,7 +102,7 @@ class SpectralModel:
     """Gaussian mixture of each class's spectra.
 
     Args:
-        mixtures: One a class; None for a class with too few pixels.
+        mixtures: One Gaussian mixture for each class in the order of the ids; None for a class with too few pixels.
     """
 
     def __init__(self, mixtures: List[Optional[GaussianMixture]]) -> None:
@@ -122,13 +122,13 @@ class SpectralModel:
         """Fit the mixtures; too few pixels mean fewer components, or none at all.
 
         Args:
-            features: (n, dimensions) float64, of the pixels to fit on.
-            labels: (n,) uint8, their classes by the network, 1…K.
+            features: (n, dimensions) float64 principal components of the pixels to fit on.
+            labels: (n,) uint8, the network's class of each pixel, 1…K.
             n_classes: Number of classes K.
-            config: Components.
-            floor: Added to every variance.
-            seed: Of the mixtures.
-            progress: Hears of classes left out; asked for cancel.
+            config: Number of components of a mixture.
+            floor: Added to every variance, in squared units of ``features``, 0 or more.
+            seed: Seed of the random generators of the mixtures.
+            progress: Receives which classes have no mixture; checked for cancel at every class.
         """
         least_px = PX_PER_DIMENSION * (features.shape[1] + 1)
         mixtures: List[Optional[GaussianMixture]] = []
@@ -164,7 +164,7 @@ def normalise_log(log_densities: NDArray[np.float64]) -> NDArray[np.float32]:
     """Shares of densities that are given as logarithms.
 
     Args:
-        log_densities: (n, classes) float64; minus infinity = density 0.
+        log_densities: (n, classes) float64, natural logarithms of densities; minus infinity = density 0.
 
     Returns:
         (n, classes) float32, each row sums to 1, however small the densities are; all 0 where all are minus infinity.

@@ -18,7 +18,7 @@ def network_builder(config: RefineConfig) -> Build:
     Start weights come from PyTorch's random state, which ``train`` sets from its seed.
 
     Args:
-        config: Says what happens to sides that are no multiples of four.
+        config: Options of the network stage; ``uneven_sides`` is used.
     """
 
     def build(n_bands: int, n_classes: int) -> torch.nn.Module:

@@ -37,13 +37,13 @@ def draw_even_set(
     """Draw without replacement, all pixels of a class alike.
 
     Args:
-        tile: The first stage in the tile.
-        n_px: Most pixels of a class.
-        absent: As of ``draw_confident_set``.
-        rng: Of the draws.
-        target_power: Of the first stage's probabilities, which are then scaled to sum 1.
-        class_balance: 0 = a class weighs as many pixels as the tile has of it, 1 = all classes weigh alike; between
-            them the weights' logarithms are interpolated.
+        tile: Probabilities, labels and confidence of the first stage in the image.
+        n_px: Largest number of pixels drawn for a class, 1 or more.
+        absent: (classes,) float32, highest probability of each class that wins nowhere in the scene; NaN for others.
+        rng: Random generator of the draws.
+        target_power: Power that the first stage's probabilities are raised to, above 0; they then are scaled to sum 1.
+        class_balance: Balance of the classes' weights in [0, 1]: 0 = a class weighs as many pixels as the image has of
+            it, 1 = all classes weigh alike; between them the weights' logarithms are interpolated.
 
     Returns:
         The pixels drawn, with the first stage's probabilities, raised to the power, as target.
@@ -67,10 +67,10 @@ def draw_confident_set(
     """Draw with replacement, in each class with probability proportional to the first stage's confidence.
 
     Args:
-        tile: The first stage in the tile.
-        n_px: Draws a class.
+        tile: Probabilities, labels and confidence of the first stage in the image.
+        n_px: Number of draws for each class, 1 or more.
         absent: (classes,) float32, highest probability of each class that wins nowhere in the scene; NaN for others.
-        rng: Of the draws.
+        rng: Random generator of the draws.
 
     Returns:
         The pixels drawn; one-hot targets, the first stage's probabilities for absent classes.

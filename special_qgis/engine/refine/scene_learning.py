@@ -36,10 +36,10 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
     """Learn a scene from its first stage and write the map.
 
     Args:
-        run: Takes the tiles of the map and the classifier.
-        evidence: The first stage.
-        options: Of the network.
-        progress: Hears of every step; asked for cancel.
+        run: Receives the tiles of the map and the classifier.
+        evidence: Class probabilities of the first stage.
+        options: Options, device and seed of the network.
+        progress: Receives progress, messages and warnings; checked for cancel at every step.
 
     Returns:
         How it went.

@@ -19,8 +19,8 @@ class ScenePixels:
 
     Args:
         scene: Open scene.
-        store: First-stage probabilities of all its tiles.
-        precedence: All classes in the order in which equals win; None = as they are.
+        store: First-stage probabilities of all tiles of the scene.
+        precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
 
     Raises:
         InputError: The two differ in size.

@@ -14,10 +14,10 @@ def cosine_rate(step: int, n_steps: int, first: float, last: float) -> float:
     """Learning rate of a step.
 
     Args:
-        step: From 0; steps at or beyond ``n_steps - 1`` have the last rate.
-        n_steps: Steps of the whole training.
-        first: Rate of step 0.
-        last: Rate of step ``n_steps - 1``.
+        step: Index of the step, from 0; steps at or beyond ``n_steps - 1`` have the last rate.
+        n_steps: Number of steps of the whole training, 1 or more.
+        first: Learning rate of step 0.
+        last: Learning rate of step ``n_steps - 1``.
 
     Source: Loshchilov and Hutter 2017, SGDR, Eq. 5, without restarts.
     """

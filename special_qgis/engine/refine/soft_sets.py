@@ -44,11 +44,11 @@ def draw_candidates(
     """Draw from all valid pixels of a window, never from labelled ones only.
 
     Args:
-        spectra: (rows · cols, bands) float32, scaled, of the window.
-        valid: (rows, cols) bool.
-        projection: Principal components of the scene.
-        n_px: Most pixels wanted.
-        seed: Of the draw.
+        spectra: (rows · cols, bands) float32 of the image, scaled to [0, 1].
+        valid: (rows, cols) bool, pixels with data.
+        projection: Principal components of the scene's spectra.
+        n_px: Largest number of pixels drawn, 1 or more.
+        seed: Seed of the random generator.
     """
     index = np.flatnonzero(valid)
     if index.size > n_px:
@@ -69,12 +69,12 @@ def make_soft_sets(
     One thread computes: matrices are small, and sums then have the same order on every machine.
 
     Args:
-        candidates: Of each training window.
-        opinions: The network's, of the same pixels.
+        candidates: Candidates of each training image.
+        opinions: Labels and confidence of the network for the candidates of each training image.
         n_classes: Number of classes K.
-        config: Components and shares.
-        seed: Of everything drawn.
-        progress: Hears of classes left out; asked for cancel.
+        config: Numbers of components and share of confident pixels.
+        seed: Seed of the mixtures and of the draw of confident pixels.
+        progress: Receives which classes are left out; checked for cancel at every class.
 
     Returns:
         Sets of each window; empty ones where no class has enough pixels.

@@ -44,9 +44,9 @@ def class_statistics(pixels: Pixels, config: RefineConfig, progress: Progress) -
     """Count the first stage cell by cell.
 
     Args:
-        pixels: The scene.
-        config: Sizes of the patches to be planned, which cells must fit into.
-        progress: Reports the share of the scene counted; asked for cancel at every tile.
+        pixels: Values and first-stage probabilities of the scene.
+        config: Options of the network stage; the sizes of patches, which cells must fit into, are used.
+        progress: Receives the share of the scene counted; checked for cancel at every tile.
 
     Raises:
         InputError: The first stage gives no class anywhere.
@@ -88,10 +88,10 @@ def plan_images(pixels: Pixels, statistics: ClassStatistics, config: RefineConfi
     """Images to learn from.
 
     Args:
-        pixels: The scene, for its size.
-        statistics: Where classes are.
+        pixels: The scene; only its size and its number of bands and classes are read.
+        statistics: Class statistics of the scene, from ``class_statistics``.
         config: Number and sizes of images and patches; a scene of no more than ``tile_px``² pixels is one image.
-        seed: Of the draw.
+        seed: Seed of the random generator that draws the patches.
 
     Returns:
         Patches of each image, row by row; no more images than a fixed budget of memory holds.
@@ -109,11 +109,11 @@ def plan_patches(pixels: Pixels, statistics: ClassStatistics, side_px: int, n_pa
     """Patches to learn from.
 
     Args:
-        pixels: The scene, for its size.
-        statistics: Where classes are.
-        side_px: Side of a patch, or that of the scene where it is narrower.
-        n_patches: How many.
-        seed: Of the draw.
+        pixels: The scene; only its size and its number of classes are read.
+        statistics: Class statistics of the scene, from ``class_statistics``.
+        side_px: Side of a patch in pixels; where the scene is narrower, the scene's side is used.
+        n_patches: Number of patches, 1 or more.
+        seed: Seed of the random generator that draws the patches.
 
     Returns:
         Windows inside the scene; they may overlap. Each class that the first stage gives anywhere is met in turn.

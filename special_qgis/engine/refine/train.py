@@ -69,8 +69,8 @@ class TrainedNetwork:
         """Class probabilities of a window.
 
         Args:
-            values: (bands, rows, cols) float32; anything where invalid.
-            valid: (rows, cols) bool.
+            values: (bands, rows, cols) float32 in the scene's unit; anything where invalid.
+            valid: (rows, cols) bool, pixels with data.
 
         Returns:
             (classes, rows, cols) float32, sum 1, also where invalid.
@@ -100,12 +100,12 @@ def train(
     """Learn a scene from its first-stage probabilities.
 
     Args:
-        pixels: The scene and its the first stage.
+        pixels: Values, first-stage probabilities and class names of the scene.
         build: Makes the network for a number of bands and classes.
-        config: Constants.
-        seed: Of everything random; on a CPU the same seed gives the same weights.
-        device: Where to train.
-        progress: Hears of every step; asked for cancel before each.
+        config: Options of the network stage.
+        seed: Seed of the start weights and of all random draws; on a CPU the same seed gives the same weights.
+        device: Device that the network is trained on.
+        progress: Receives progress at every step, and messages; checked for cancel before each step.
 
     Raises:
         InputError: The first stage labels no valid pixel, or all spectra are alike.

@@ -29,8 +29,8 @@ def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
     copy matters, because rounding of some kernels depends on how memory is aligned.
 
     Args:
-        image: (bands, rows, cols) float32.
-        device: Where the copy goes.
+        image: (bands, rows, cols) float32, scaled.
+        device: Device that the image is copied to.
 
     Returns:
         (1, bands, rows, cols) float32 in the memory format ``channels_last``.
@@ -63,11 +63,11 @@ class TrainingImages:
     """Images of a scene, read when first asked for and kept.
 
     Args:
-        pixels: The scene and its the first stage.
+        pixels: Values and first-stage probabilities of the scene.
         plan: Windows of each image: one, or a square number of equal ones, row by row.
-        scaling: Of the scene.
-        device: Where images are wanted.
-        progress: Asked for cancel before each window is read.
+        scaling: Scaling of the scene's values to [0, 1].
+        device: Device that the images are copied to.
+        progress: Checked for cancel before each window is read.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ def clip_section(clip: ClipSummary) -> SourceSection:
     """The section, as plain text.
 
     Args:
-        clip: What the stage says of itself.
+        clip: What the image–text model did in the run.
     """
     notes = (_DEMO_NOTE,) if clip.is_demo else ()
     return SourceSection("The image–text model", notes, clip.words, tuple(_pairs(clip)))

@@ -13,8 +13,8 @@ def source_section(summary: RunSummary, section: SourceSection) -> str:
     """Body of the section as HTML.
 
     Args:
-        summary: Of the run, for the classes.
-        section: What the source says, as plain text.
+        summary: Summary of the run; the names and colours of its classes are used.
+        section: Section of the source, as plain text.
     """
     notes = "".join(paragraph(note) for note in section.notes)
     return notes + _words(summary, section) + key_values(section.pairs)

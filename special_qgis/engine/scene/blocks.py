@@ -96,7 +96,6 @@ class Sample:
     cols: NDArray[np.int64]  # (n,) int64, column in the area
     spectra: NDArray[np.float32]  # (n, bands) float32, scale and offset applied
     valid_share: float  # share of the pixels looked at that are valid, in [0, 1]
-    n_valid_estimate: int  # valid pixels of the whole area, by that share
 
     @property
     def n_px(self) -> int:

@@ -11,7 +11,6 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import SpectraError
 from ..rasters.metadata import Items, RasterMetadata
@@ -23,8 +22,9 @@ _OTHER_MEANING = re.compile(
     r"[\W_]*wavelengths?$"
 )
 _UNIT_ENDINGS = ("_units", "_unit", "#units", "#unit", " units", " unit", ":units", ".units")
+_ANY_UNIT_ENDINGS = tuple(f"{name}{ending}" for name in ("wavelength", "wavelengths") for ending in _UNIT_ENDINGS)
 _DIMENSION_PREFIX = "netcdf_dim_"
-_NUMBERED = re.compile(r"(?:band|channel|b|ch)[ _\-]*(\d{3,4})(?:[ _\-]*nm)?", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:band|channel|b|ch)[ _\-]*(\d{3,4})", re.IGNORECASE)
 _NUMBERED_RANGE_NM = (300.0, 2600.0)  # of wavelengths that descriptions are numbered by
 
 
@@ -136,8 +136,7 @@ def fit(values: FloatArray, n_bands: int, band_numbers: Tuple[int, ...]) -> Opti
         (n,) float64, one a spectral band; None where the list has another length.
     """
     if values.size and values.size == n_bands:
-        of_spectral_bands: NDArray[np.float64] = values[np.array(band_numbers) - 1]
-        return of_spectral_bands
+        return np.asarray(values[np.array(band_numbers) - 1], dtype=np.float64)
     return values if values.size and values.size == len(band_numbers) else None
 
 
@@ -168,11 +167,14 @@ def _unit_beside(name: str, places: Tuple[Items, ...]) -> str:
         for candidate in (stem + ending for stem in stems for ending in _UNIT_ENDINGS):
             if candidate in known:
                 return known[candidate]
+        others = {value for key, value in known.items() if key.endswith(_ANY_UNIT_ENDINGS)}
+        if len(others) == 1:
+            return others.pop()
     return ""
 
 
 def _in_nm(values: FloatArray, words: Set[str], place: str) -> Optional[Found]:
-    """The find in nm; None where its unit is unknown, or values are outside the optical range or all the same."""
+    """The find in nm; None for an unknown unit, values outside the optical range, all the same, or numbers of bands."""
     try:
         units = {unit_of(word) for word in words}
     except SpectraError:
@@ -180,6 +182,8 @@ def _in_nm(values: FloatArray, words: Set[str], place: str) -> Optional[Found]:
     if len(units) != 1:
         return None
     stated = units.pop()
+    if not stated and np.all(np.diff(values) == 1) and float(values[0]).is_integer():
+        return None  # numbers of bands
     unit = stated or guess_unit(values)
     centres = to_nm(values, unit)
     inside = (centres >= OPTICAL_RANGE_NM[0]) & (centres <= OPTICAL_RANGE_NM[1])

@@ -50,7 +50,7 @@ def parse_arguments(arguments: Sequence[str], version: str) -> Request:
 
     Args:
         arguments: Words after the program's name.
-        version: Shown by ``--version``.
+        version: Version of the plugin, printed by ``--version``.
     """
     found = make_parser(version).parse_args(arguments)
     return Request(found.job, found.make_options(found), found.json)
@@ -60,7 +60,7 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     """The parser of all commands.
 
     Args:
-        version: Shown by ``--version``.
+        version: Version of the plugin, printed by ``--version``.
     """
     parser = argparse.ArgumentParser(
         prog="python -m special_qgis.engine",
@@ -163,8 +163,8 @@ def _map_fields(found: argparse.Namespace, **more_outputs: str) -> Dict[str, Any
     """Fields that the options of all commands that map a scene have.
 
     Args:
-        found: Words of the command line.
-        more_outputs: Option of each output that only this command has, by its field.
+        found: Parsed command line.
+        more_outputs: Name of the option for each output that only this command has, by the output's field.
     """
     outputs = {
         "map": found.output,

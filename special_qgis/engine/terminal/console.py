@@ -21,7 +21,7 @@ class ConsoleProgress:
     """A bar that is redrawn on a terminal, else a line every ten percent. Ctrl-C asks the work to stop.
 
     Args:
-        stream: Where to write; standard error, because standard output is for results.
+        stream: Text stream to write to; standard error, because standard output is for results.
     """
 
     def __init__(self, stream: TextIO) -> None:

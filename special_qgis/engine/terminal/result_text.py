@@ -13,8 +13,8 @@ def format_result(job: str, result: Mapping[str, Any]) -> str:
     """A result in lines for people.
 
     Args:
-        job: Name of the job.
-        result: Its result.
+        job: Name of the job, a key of ``jobs.JOBS``.
+        result: Result of the job, as JSON values.
     """
     lines = _FORMATS.get(job, format_fields)(result)
     return "\n".join(lines) + "\n"
@@ -88,7 +88,7 @@ def format_table(rows: List[List[str]]) -> List[str]:
     """Rows in columns; class names to the left, numbers to the right.
 
     Args:
-        rows: The titles of the columns, then the cells.
+        rows: Cells of each row as text; the first row holds the titles of the columns.
     """
     return format_columns(rows, ("class",))
 
@@ -97,7 +97,7 @@ def format_columns(rows: List[List[str]], texts: Tuple[str, ...]) -> List[str]:
     """Rows in columns; texts to the left, numbers to the right.
 
     Args:
-        rows: The titles of the columns, then the cells.
+        rows: Cells of each row as text; the first row holds the titles of the columns.
         texts: Titles of the columns that hold texts.
     """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

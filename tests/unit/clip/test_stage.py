@@ -25,7 +25,7 @@ from special_qgis.engine.clip.scoring_options import ScoringOptions, choose_upsa
 from special_qgis.engine.clip.source import ArrayColours, SceneColours
 from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.clip.text import embed_classes
-from special_qgis.engine.clip.upsampling import read_weights, upsample
+from special_qgis.engine.clip.upsampling import read_weights
 from special_qgis.engine.compute.devices import choose_device, is_out_of_memory
 from special_qgis.engine.config import ClipConfig, SceneConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, SpectraError
@@ -37,6 +37,7 @@ from special_qgis.engine.windows import Window
 from tests.helpers.clip_models import jbu_state, tiny_clip, tokenizer
 from tests.helpers.listener import Listener
 from tests.helpers.small_scene import SIDE_PX, WAVELENGTHS_NM, cube, write_raster
+from tests.helpers.whole_upsampler import upsample
 
 CLASSES = parse_classes("water: river; trees; bare soil")
 EXACT = ClipConfig(scales=(1.0, 2.0), use_aliases=False, templates="remote_sensing", precision="float32", tolerance=0.0)

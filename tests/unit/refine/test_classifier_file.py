@@ -18,12 +18,12 @@ import torch
 
 from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.errors import InputError
-from special_qgis.engine.mamba import seeded_network
 from special_qgis.engine.refine.classifier_file import HEADER_KEY, ClassifierCard, encode_classifier, read_classifier
 from special_qgis.engine.refine.fixed_norms import recorded_norms
 from special_qgis.engine.refine.fusion import NoiseTransitions
 from special_qgis.engine.refine.scaling import Scaling
 from special_qgis.engine.refine.train import TrainedNetwork, TrainingHistory, class_probabilities
+from tests.helpers.seeded_network import seeded_network
 
 N_BANDS, CENTRES_NM = 6, (450.0, 500.0, 550.0, 600.0, 700.0, 800.0)
 CLASSES = parse_classes("water: lake #1f78b4; tree; bare soil")

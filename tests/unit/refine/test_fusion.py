@@ -44,11 +44,11 @@ def test_evidence_is_the_joint_share_over_the_product_of_the_shares() -> None:
 def test_fusion_where_stage_one_is_silent_gives_the_network() -> None:
     rng = np.random.default_rng(0)
     network = rng.dirichlet(np.ones(3), (4, 5)).astype(np.float32).transpose(2, 0, 1)
-    stage_one = network[::-1].copy()
-    stage_one[:, 1:3] = 0.0
+    first_stage = network[::-1].copy()
+    first_stage[:, 1:3] = 0.0
     transitions = NoiseTransitions(3)
-    transitions.add(network.reshape(3, -1), stage_one.reshape(3, -1))
-    fused = fuse(network, stage_one, transitions.evidence())
+    transitions.add(network.reshape(3, -1), first_stage.reshape(3, -1))
+    fused = fuse(network, first_stage, transitions.evidence())
     np.testing.assert_allclose(fused[:, 1:3], network[:, 1:3], rtol=1e-5)
     np.testing.assert_allclose(fused.sum(axis=0), 1.0, rtol=1e-5)
 
@@ -64,10 +64,10 @@ def test_fusion_of_certain_contradictions_is_finite() -> None:
 def test_pixels_without_stage_one_label_do_not_count() -> None:
     first, second = NoiseTransitions(2), NoiseTransitions(2)
     network = one_hot(np.array([1, 2, 2]), 2)
-    stage_one = one_hot(np.array([1, 2, 2]), 2, 1.0)
-    stage_one[:, 2] = 0.0
-    first.add(network, stage_one)
-    second.add(network[:, :2], stage_one[:, :2])
+    first_stage = one_hot(np.array([1, 2, 2]), 2, 1.0)
+    first_stage[:, 2] = 0.0
+    first.add(network, first_stage)
+    second.add(network[:, :2], first_stage[:, :2])
     np.testing.assert_array_equal(first.evidence(), second.evidence())
 
 
@@ -99,11 +99,12 @@ def test_label_that_is_wrong_at_random_loses_to_a_network_that_learnt_how_often_
     network[truth - 1, np.arange(truth.size)] = 0.65
     network[truth % 3, np.arange(truth.size)] = 0.3
     transitions = NoiseTransitions(3)
-    stage_one = one_hot(labels, 3, 0.9)
-    transitions.add(network, stage_one)
-    counted_twice = fuse(network[:, :, None], stage_one[:, :, None], transitions.evidence())[..., 0].argmax(axis=0) + 1
+    first_stage = one_hot(labels, 3, 0.9)
+    transitions.add(network, first_stage)
+    evidence = transitions.evidence()
+    counted_twice = fuse(network[:, :, None], first_stage[:, :, None], evidence)[..., 0].argmax(axis=0) + 1
     unfolded = richardson_lucy_unfolding(network[:, :, None], transitions.matrix(), 2)
-    fused = fuse(unfolded, stage_one[:, :, None], transitions.evidence())[..., 0].argmax(axis=0) + 1
+    fused = fuse(unfolded, first_stage[:, :, None], transitions.evidence())[..., 0].argmax(axis=0) + 1
     assert (fused == truth).mean() >= (counted_twice == truth).mean()
     assert (fused == truth).mean() > 0.99
 

@@ -11,7 +11,6 @@ pytest.importorskip("torch")
 from special_qgis.engine.errors import RefinementError
 from special_qgis.engine.probabilities import decide_known
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.refine.first_stage import ArrayPixels
 from special_qgis.engine.refine.inseparable import (
     MergedPixels,
     find_outputs,
@@ -21,6 +20,7 @@ from special_qgis.engine.refine.inseparable import (
 )
 from special_qgis.engine.windows import Window
 from tests.helpers.listener import Listener
+from tests.helpers.refined_cube import ArrayPixels
 
 ROWS, COLS = 300, 20  # two tiles
 

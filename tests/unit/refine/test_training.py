@@ -17,15 +17,15 @@ from special_qgis.engine.errors import Cancelled, InputError, RefinementError
 from special_qgis.engine.probabilities import decide, probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine import first_stage, refinement, train
-from special_qgis.engine.refine.first_stage import ArrayPixels, FirstStageTile
+from special_qgis.engine.refine.first_stage import FirstStageTile
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.refine.scaling import Scaling
 from special_qgis.engine.refine.tiles import class_statistics, plan_images
 from special_qgis.engine.refine.training_images import CACHE_BYTES, TrainingImages, image_bytes
 from special_qgis.engine.windows import Window
 from tests.helpers.listener import Listener
 from tests.helpers.noisy_scene import N_CLASSES, Constant, NoisyScene, noisy_scene, small_network
+from tests.helpers.refined_cube import ArrayPixels, refine
 
 CPU = torch.device("cpu")
 SHORT = RefineConfig(

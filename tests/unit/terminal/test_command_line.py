@@ -18,6 +18,7 @@ from special_qgis.engine import config as config_module
 from special_qgis.engine.__main__ import main
 from special_qgis.engine.config import (
     ApplyConfig,
+    AreasConfig,
     AssessConfig,
     ClassifyConfig,
     DownloadModelConfig,
@@ -216,6 +217,18 @@ def test_assess_options_reach_their_fields() -> None:
     assert parse(shlex.split("assess m.tif --reference r.tif")) == AssessConfig("m.tif", "r.tif")
 
 
+def test_areas_every_option_reaches_its_field() -> None:
+    words = "areas m.tif --polygons p.gpkg --layer l --field f --measure crs --confidence c.tif --accuracy a.json"
+    words += " --report r.html --table t.csv --vector v.gpkg --confidence-level 0.9"
+    expected = AreasConfig(
+        "m.tif", "p.gpkg", "l", "f", "crs", "c.tif", "a.json", "r.html", "t.csv", "v.gpkg", confidence_level=0.9
+    )
+    assert parse(shlex.split(words)) == expected
+    default = AreasConfig("m.tif")
+    assert differing_fields(expected, default) == all_fields(default) - {"map"}  # a new field needs an option
+    assert parse(["areas", "m.tif"]) == default
+
+
 @pytest.mark.parametrize(
     ("text", "n_bytes"),
     [("1000", 1000), ("4k", 4096), ("512M", 2**29), ("1.5G", 1610612736), ("2 GiB", 2**31), ("3MB", 3 * 2**20)],
@@ -271,6 +284,30 @@ def test_format_result_classify_is_a_table_of_classes() -> None:
         "pseudo labels /l.tif\n"
         "report /r.html\n"
     )
+
+
+@pytest.mark.parametrize("is_adjusted", [False, True], ids=["mapped", "adjusted"])
+def test_format_result_areas_is_a_table_of_classes(is_adjusted: bool) -> None:
+    water = {"area_m2": 0.9e6, "area_margin_m2": 1e5}
+    result = {
+        "class_areas": {
+            "water": {"count": 1000, "share": 0.25, "area_m2": 1e6},
+            "roof": {"count": 3000, "share": 0.75, "area_m2": 3e6},
+        },
+        "area_adjusted": {"per_class": {"water": water}} if is_adjusted else None,
+        "measured_on": "ellipsoid WGS 84",
+        "report": "",
+        "table": "/t.csv",
+        "vector": "",
+    }
+    table = (
+        "class  pixels  share      area  adjusted         ±\n"
+        "water   1,000  25.0%  1.00 km²  90.00 ha  10.00 ha\n"
+        "roof    3,000  75.0%  3.00 km²         -         -\n"
+        if is_adjusted
+        else "class  pixels  share      area\nwater   1,000  25.0%  1.00 km²\nroof    3,000  75.0%  3.00 km²\n"
+    )
+    assert format_result("areas", result) == table + "\nmeasured on ellipsoid WGS 84\ntable /t.csv\n"
 
 
 def test_format_result_without_a_format_of_its_own_lists_fields() -> None:

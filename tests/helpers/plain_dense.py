@@ -10,10 +10,8 @@ from typing import Any, List, Tuple
 
 import torch
 
-from .dense import join_heads, split_heads
-from .tower import check_images, check_tower, embed_patches
-
-__all__ = ["plain_dense_features"]
+from special_qgis.engine.clip.dense import join_heads, split_heads
+from special_qgis.engine.clip.tower import check_images, check_tower, embed_patches
 
 
 def plain_dense_features(visual: Any, images: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
