@@ -20,7 +20,7 @@ from .algorithms.pseudo_labels import PseudoLabels
 from .algorithms.refine import Refine
 from .algorithms.spectral_prior import SpectralPriorAlgorithm
 from .algorithms.true_colour import TrueColour
-from .engine.areas.vector_layer import FORMATS
+from .engine.areas.vector_formats import FORMATS
 from .engine.resources import plugin_version, resource_path
 from .translation import translate
 

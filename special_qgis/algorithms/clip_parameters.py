@@ -38,45 +38,10 @@ def clip_parameters() -> List[QgsProcessingParameterDefinition]:
             ClipConfig.stride_px,
             translate("SpecialParameters", "0: half a window."),
         ),
-        helped(
-            choice(
-                "UPSAMPLING", translate("SpecialParameters", "From patches to pixels"), UPSAMPLERS, ClipConfig.upsampler
-            ),
-            translate(
-                "SpecialParameters",
-                "automatic: learned (JBU) where an upsampler is installed, else bilateral, guided by the scene's "
-                "spectra. bilinear: no guide.",
-            ),
-            advanced=True,
-        ),
-        helped(
-            choice("BLENDING", translate("SpecialParameters", "Blending of windows"), BLENDINGS, ClipConfig.blending),
-            translate("SpecialParameters", "hann: smooth weights. mean: plain average, as published."),
-            advanced=True,
-        ),
-        helped(
-            choice(
-                "TEMPLATES", translate("SpecialParameters", "Prompt templates"), TEMPLATE_SETS, ClipConfig.templates
-            ),
-            translate(
-                "SpecialParameters",
-                "Sentences that each name is put into: the 80 of OpenAI, ours for remote sensing, or both.",
-            ),
-            advanced=True,
-        ),
-        helped(
-            QgsProcessingParameterBoolean(
-                "USE_ALIASES",
-                translate("SpecialParameters", "Also use words of the dictionary"),
-                defaultValue=ClipConfig.use_aliases,
-            ),
-            translate(
-                "SpecialParameters",
-                "Common other words for a name (“tree”: “forest”, “woods”) are compared with the image too; the report "
-                "lists them.",
-            ),
-            advanced=True,
-        ),
+        _upsampling(),
+        _blending(),
+        _templates(),
+        _use_aliases(),
     ]
 
 
@@ -96,6 +61,55 @@ def _scales() -> QgsProcessingParameterDefinition:
 
 def _size(name: str, label: str, default: int, text: str) -> QgsProcessingParameterDefinition:
     return helped(whole_number(name, label, default, 4096), text, advanced=True)
+
+
+def _upsampling() -> QgsProcessingParameterDefinition:
+    return helped(
+        choice(
+            "UPSAMPLING", translate("SpecialParameters", "From patches to pixels"), UPSAMPLERS, ClipConfig.upsampler
+        ),
+        translate(
+            "SpecialParameters",
+            "automatic: learned (JBU) where an upsampler is installed, else bilateral, guided by the scene's "
+            "spectra. bilinear: no guide.",
+        ),
+        advanced=True,
+    )
+
+
+def _blending() -> QgsProcessingParameterDefinition:
+    return helped(
+        choice("BLENDING", translate("SpecialParameters", "Blending of windows"), BLENDINGS, ClipConfig.blending),
+        translate("SpecialParameters", "hann: smooth weights. mean: plain average, as published."),
+        advanced=True,
+    )
+
+
+def _templates() -> QgsProcessingParameterDefinition:
+    return helped(
+        choice("TEMPLATES", translate("SpecialParameters", "Prompt templates"), TEMPLATE_SETS, ClipConfig.templates),
+        translate(
+            "SpecialParameters",
+            "Sentences that each name is put into: the 80 of OpenAI, ours for remote sensing, or both.",
+        ),
+        advanced=True,
+    )
+
+
+def _use_aliases() -> QgsProcessingParameterDefinition:
+    return helped(
+        QgsProcessingParameterBoolean(
+            "USE_ALIASES",
+            translate("SpecialParameters", "Also use words of the dictionary"),
+            defaultValue=ClipConfig.use_aliases,
+        ),
+        translate(
+            "SpecialParameters",
+            "Common other words for a name (“tree”: “forest”, “woods”) are compared with the image too; the report "
+            "lists them.",
+        ),
+        advanced=True,
+    )
 
 
 def agreement_destination() -> QgsProcessingParameterDefinition:

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from osgeo import gdal, ogr, osr
 
-from special_qgis.engine.rasters.lent_paths import PROJ_PATHS_VARIABLE
+from special_qgis.engine.rasters.lent_paths import GDAL_DATA_VARIABLE, PROJ_PATHS_VARIABLE
+from special_qgis.process import worker_client
 from special_qgis.process.interpreters import clean_environment, light_interpreter, module_command
 from special_qgis.process.lent_data import lent_data_variables
-from special_qgis.process.worker_client import WORKER_MODULE, Patience, WorkerFailed, run_command
+from special_qgis.process.worker_client import WORKER_MODULE, Patience, WorkerFailed, run_command, run_job
 from tests.helpers.listener import Listener
 from tests.helpers.small_scene import CLASSES, write_scene
 
@@ -35,12 +36,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["missing", "damaged"])
 def broken(request: pytest.FixtureRequest, tmp_path: Path) -> Dict[str, str]:
-    """Variables as another program leaves them."""
+    """Variables as another program leaves them, with neither QGIS's folders nor GDAL's data to fall back on."""
     folder = tmp_path / "proj of another program"
     folder.mkdir()
     if request.param == "damaged":
         (folder / "proj.db").write_bytes(b"SQLite format 3\0" + bytes(4096))
-    return {"PROJ_LIB": str(folder), "PROJ_DATA": str(folder)}
+    return {"PROJ_LIB": str(folder), "PROJ_DATA": str(folder), "GDAL_DATA": str(folder)}
 
 
 def run(scene: Path, variables: Dict[str, str], listener: Listener, **options: Any) -> Dict[str, Any]:
@@ -79,6 +80,15 @@ def test_broken_proj_with_folders_lent_by_qgis_gives_the_same_map(scene: Path, b
     assert not any("PROJ" in warning for warning in result["warnings"])
 
 
+def test_broken_proj_is_found_beside_the_data_of_gdal(scene: Path, broken: Dict[str, str]) -> None:
+    data = lent_data_variables()[GDAL_DATA_VARIABLE]
+    if not (Path(data).parent / "proj" / "proj.db").is_file():
+        pytest.skip("PROJ's data do not lie beside GDAL's here")
+    result = run(scene, {**broken, GDAL_DATA_VARIABLE: data}, Listener())
+    assert "UTM zone 33N" in crs_and_pixels(scene.with_name("map.tif"))[0]
+    assert not any("PROJ" in warning for warning in result["warnings"])
+
+
 def test_broken_proj_alone_gives_the_map_without_crs_and_says_so_first(scene: Path, broken: Dict[str, str]) -> None:
     run(scene, lent_data_variables(), Listener())
     expected = crs_and_pixels(scene.with_name("map.tif"))
@@ -90,6 +100,22 @@ def test_broken_proj_alone_gives_the_map_without_crs_and_says_so_first(scene: Pa
     assert np.array_equal(pixels, expected[2])
     assert [warning for warning in result["warnings"] if "PROJ" in warning] == listener.warnings[:1]
     assert "without a coordinate reference system" in listener.warnings[0]
+
+
+def test_client_lends_its_folders_to_the_worker_that_it_starts(
+    scene: Path, broken: Dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lent = lent_data_variables()
+    monkeypatch.setattr(worker_client, "lent_data_variables", lambda: lent)  # as found before the variables went wrong
+    for name, value in broken.items():
+        monkeypatch.setenv(name, value)
+    listener = Listener()
+    options = {"scene": {"source": str(scene)}, "classes": CLASSES, "outputs": {"map": str(scene.with_name("map.tif"))}}
+    run_job("classify", options, listener, light_interpreter())
+    assert not any("PROJ" in warning for warning in listener.warnings)
+    for name in broken:
+        monkeypatch.delenv(name)
+    assert "UTM zone 33N" in crs_and_pixels(scene.with_name("map.tif"))[0]
 
 
 def test_area_in_another_crs_with_broken_proj_is_refused_naming_proj(

@@ -221,7 +221,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _warnings(report: AccuracyReport, mapped_px: NDArray[np.int64], covered: float) -> Tuple[str, ...]:
     found: List[str] = []
-    if list(mapped_px[: len(report.names)]) != list(report.mapped_px) or mapped_px[len(report.names) :].any():
+    if mapped_px.tolist() != [*report.mapped_px.tolist(), 0]:  # the last row are classes that the report does not have
         found.append(
             f"The accuracy report was made for another map, or another state of this one ({report.map}): it counts "
             "other numbers of pixels. The area-adjusted estimates hold only as far as both maps make the same errors."

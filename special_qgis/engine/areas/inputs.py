@@ -10,7 +10,7 @@ import numpy as np
 from ..config import AreasConfig
 from ..errors import InputError
 from ..rasters.aligned_raster import AlignedRaster
-from ..rasters.class_raster import open_class_raster
+from ..rasters.class_raster import open_class_raster, require_confidence
 from ..rasters.opening import Grid, limit_block_cache, read_grid
 from ..windows import Window
 from .ellipsoid import Floats
@@ -49,11 +49,7 @@ class ConfidenceRaster:
         """
         values: Floats = self._raster.read(window).astype(np.float64)
         values[~(values >= 0.0)] = NO_CONFIDENCE
-        if float(values.max()) > 1.0:
-            raise InputError(
-                f"The confidence raster {self._path} holds the value {float(values.max()):g}; 0 to 1 is accepted.",
-                "Divide it by its largest value, or leave it out.",
-            )
+        require_confidence(values, self._path)
         return values
 
 

@@ -20,7 +20,8 @@ from .pixel_areas import PIXELS
 from .report import render_csv, render_html, render_json
 from .summing import sum_areas
 from .sums import Sums
-from .vector_layer import require_format, write_polygons
+from .vector_formats import require_format
+from .vector_layer import write_polygons
 
 
 def measure_areas(config: AreasConfig, progress: Optional[Progress] = None) -> Dict[str, Any]:

@@ -19,6 +19,7 @@ from osgeo import gdal, osr
 from ..errors import InputError
 from ..rasters.gdal_exceptions import without_exceptions
 from ..rasters.opening import GeoTransform, Grid, spatial_reference, traditional
+from ..rasters.text import name_of
 from ..windows import Window
 from .ellipsoid import Ellipsoid, Floats
 
@@ -166,10 +167,10 @@ def find_pixel_areas(grid: Grid, measure: str) -> PixelAreas:
         return EqualPixels(1.0, PIXELS, "pixels, as the map is not georeferenced in a known CRS")
     crs = spatial_reference(grid.crs_wkt)
     if measure == PLANE:
-        return EqualPixels(_plane_area(grid.geotransform, crs), PLANE, f"plane of {crs.GetName()}")
+        return EqualPixels(_plane_area(grid.geotransform, crs), PLANE, f"plane of {name_of(crs)}")
     if not (crs.IsGeographic() or crs.IsProjected()):
         raise InputError(
-            f"The map's CRS {crs.GetName()} does not lie on an ellipsoid; a geographic or projected one does.",
+            f"The map's CRS {name_of(crs)} does not lie on an ellipsoid; a geographic or projected one does.",
             "Measure in the plane of the CRS (crs), or reproject the map.",
         )
     ellipsoid = _ellipsoid_of(crs)
@@ -182,7 +183,7 @@ def find_pixel_areas(grid: Grid, measure: str) -> PixelAreas:
 def _plane_area(transform: GeoTransform, crs: Any) -> float:
     if not (crs.IsProjected() or crs.IsLocal()):
         raise InputError(
-            f"The map's CRS {crs.GetName()} has no plane with areas in m²: its coordinates are angles. A projected "
+            f"The map's CRS {name_of(crs)} has no plane with areas in m²: its coordinates are angles. A projected "
             "CRS has one.",
             "Measure on the ellipsoid, or reproject the map to an equal-area CRS.",
         )

@@ -12,15 +12,7 @@ from pathlib import Path
 from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
 from ..report.charts import IntervalRow, Part, interval_chart, stacked_bar
-from ..report.formats import (
-    area_unit,
-    flatten,
-    format_area,
-    format_count,
-    format_number,
-    format_share,
-    to_json_value,
-)
+from ..report.formats import area_unit, flatten, format_area, format_count, format_number, format_share, to_json_value
 from ..report.page import (
     colour_key,
     figure,

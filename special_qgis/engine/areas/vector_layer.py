@@ -8,20 +8,22 @@ in a Shapefile, whose names have ten characters, by class value.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from osgeo import gdal, ogr
 
 from ..config import AreasConfig
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from ..outputs.output_set import OutputSet
 from ..outputs.raster_writer import failures_reported
 from ..progress import Progress, check_cancelled
+from ..rasters.polygons import memory_vector, open_vector, pick_layer
+from ..rasters.text import name_of
 from .classes import AreaClass
 from .findings import Areas, PolygonAreas
-from .polygons import find_layer, is_polygon, memory_vectors, open_polygons
+from .polygons import is_polygon
+from .vector_formats import FORMATS
 
-FORMATS = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 _MOST_CLASSES = 400  # in one file: GeoPackage has 2000 columns at most
 _MOST_NAME_CHARS = 40
 
@@ -31,22 +33,8 @@ class _Column(NamedTuple):
 
     name: str
     kind: int  # OGR field type
-    key: str  # what it holds, a key of ``_values``
-    of: AreaClass | None = None  # None = all classes
-
-
-def require_format(path: str) -> None:
-    """Refuse a file whose ending names no format.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
-        raise ConfigError(
-            f"The vector output {path} must end with {', '.join(FORMATS)}; it ends with {suffix!r}.",
-            "Rename it; the ending chooses the format.",
-        )
+    key: str  # what it holds: m2, share, px or conf of a class, or a key of ``_total_values``
+    of: Optional[AreaClass] = None  # None = all classes
 
 
 def write_polygons(outputs: OutputSet, config: AreasConfig, areas: Areas, progress: Progress) -> None:
@@ -84,13 +72,13 @@ def write_polygons(outputs: OutputSet, config: AreasConfig, areas: Areas, progre
 
 def _joined(config: AreasConfig, areas: Areas, driver: str, progress: Progress) -> gdal.Dataset:
     """The polygons with their areas, in memory."""
-    source = open_polygons(config.polygons)
-    layer = find_layer(source, config.polygons_layer, config.polygons)
+    source = open_vector(config.polygons, "polygon layer")
+    layer = pick_layer(source, config.polygons_layer, f"The polygon layer {config.polygons}")
     definition = layer.GetLayerDefn()
-    copy = memory_vectors()
+    copy = memory_vector()
     target = copy.CreateLayer("areas", layer.GetSpatialRef(), definition.GetGeomType())
     own = [definition.GetFieldDefn(i) for i in range(definition.GetFieldCount())]
-    columns = _columns(areas, driver, {field.GetName().casefold() for field in own})
+    columns = _columns(areas, driver, {name_of(field).casefold() for field in own})
     for field in [*own, *(ogr.FieldDefn(column.name, column.kind) for column in columns)]:
         target.CreateField(field)
     for found, feature in zip(areas.polygons, (feature for feature in layer if is_polygon(feature))):
@@ -181,5 +169,5 @@ def _creation_options(driver: str, layer: ogr.Layer) -> List[str]:
     if driver != "GPKG":
         return []
     definition = layer.GetLayerDefn()
-    taken = {definition.GetFieldDefn(i).GetName().casefold() for i in range(definition.GetFieldCount())}
+    taken = {name_of(definition.GetFieldDefn(i)).casefold() for i in range(definition.GetFieldCount())}
     return [f"FID={_free('fid', taken)}", f"GEOMETRY_NAME={_free('geom', taken)}"]

@@ -50,27 +50,19 @@ class Fusion:
 
     weighings: Tuple[Weighing, ...]  # in the order of the sources
 
-    def combine(self, probabilities: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Fuse probabilities, each pixel by itself.
-
-        Args:
-            probabilities: For each source (classes, …) float32, sum 1; all 0 where the source knows nothing.
-
-        Returns:
-            (classes, …) float32, sum 1; all 0 where no source says anything.
-        """
-        return self.combine_tempered([one.temper(p) for one, p in zip(self.weighings, probabilities)], probabilities)
-
     def combine_tempered(
         self, at_temperature: Sequence[NDArray[np.float32]], probabilities: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float32]:
-        """Fuse probabilities that have been brought to the fusion's temperatures.
+        """Fuse probabilities, each pixel by itself.
 
         Args:
             at_temperature: For each source (classes, …) float32, the probabilities at its temperature, from
                 ``Weighing.temper``.
-            probabilities: For each source (classes, …) float32, the probabilities before that; the result is 0 where
-                all are 0.
+            probabilities: For each source (classes, …) float32, the probabilities before that, sum 1; all 0 where the
+                source knows nothing.
+
+        Returns:
+            (classes, …) float32, sum 1; all 0 where no source says anything.
         """
         n_classes = len(probabilities[0])
         floor, rest = np.float32(FLOOR / n_classes), np.float32(1.0 - FLOOR)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classes.classes import LandCoverClass
+from ..config.stages import PriorConfig
 from ..errors import ClassListError
 from ..progress import Progress
 from ..report.summary import SourceReport
 from ..scene.scene import Block, Sample, Scene
 from ..spectral_prior import Interpretation, SpectralPrior
-from ..stage_config import PriorConfig
 from ..windows import Window
 from .source import RunRequest, SceneSample
 

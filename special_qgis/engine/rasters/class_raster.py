@@ -106,6 +106,24 @@ def as_classes(values: NDArray[Any], path: str) -> Values:
     return classes
 
 
+def require_confidence(values: NDArray[Any], path: str) -> None:
+    """Refuse values above 1 as confidence.
+
+    Args:
+        values: Any shape and real dtype, no NaN; at least one.
+        path: Where they come from, for the message.
+
+    Raises:
+        InputError: One is.
+    """
+    largest = float(values.max())
+    if largest > 1.0:
+        raise InputError(
+            f"The confidence raster {path} holds the value {largest:g}; 0 to 1 is accepted.",
+            "Divide it by its largest value, or leave it out.",
+        )
+
+
 def block_dataset(window: Window, transform: GeoTransform, wkt: str, gdal_type: int) -> gdal.Dataset:
     """An empty raster in memory that covers a window of a grid."""
     block = gdal.GetDriverByName("MEM").Create("", window.cols, window.rows, 1, gdal_type)

@@ -24,6 +24,7 @@ _ATTRIBUTE = re.compile(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _NAME_COLUMNS = ("name", "class", "class_name", "classname", "label", "category", "landcover")
 _VALUE_COLUMNS = ("value", "id", "code", "class_id")
 _FALLBACK_COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f")
+_MOST_DIGITS = 9  # of a value that is looked at, far more than a class has
 MAX_CLASS_VALUE = 65535  # largest id of a uint16 class raster
 
 
@@ -100,7 +101,7 @@ def _read_qml(path: Path) -> Legend:
     for entry in _ENTRY.finditer(read_text_file(path)):
         fields = {k: html.unescape(a or b) for k, a, b in _ATTRIBUTE.findall(entry.group(1))}
         value = fields.get("value", "")
-        if not value.isdigit():
+        if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
             continue
         names[int(value)] = fields.get("label", "")
         if re.fullmatch(r"#[0-9a-fA-F]{6}", fields.get("color", "")):

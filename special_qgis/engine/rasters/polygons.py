@@ -132,7 +132,7 @@ class Shapes:
     """
 
     def __init__(self, crs: Optional[Any] = None) -> None:
-        self._source = _memory_vector()
+        self._source = memory_vector()
         self._layer = self._source.CreateLayer("shapes", crs, ogr.wkbUnknown)
         self._layer.CreateField(ogr.FieldDefn(_VALUE, ogr.OFTInteger))
         self.boxes: List[Tuple[float, float, float, float]] = []  # (xmin, xmax, ymin, ymax) of each geometry
@@ -173,7 +173,7 @@ class Shapes:
         return np.asarray(block.ReadAsArray(), dtype=np.int64)
 
 
-def _memory_vector() -> Any:
+def memory_vector() -> Any:
     """An empty vector source in memory; the driver's name changed in GDAL 3.11."""
     driver = gdal.GetDriverByName("Memory") or gdal.GetDriverByName("MEM")
     return driver.Create("", 0, 0, 0, gdal.GDT_Unknown)

@@ -2,14 +2,16 @@
 """PROJ, the library behind coordinate reference systems: probed before work begins, its database found where it can be.
 
 A variable left by another program may lead PROJ to a database that is missing or too old. Then the folders that QGIS
-lends are tried; where these do not help either, maps are written without a coordinate reference system, not lost.
+lends are tried, and the one beside GDAL's data; where these do not help, maps are written without a coordinate
+reference system, not lost.
 """
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Any, Optional
+from pathlib import Path
+from typing import Any, List, Optional
 
 from osgeo import gdal, osr
 
@@ -20,11 +22,12 @@ from .text import projection
 PROJ_HINT = "Remove the variables PROJ_DATA and PROJ_LIB where another program has set them, or repair QGIS."
 _PROBE_EPSG = 4326  # WGS 84: every database of PROJ has it
 _GDAL_DATA_FILE = "gdalvrt.xsd"  # GDAL's data folder has it in all versions
+_PROJ_DATABASE = "proj.db"
 _PROBE_FILE = "/vsimem/special_crs_probe.tif"
 
 
 def prepare_proj() -> None:
-    """Let PROJ and GDAL find their data, in QGIS's folders where they find none of their own; repeatable, and quick."""
+    """Let PROJ and GDAL find their data, in QGIS's folders where they find none of their own; done once, then quick."""
     use_exceptions()
     _prepare(os.environ.get(PROJ_PATHS_VARIABLE, ""), os.environ.get(GDAL_DATA_VARIABLE, ""))
 
@@ -33,12 +36,23 @@ def prepare_proj() -> None:
 def _prepare(proj_paths: str, gdal_data: str) -> None:
     if gdal_data and not gdal.FindFile("gdal", _GDAL_DATA_FILE):
         gdal.SetConfigOption("GDAL_DATA", gdal_data)
-    if not proj_paths or not proj_fault():
+        gdal.PushFinderLocation(gdal_data)  # the option alone is heard only before the first look
+    if not proj_fault():
         return
     own = osr.GetPROJSearchPaths()
-    osr.SetPROJSearchPaths(proj_paths.split(os.pathsep))
-    if proj_fault():
-        osr.SetPROJSearchPaths(own)
+    for folders in (proj_paths.split(os.pathsep) if proj_paths else [], _beside_gdal_data()):
+        if folders:
+            osr.SetPROJSearchPaths(folders)
+            if not proj_fault():
+                return
+    osr.SetPROJSearchPaths(own)
+
+
+def _beside_gdal_data() -> List[str]:
+    """PROJ's folder where it lies beside GDAL's, as in QGIS's packages for all systems; empty where there is none."""
+    found = gdal.FindFile("gdal", _GDAL_DATA_FILE)
+    folder = Path(found).parent.parent / "proj" if found else None
+    return [str(folder)] if folder is not None and (folder / _PROJ_DATABASE).is_file() else []
 
 
 def proj_fault() -> str:
@@ -59,13 +73,8 @@ def crs_fault(wkt: str) -> str:
     try:
         return _failure(lambda: _write_probe(wkt))
     finally:
-        gdal.PushErrorHandler("CPLQuietErrorHandler")
-        try:
-            gdal.GetDriverByName("GTiff").Delete(_PROBE_FILE)
-        except RuntimeError:  # it was never made
-            pass
-        finally:
-            gdal.PopErrorHandler()
+        if gdal.VSIStatL(_PROBE_FILE) is not None:
+            gdal.Unlink(_PROBE_FILE)
 
 
 def describe_crs_fault(wkt: str) -> str:

@@ -17,6 +17,7 @@ BoolArray = NDArray[np.bool_]
 LARGEST_VALUE = 1e30  # no sensor measures beyond; fills of about 3.4e38 that lost their last digits are
 FILL_SHARE = 0.01  # of the pixels looked at, above which one value in all bands is fill
 _TOLERANCE = 2.0 * float(np.finfo(np.float32).eps)  # GDAL's ARE_REAL_EQUAL, relative to the sum of both values
+_FEWEST_BANDS_OF_A_SPECTRUM = 8  # that noise cannot give one negative value by chance
 _LEAST_EQUAL_SHARE = 0.5  # of the bands; a pixel with fewer equal values cannot be fill, whatever bands are left out
 
 
@@ -72,7 +73,8 @@ def find_valid(
 ) -> BoolArray:
     """Which pixels have data in every band.
 
-    A pixel that is exactly 0 in all bands is the fill of a rotated or mosaicked scene, and no data.
+    A pixel that is exactly 0 in all bands is the fill of a rotated or mosaicked scene, and no data. So is one that has
+    the same negative value in all of eight or more bands, be it the only one of the scene.
 
     Args:
         raw: (bands, rows, cols) native type.
@@ -91,12 +93,13 @@ def find_valid(
             valid &= has_data(band, value)
         elif stored is not None:
             valid &= band != stored
-    for fill in (0.0, *fills):
-        suspects = valid & (raw[0] == fill)
-        if suspects.any():
-            rows, cols = np.nonzero(suspects)
-            is_fill = np.all(raw[:, rows, cols] == fill, axis=0)
-            valid[rows[is_fill], cols[is_fill]] = False
+    suspects = valid & np.isin(raw[0], (0.0, *fills)) if fills else valid & (raw[0] == 0)
+    if raw.shape[0] >= _FEWEST_BANDS_OF_A_SPECTRUM:
+        suspects |= valid & (raw[0] < 0) & (raw[-1] == raw[0])
+    if suspects.any():
+        rows, cols = np.nonzero(suspects)
+        is_fill = np.all(raw[:, rows, cols] == raw[0, rows, cols], axis=0)
+        valid[rows[is_fill], cols[is_fill]] = False
     return valid
 
 

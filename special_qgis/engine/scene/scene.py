@@ -228,25 +228,14 @@ def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scen
     metadata = read_metadata(dataset)
     bands = find_spectral_bands(dataset, metadata, config, listener)
     limit_block_cache(dataset)
-    grid = read_grid(dataset)
-    _check_size(grid, "The scene")
-    fault = describe_crs_fault(grid.crs_wkt or grid.gcp_crs_wkt)
-    if fault:
-        listener.warn(fault)
+    grid = _sound_grid(dataset, listener)
     spectra, dropped = _read_spectra(config, metadata, bands.numbers, listener)
     area = find_area(config, grid)
     _check_size(grid.crop(area.window), "The area of interest")
     look = _Look(dataset, area, open_mask(config.mask, dataset) if config.mask else None, bands)
     seen, fills = _look_at_pixels(look, dropped, listener)
-    repeated = drop_second_detector(spectra, bands.numbers, dropped)
-    if repeated:
-        listener.warn(
-            f"Bands {format_band_numbers(repeated)} have the same wavelengths as bands of the detector before and were "
-            "left out."
-        )
-    order, axis = order_good_bands(spectra, bands.numbers, dropped)
-    choice = _BandChoice(bands.numbers, tuple(order), axis, dropped)
-    reader = look.reader(order, fills)
+    choice = _choose_bands(spectra, bands.numbers, dropped, listener)
+    reader = look.reader(choice.order, fills)
     _check_valid(reader, choice, seen, listener)
     quantity = config.quantity if config.quantity != "automatic" else describe_quantity(metadata)
     return Scene(config, reader, choice, seen, listener.warnings, quantity)
@@ -267,6 +256,28 @@ class _Look:
         return BlockReader(
             self.dataset, self.area, plan_bands(self.dataset, numbers, fills, self.bands.not_alpha), self.mask
         )
+
+
+def _sound_grid(dataset: Any, progress: Progress) -> Grid:
+    """Size and georeference of the file; what outputs cannot have of it is told before any work begins."""
+    grid = read_grid(dataset)
+    _check_size(grid, "The scene")
+    fault = describe_crs_fault(grid.crs_wkt or grid.gcp_crs_wkt)
+    if fault:
+        progress.warn(fault)
+    return grid
+
+
+def _choose_bands(spectra: BandSpectra, numbers: Tuple[int, ...], dropped: Dropped, progress: Progress) -> _BandChoice:
+    """The good bands, without those of a later detector that repeat wavelengths."""
+    repeated = drop_second_detector(spectra, numbers, dropped)
+    if repeated:
+        progress.warn(
+            f"Bands {format_band_numbers(repeated)} have the same wavelengths as bands of the detector before and were "
+            "left out."
+        )
+    order, axis = order_good_bands(spectra, numbers, dropped)
+    return _BandChoice(numbers, tuple(order), axis, dropped)
 
 
 def _read_spectra(
@@ -327,7 +338,7 @@ def _spread(seen: Survey, looked_at: List[int], n_bands: int) -> Survey:
     flags = np.zeros((n_bands, seen.flags.shape[1]), bool)
     low, high, empty = np.full(n_bands, np.nan), np.full(n_bands, np.nan), np.ones(n_bands, bool)
     flags[looked_at], low[looked_at], high[looked_at], empty[looked_at] = seen.flags, seen.low, seen.high, seen.empty
-    return Survey(flags, low, high, empty, seen.n_seen, seen.n_zero, seen.fill_search)
+    return Survey(flags, low, high, empty, seen.n_seen, seen.n_zero)
 
 
 def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:

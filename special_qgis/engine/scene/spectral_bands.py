@@ -52,9 +52,16 @@ def find_spectral_bands(
             f"Band {format_band_numbers(spectral_alpha)} is marked as alpha but has a wavelength; it is used."
         )
     numbers = tuple(n for n in range(1, len(bands) + 1) if n not in alpha or n in spectral_alpha)
-    complex_bands = [n for n in numbers if gdal.DataTypeIsComplex(bands[n - 1].DataType)]
+    _check_usable(dataset, numbers)
+    return SpectralBands(numbers, spectral_alpha)
+
+
+def _check_usable(dataset: Any, numbers: Tuple[int, ...]) -> None:
+    """Refuse complex bands and a single one."""
+    types = {n: dataset.GetRasterBand(n).DataType for n in numbers}
+    complex_bands = [n for n in numbers if gdal.DataTypeIsComplex(types[n])]
     if complex_bands:
-        kind = gdal.GetDataTypeName(bands[complex_bands[0] - 1].DataType)
+        kind = gdal.GetDataTypeName(types[complex_bands[0]])
         raise InputError(
             f"Band {complex_bands[0]} of {description(dataset)} holds complex numbers ({kind}); real numbers are "
             "accepted.",
@@ -65,7 +72,6 @@ def find_spectral_bands(
             f"{description(dataset)} has {len(numbers)} spectral band; at least 2 are needed, and tens are wanted.",
             "Give a multispectral or hyperspectral scene with all its bands in one raster.",
         )
-    return SpectralBands(numbers, spectral_alpha)
 
 
 def _with_wavelength(alpha: Tuple[int, ...], metadata: RasterMetadata, config: SceneConfig) -> Tuple[int, ...]:

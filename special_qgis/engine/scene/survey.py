@@ -8,7 +8,7 @@ met is lost, which costs less than every pixel of the scene being invalid for it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, List, Tuple
 
 import numpy as np
@@ -34,7 +34,7 @@ class Survey:
     empty: BoolArray  # (bands,) bool, no data where other bands have some
     n_seen: int  # pixels looked at
     n_zero: int  # of these, pixels that are 0 in every band, which count as without data
-    fill_search: FillSearch  # decides which values are undeclared fill, once the dead bands are known
+    fill_search: FillSearch = field(default_factory=FillSearch)  # decides on fill once the dead bands are known
 
     @property
     def constant(self) -> BoolArray:

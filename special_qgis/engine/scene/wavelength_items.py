@@ -18,7 +18,8 @@ from .number_lists import parse_number, parse_number_list
 from .spectra import OPTICAL_RANGE_NM, FloatArray, guess_unit, to_nm, unit_of
 
 _OTHER_MEANING = re.compile(
-    r"(?:good|bad|valid|min|max|minimum|maximum|start|end|first|last|lower|upper|shortest|longest|reference|laser|cutoff)"
+    r"(?:good|bad|valid|min|max|minimum|maximum|start|end|first|last|lower|upper|shortest|longest"
+    r"|reference|laser|cutoff)"
     r"[\W_]*wavelengths?$"
 )
 _UNIT_ENDINGS = ("_units", "_unit", "#units", "#unit", " units", " unit", ":units", ".units")
@@ -160,7 +161,7 @@ def _simplest(name: str) -> Tuple[int, str]:
 def _unit_beside(name: str, places: Tuple[Items, ...]) -> str:
     """Unit word of an item from the items around it; "" where none states it."""
     lower = name.lower()
-    stem = lower[len(_DIMENSION_PREFIX) :] if lower.startswith(_DIMENSION_PREFIX) else lower
+    stem = lower.removeprefix(_DIMENSION_PREFIX)
     stems = dict.fromkeys((lower, stem, lower.rstrip("s"), stem.rstrip("s"), "wavelength", "wavelengths"))
     for items in places:
         known: Dict[str, str] = {key.lower(): value for key, value in items.items()}
@@ -182,12 +183,12 @@ def _in_nm(values: FloatArray, words: Set[str], place: str) -> Optional[Found]:
     if len(units) != 1:
         return None
     stated = units.pop()
-    if not stated and np.all(np.diff(values) == 1) and float(values[0]).is_integer():
-        return None  # numbers of bands
     unit = stated or guess_unit(values)
     centres = to_nm(values, unit)
-    inside = (centres >= OPTICAL_RANGE_NM[0]) & (centres <= OPTICAL_RANGE_NM[1])
-    known = centres > 0
-    if not np.any(known) or not np.all(inside[known]) or (centres.size > 1 and np.ptp(centres[known]) == 0):
+    known = centres[centres > 0]
+    if not known.size or known.min() < OPTICAL_RANGE_NM[0] or known.max() > OPTICAL_RANGE_NM[1]:
+        return None
+    are_numbers = not stated and float(values[0]).is_integer() and np.all(np.diff(values) == 1)  # of the bands
+    if are_numbers or (centres.size > 1 and np.ptp(known) == 0):
         return None
     return Found(centres, place, unit, not stated)

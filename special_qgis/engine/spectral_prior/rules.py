@@ -16,6 +16,7 @@ import numpy as np
 from .bands import FloatArray
 
 INDEX_CLIP, RANK_CLIP, CANOPY_CLIP = 5.0, 2.5, 4.0  # the least log-evidence that one threshold gives
+_OTSU_BINS = 256
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Threshold:
         return RANK_CLIP if self.index == "rank" else INDEX_CLIP
 
 
-def above(index: str, centre: float, width: float, weight: float = 1.0) -> Threshold:
+def above(index: str, centre: float, width: float) -> Threshold:
     """Evidence for an index above a centre."""
-    return Threshold(index, centre, width, 1, weight)
+    return Threshold(index, centre, width, 1)
 
 
 def below(index: str, centre: float, width: float, weight: float = 1.0) -> Threshold:
@@ -297,14 +298,13 @@ def shadow_threshold(brightness: FloatArray) -> float:
     return float(np.clip(otsu(log_brightness), median + math.log(0.25), median + math.log(0.6)))
 
 
-def otsu(x: FloatArray, n_bins: int = 256) -> float:
+def otsu(x: FloatArray) -> float:
     """Threshold that parts a sample into two sets with the largest variance between them (Otsu 1979).
 
     Args:
         x: (n,) float.
-        n_bins: Bins of the histogram.
     """
-    counts, edges = np.histogram(x, bins=n_bins)
+    counts, edges = np.histogram(x, bins=_OTSU_BINS)
     if counts.max() == counts.sum():
         return float(x[0])
     centres = (edges[:-1] + edges[1:]) / 2.0

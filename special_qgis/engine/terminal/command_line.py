@@ -29,7 +29,7 @@ from ..config import (
     TrueColourConfig,
     parse_scales,
 )
-from ..options import Options
+from ..config.options import Options
 from .commands import add_command, set_defaults
 from .map_commands import add_areas, add_assess, areas_options, assess_options
 from .model_commands import add_models

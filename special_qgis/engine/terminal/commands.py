@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, Callable, Dict, Type
 
-from ..options import Options
+from ..config.options import Options
 
 __all__ = ["add_command", "set_defaults"]
 

@@ -7,6 +7,7 @@ import json
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 _SQUARE_METRES = ((1e6, "km²"), (1e4, "ha"), (1.0, "m²"))  # the largest unit that an area fills
+_MOST_CHARS = 160  # of a value in a list of fields; what is longer is cut
 
 
 def format_result(job: str, result: Mapping[str, Any]) -> str:
@@ -123,9 +124,9 @@ def _share(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, (int, float)) else "-"
 
 
-def _short(value: object, limit: int = 160) -> str:
+def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= limit else text[: limit - 4] + " ..."
+    return text if len(text) <= _MOST_CHARS else text[: _MOST_CHARS - 4] + " ..."
 
 
 _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {

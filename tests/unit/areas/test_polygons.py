@@ -102,21 +102,21 @@ def test_features_that_are_no_polygons_are_left_out_and_counted(tmp_path: Path) 
     line = "LINESTRING(364000 5810000,364100 5810000)"
     shapes = [(line, 1), (rectangle(0, 0, 2, 2), 2), ("POLYGON EMPTY", 3), (rectangle(4, 4, 2, 2), 4)]
     found = read_polygons(str(write_vector(tmp_path / "a.gpkg", shapes)), "", "class", GRID)
-    assert [(one.number, one.position, one.name) for one in found.polygons] == [(1, 1, "2"), (2, 3, "4")]
+    assert [(one.number, one.name) for one in found.polygons] == [(1, "2"), (2, "4")]
     assert found.n_left_out == 2
 
 
 def test_names_are_one_line_of_text(tmp_path: Path) -> None:
     shapes = [(rectangle(0, 0, 2, 2), "  Wiese\nnass "), (rectangle(2, 0, 2, 2), None)]
     found = read_polygons(str(write_vector(tmp_path / "a.gpkg", shapes)), "plots", "CLASS", GRID)
-    assert ([one.name for one in found.polygons], found.field) == (["Wiese nass", ""], "class")
+    assert [one.name for one in found.polygons] == ["Wiese nass", ""]
 
 
 @pytest.mark.parametrize(
     ("options", "kind", "words"),
     [
-        ({"source": "none.gpkg"}, RasterReadError, "none.gpkg does not exist"),
-        ({"source": "text.gpkg"}, RasterReadError, "no vector source that GDAL can open"),
+        ({"source": "none.gpkg"}, RasterReadError, "There is no file none.gpkg"),
+        ({"source": "text.gpkg"}, RasterReadError, "cannot be opened as a vector layer"),
         ({"layer_name": "fields"}, InputError, "no layer 'fields'; it has plots"),
         ({"name_field": "title"}, InputError, "no field 'title'; it has class"),
         ({"source": "lines.gpkg"}, InputError, "has no polygon"),

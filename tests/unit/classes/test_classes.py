@@ -11,13 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from special_qgis.engine.classes.classes import (
-    MAX_CLASSES,
-    MAX_NAME_CHARS,
-    LandCoverClass,
-    load_presets,
-    parse_classes,
-)
+from special_qgis.engine.classes.classes import MAX_CLASSES, MAX_NAME_CHARS, LandCoverClass, load_presets, parse_classes
 from special_qgis.engine.classes.text import ClassEntry, comparison_key, format_entry
 from special_qgis.engine.errors import ClassListError
 

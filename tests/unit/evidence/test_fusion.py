@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from typing import Sequence
+
 import numpy as np
 import pytest
 
@@ -33,9 +35,14 @@ def one_hot(labels: np.ndarray, lead: float) -> np.ndarray:
     return (np.eye(K)[labels].T * lead + (1.0 - lead) / K).astype(np.float32)
 
 
+def combine(fusion: Fusion, sources: Sequence[np.ndarray]) -> np.ndarray:
+    """The sources, each brought to its temperature, as one."""
+    return fusion.combine_tempered([one.temper(p) for one, p in zip(fusion.weighings, sources)], sources)
+
+
 def test_combine_equals_the_formula() -> None:
     clip, spectral = drawn(0), drawn(1)
-    found = two(2.0, 0.3, 0.5).combine([spectral, clip])
+    found = combine(two(2.0, 0.3, 0.5), [spectral, clip])
     softened = clip.astype(float) ** 0.5
     softened /= softened.sum(axis=0)
     logs = 0.3 * np.log(0.9 * softened + FLOOR / K) + 0.5 * np.log(0.9 * spectral.astype(float) + FLOOR / K)
@@ -48,7 +55,7 @@ def test_combine_leaves_invalid_pixels_empty_and_takes_what_one_source_says_wher
     clip = drawn(0)
     spectral[:, 0], clip[:, 1] = 0.0, 0.0
     clip[:, 0] = 0.0
-    found = two(1.0, 1.0, 1.0).combine([spectral, clip])
+    found = combine(two(1.0, 1.0, 1.0), [spectral, clip])
     assert (found[:, 0] == 0.0).all()
     assert found[:, 1].argmax() == spectral[:, 1].argmax()
     np.testing.assert_allclose(found[:, 1:].sum(axis=0), 1.0, atol=1e-5)
@@ -58,7 +65,7 @@ def test_names_of_equal_spectral_evidence_are_ranked_by_the_image_alone() -> Non
     spectral = np.array([[0.45], [0.45], [0.1], [0.0]], np.float32)
     clip = np.array([[0.2], [0.3], [0.1], [0.4]], np.float32)
     for weight in (0.01, 0.5, 1.0):
-        assert two(1.0, weight, 1.0).combine([spectral, clip]).argmax() == 1
+        assert combine(two(1.0, weight, 1.0), [spectral, clip]).argmax() == 1
 
 
 @pytest.mark.parametrize("wanted", [0.2, 0.7, 1.2])
@@ -92,14 +99,14 @@ def test_a_model_that_guesses_counts_little_and_one_that_parts_the_spectra_count
 
 def test_names_that_the_prior_does_not_know_leave_the_image_alone() -> None:
     clip = drawn(0)
-    assert np.array_equal(two(1.0, 1.0, 0.0).combine([drawn(1), clip]).argmax(axis=0), clip.argmax(axis=0))
+    assert np.array_equal(combine(two(1.0, 1.0, 0.0), [drawn(1), clip]).argmax(axis=0), clip.argmax(axis=0))
 
 
 def test_fusion_of_three_is_the_product_of_all() -> None:
     sources = [drawn(seed) for seed in range(3)]
     fusion = Fusion((Weighing("a", 1.0), Weighing("b", 0.5), Weighing("c", 0.25)))
     logs = sum(one.weight * np.log(0.9 * p.astype(float) + FLOOR / K) for one, p in zip(fusion.weighings, sources))
-    np.testing.assert_allclose(fusion.combine(sources), np.exp(logs) / np.exp(logs).sum(axis=0), atol=1e-5)
+    np.testing.assert_allclose(combine(fusion, sources), np.exp(logs) / np.exp(logs).sum(axis=0), atol=1e-5)
 
 
 def test_plain_features_have_unit_spread_and_survive_a_constant_band() -> None:

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import List
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from osgeo import gdal, ogr
 
 from special_qgis.engine.accuracy.reference import open_reference
 from special_qgis.engine.config import SceneConfig
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.rasters.class_raster import open_class_raster
-from special_qgis.engine.rasters.legend import read_legend
+from special_qgis.engine.rasters.legend import MAX_CLASS_VALUE, read_legend
 from special_qgis.engine.rasters.metadata import read_metadata
 from special_qgis.engine.rasters.opening import open_raster, read_grid
 from special_qgis.engine.rasters.text import category_names, description
@@ -110,3 +113,27 @@ def test_categories_in_latin_1_give_class_names(tmp_path: Path) -> None:
     assert category_names(band) == ["", "Gewässer"]
     assert description(band) == "Nutzung der Fläche"
     assert dict(read_legend(open_raster(str(path))).names) == {1: "Gewässer"}
+
+
+STYLE_PIECES = [
+    b'<paletteEntry value="1" label="Gew\xe4sser" color="#0000ff"/>',
+    b"<paletteEntry value='99999999999' label='&#xD800;'/>",
+    b'<paletteEntry value="\xb2" label="x"/>',
+    b'<paletteEntry value="' + b"9" * 5000 + b'" label="x"/>',
+    b'<paletteEntry value="2" label="&#xD800;y" color="#zz0000"/>',
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(STYLE_PIECES) | st.binary(max_size=30), max_size=5))
+def test_any_bytes_in_a_style_give_names_that_can_be_written(tmp_path: Path, pieces: List[bytes]) -> None:
+    path = tmp_path / "map.tif"
+    if not path.exists():
+        write_raster(path, np.ones((1, 9, 9), np.uint8))
+    path.with_suffix(".qml").write_bytes(b"".join(pieces))
+    legend = read_legend(open_raster(str(path)))
+    for value, name in legend.names.items():
+        assert 0 < value <= MAX_CLASS_VALUE
+        name.encode("utf-8")

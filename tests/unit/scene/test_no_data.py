@@ -78,6 +78,17 @@ def test_fill_needs_all_bands(fill: float) -> None:
     assert find_valid(raw, [None] * 3, None).tolist() == [[True, True, True]]
 
 
+@pytest.mark.parametrize(("n_bands", "is_data"), [(7, True), (8, False), (200, False)])
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_single_pixel_of_one_negative_value_is_no_data_where_bands_are_many(n_bands, is_data, dtype) -> None:
+    raw = np.full((n_bands, 2, 2), 7, dtype)
+    raw[:, 0, 0] = -9999
+    raw[:, 0, 1] = -np.arange(1, n_bands + 1)
+    raw[1:, 1, 0] = -9999
+    raw[:, 1, 1] = 32767
+    assert find_valid(raw, [None] * n_bands, None).tolist() == [[is_data, True], [True, True]]
+
+
 def searched(raw: np.ndarray, n_windows: int = 1, flags: Optional[np.ndarray] = None) -> FillSearch:
     search = FillSearch()
     flags = np.ones(raw.shape, bool) if flags is None else flags

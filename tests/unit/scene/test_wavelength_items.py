@@ -211,7 +211,17 @@ CENTRES = ["wavelength", "wavelengths", "x_wavelengths", "NETCDF_DIM_wavelength"
 OTHERS = ["wavelength#units", "wavelength units", "fwhm", "x_fwhm", "bbl", "good_wavelengths", "bands", "data units"]
 NAMES = st.sampled_from([*CENTRES, *OTHERS])
 WORDS = ["", "450", "450,5", "nan", "inf", "1e400", "-1", "nm", "µm", "furlong", "true", "good", "{450 550}", "2", "3"]
-LISTS = ["450 550 nm", "450,5, 550,5", "1 0", "0.4 0.5", "Band_503", "503 nm", "-1e308 1e308"]
+LISTS = [
+    "450 550 nm",
+    "450,5, 550,5",
+    "1 0",
+    "0.4 0.5",
+    "Band_503",
+    "503 nm",
+    "-1e308 1e308",
+    "1e308 m",
+    "1e305 1e306 m",
+]
 VALUES = st.sampled_from([*WORDS, *LISTS]) | st.text(max_size=12)
 ITEMS = st.dictionaries(NAMES, VALUES, max_size=5)
 

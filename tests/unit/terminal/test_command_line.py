@@ -159,6 +159,35 @@ def test_apply_every_option_reaches_its_field() -> None:
     assert parse(words) == ApplyConfig(SCENE, "k.safetensors", outputs, "cpu", 0.25)
 
 
+BARE_SCENE = SceneConfig("s.tif")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            "refine s.tif --labels l.tif --output m.tif",
+            RefineJobConfig(BARE_SCENE, "l.tif", outputs=config_module.RefineOutputConfig("m.tif")),
+        ),
+        (
+            "apply s.tif --classifier c.safetensors --output m.tif",
+            ApplyConfig(BARE_SCENE, "c.safetensors", config_module.MapOutputConfig("m.tif")),
+        ),
+        ("prior s.tif --classes 'a; b' --output p.tif", PriorJobConfig(BARE_SCENE, "a; b", "p.tif")),
+        ("rgb s.tif --output r.tif", TrueColourConfig(BARE_SCENE, "r.tif")),
+        ("inspect s.tif", BARE_SCENE),
+        ("assess m.tif --reference r.tif", AssessConfig("m.tif", "r.tif")),
+        ("models list", ListModelsConfig()),
+        ("models import c.pt", ImportModelConfig("c.pt")),
+        ("models download openai-vit-b-16", DownloadModelConfig("openai-vit-b-16")),
+        ("models remove mine", RemoveModelConfig("mine")),
+    ],
+    ids=lambda value: value.partition(" --")[0] if isinstance(value, str) else "",
+)
+def test_command_without_options_gives_the_defaults_of_the_configuration(words: str, expected: Any) -> None:
+    assert parse(shlex.split(words)) == expected
+
+
 def test_classify_no_options_gives_the_defaults_of_the_configuration() -> None:
     found = parse(["classify", "s.tif", "--classes", "a; b", "--output", "m.tif"])
     assert found == ClassifyConfig(SceneConfig("s.tif"), "a; b", config_module.OutputConfig(map="m.tif"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Tuple
 
-from .errors import ConfigError
+from ..errors import ConfigError
 from .options import Options, require, require_choice
 
 __all__ = [

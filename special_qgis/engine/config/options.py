@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Dict, Mapping, Tuple, Type, TypeVar
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 __all__ = ["Options", "require", "require_choice"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Options of every stage as frozen dataclasses: one comment a field, validated when made, to and from JSON.
+"""Options of the jobs as frozen dataclasses: one comment a field, validated when made, to and from JSON.
 
 A job crosses the process boundary as the JSON form of one of these; the report stores the same JSON as provenance.
 """
@@ -8,63 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar, List, Mapping, Optional, Tuple, Type, TypeVar
+from typing import ClassVar, Mapping, Type
 
+from ..source_kinds import AUTOMATIC, source_names
 from .options import Options, require, require_choice
-from .source_kinds import AUTOMATIC, source_names
-from .stage_config import (
-    BLENDINGS,
-    PRECISIONS,
-    RANDOM_SETS,
-    SPECTRAL_PX,
-    TEMPLATE_SETS,
-    UNEVEN_SIDES,
-    UPSAMPLERS,
+from .outputs import MapOutputConfig, OutputConfig, RefineOutputConfig, fitting_outputs
+from .scene import SceneConfig
+from .stages import (
     ClipConfig,
     PriorConfig,
     RefineConfig,
-    parse_scales,
 )
-
-__all__ = [
-    "AREA_MEASURES",
-    "BLENDINGS",
-    "DEVICES",
-    "LEARNING_PRESETS",
-    "PRECISIONS",
-    "PRESETS",
-    "PRIOR_PRESETS",
-    "QUANTITIES",
-    "RANDOM_SETS",
-    "SOURCES",
-    "SPECTRAL_PX",
-    "TEMPLATE_SETS",
-    "UNEVEN_SIDES",
-    "UPSAMPLERS",
-    "ApplyConfig",
-    "AreasConfig",
-    "AssessConfig",
-    "ClassifyConfig",
-    "ClipConfig",
-    "DownloadModelConfig",
-    "ImportModelConfig",
-    "ListModelsConfig",
-    "MapOutputConfig",
-    "OutputConfig",
-    "PriorConfig",
-    "PriorJobConfig",
-    "RefineConfig",
-    "RefineJobConfig",
-    "RefineOutputConfig",
-    "RemoveModelConfig",
-    "RuntimeCheckConfig",
-    "SceneConfig",
-    "TrueColourConfig",
-    "parse_scales",
-    "require",
-    "used_network",
-    "used_prior",
-]
 
 SOURCES = source_names()  # where the class evidence comes from, of those that the package brings
 PRESETS = ("default", "fast", "paper")  # fast = rules alone, no network; paper = the published constants
@@ -72,81 +26,6 @@ PRIOR_PRESETS = ("default", "fast")  # of the spectral prior by itself
 LEARNING_PRESETS = ("default", "paper")  # of the network stage by itself
 DEVICES = ("automatic", "cpu", "cuda")  # where heavy stages run
 AREA_MEASURES = ("ellipsoid", "crs")  # areas on the ellipsoid of the map's CRS, or in the plane of that CRS
-QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
-
-
-OutputsT = TypeVar("OutputsT", bound="MapOutputConfig")
-
-
-@dataclass(frozen=True)
-class SceneConfig(Options):
-    """How to read a scene."""
-
-    source: str  # anything GDAL opens
-    wavelengths: str = ""  # typed band centres, nm or µm, with or without unit; "" = from the file
-    sensor: str = ""  # key of sensors.SENSORS, used when the file has no wavelengths; "" = none
-    bad_bands: str = ""  # band numbers and ranges, or wavelength ranges: "1-5, 100, 1340-1460nm"
-    drop_water_vapour: bool = True  # leave out 1340-1460, 1790-1960 and > 2450 nm
-    quantity: str = "automatic"  # one of QUANTITIES
-    mask: str = ""  # raster on the scene's grid; 0 or nodata = leave out
-    extent: Optional[Tuple[float, float, float, float]] = None  # xmin, ymin, xmax, ymax in the scene's CRS
-    aoi: str = ""  # vector source whose polygons limit the work
-    aoi_layer: str = ""  # layer of that source; "" = its first
-    memory_budget_bytes: int = 0  # for blocks of pixels; 0 = a quarter of free memory, at most 512 MiB
-
-    def __post_init__(self) -> None:
-        require(bool(self.source.strip()), "source", "the path of a raster", self.source)
-        require_choice("quantity", self.quantity, QUANTITIES)
-        require(self.memory_budget_bytes >= 0, "memory_budget_bytes", "0 or more", self.memory_budget_bytes)
-        if self.extent is not None:
-            ordered = len(self.extent) == 4 and self.extent[0] < self.extent[2] and self.extent[1] < self.extent[3]
-            require(ordered, "extent", "xmin, ymin, xmax, ymax with xmin < xmax and ymin < ymax", self.extent)
-
-    @property
-    def files(self) -> List[str]:
-        """Sources that are read, which no output may replace."""
-        return [path for path in (self.source, self.mask, self.aoi) if path]
-
-
-@dataclass(frozen=True)
-class MapOutputConfig(Options):
-    """Where the results of any job that maps go, such as apply; an empty path leaves the output out."""
-
-    map: str = ""  # class raster, GeoTIFF
-    confidence: str = ""  # best minus second-best probability, float32 GeoTIFF
-    probabilities: str = ""  # one band a class, float32 GeoTIFF
-    report: str = ""  # HTML; the same content goes beside it as .json
-
-
-@dataclass(frozen=True)
-class RefineOutputConfig(MapOutputConfig):
-    """Where the results of refine go: of a job that learns the scene."""
-
-    pseudo_labels: str = ""  # class raster of the first stage, what the network learnt from, GeoTIFF
-    classifier: str = ""  # trained network for other scenes of the sensor, .safetensors
-
-
-@dataclass(frozen=True)
-class OutputConfig(RefineOutputConfig):
-    """Where the results of classify go: of a job whose first stage has sources of evidence."""
-
-    agreement: str = ""  # of the first stage's sources, 0 to 1, float32 GeoTIFF
-
-
-def _fitting_outputs(outputs: OutputsT, kind: Type[OutputsT]) -> OutputsT:
-    """Outputs as the class of a job.
-
-    Raises:
-        ConfigError: An output is asked for that the job does not make.
-    """
-    if type(outputs) is kind:
-        return outputs
-    known = [f.name for f in dataclasses.fields(kind)]
-    others = {name: path for name, path in outputs.to_json().items() if name not in known and path}
-    for name, path in others.items():
-        accepted = "empty, because this job does not make it"
-        require(False, f"outputs.{name}", accepted, path, f"Leave it out; this job makes {', '.join(known)}.")
-    return kind(**{name: getattr(outputs, name) for name in known if hasattr(outputs, name)})
 
 
 @dataclass(frozen=True)
@@ -178,7 +57,7 @@ class ClassifyConfig(Options):
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outputs", _fitting_outputs(self.outputs, OutputConfig))
+        object.__setattr__(self, "outputs", fitting_outputs(self.outputs, OutputConfig))
         require_choice("source", self.source, source_names())
         require_choice("preset", self.preset, PRESETS)
         _require_run_options(self.device, self.seed, self.min_confidence)
@@ -252,7 +131,7 @@ class RefineJobConfig(Options):
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outputs", _fitting_outputs(self.outputs, RefineOutputConfig))
+        object.__setattr__(self, "outputs", fitting_outputs(self.outputs, RefineOutputConfig))
         require(bool(self.labels.strip()), "labels", "the path of a class raster", self.labels)
         require_choice("preset", self.preset, LEARNING_PRESETS)
         _require_run_options(self.device, self.seed, self.min_confidence)
@@ -279,7 +158,7 @@ class ApplyConfig(Options):
     sample_px: int = 50_000  # pixels that the report's spectra and the check of units are taken from
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outputs", _fitting_outputs(self.outputs, MapOutputConfig))
+        object.__setattr__(self, "outputs", fitting_outputs(self.outputs, MapOutputConfig))
         require(bool(self.classifier.strip()), "classifier", "the path of a classifier file", self.classifier)
         _require_run_options(self.device, 0, self.min_confidence)
         require(self.sample_px >= 1000, "sample_px", "1000 or more", self.sample_px)
@@ -367,59 +246,3 @@ class AreasConfig(Options):
             require(
                 bool(self.polygons) or not value, name, "empty where there are no polygons", value, "Give polygons."
             )
-
-
-@dataclass(frozen=True)
-class RuntimeCheckConfig(Options):
-    """What to find out about the interpreter that runs the engine."""
-
-    modules: Tuple[str, ...] = ("numpy", "osgeo.gdal")  # names to import
-
-
-@dataclass(frozen=True)
-class ListModelsConfig(Options):
-    """Which models are there."""
-
-    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
-
-
-@dataclass(frozen=True)
-class ImportModelConfig(Options):
-    """Copy a checkpoint into the folder of models."""
-
-    file: str  # path of the checkpoint
-    name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
-    sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
-    architecture: str = ""  # open_clip's name; "" = told from the file
-    licence: str = ""  # to remember; "" = that of the known checkpoint
-    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
-
-    def __post_init__(self) -> None:
-        require(bool(self.file.strip()), "file", "the path of a checkpoint", self.file)
-
-
-@dataclass(frozen=True)
-class DownloadModelConfig(Options):
-    """Download a checkpoint into the folder of models; never part of a run that makes a map."""
-
-    model: str  # name of a known checkpoint, or an address
-    name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
-    sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
-    architecture: str = ""  # open_clip's name; "" = told from the file
-    licence: str = ""  # to remember; "" = that of the known checkpoint
-    proxy: str = ""  # URL of an HTTP proxy; "" = that of the environment
-    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
-
-    def __post_init__(self) -> None:
-        require(bool(self.model.strip()), "model", "the name of a known checkpoint, or an address", self.model)
-
-
-@dataclass(frozen=True)
-class RemoveModelConfig(Options):
-    """Remove a model from the folder of models."""
-
-    name: str  # of an installed model
-    folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
-
-    def __post_init__(self) -> None:
-        require(bool(self.name.strip()), "name", "the name of an installed model", self.name)
