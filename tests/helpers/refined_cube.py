@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.progress import NullProgress, Progress, SubProgress
+from special_qgis.engine.refine.inseparable import merge_inseparable
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.train import Build, TrainingHistory, train
 from special_qgis.engine.windows import Window
@@ -119,10 +120,10 @@ def refine(
         Cancelled: The user cancelled.
     """
     config, listener = config or RefineConfig(), progress or NullProgress()
-    pixels = ArrayPixels(cube, valid, probabilities)
+    pixels = merge_inseparable(ArrayPixels(cube, valid, probabilities), listener)
     trained = train(pixels, build, config, seed, torch.device(device), SubProgress(listener, 0.0, TRAINED))
     refined = np.zeros(probabilities.shape, np.float32)
     for window, part in predict_tiles(trained, pixels, config, SubProgress(listener, TRAINED, 1.0)):
         rows, cols = window.slices()
-        refined[:, rows, cols] = part
+        refined[:, rows, cols] = pixels.share(window, part)
     return Refinement(refined, trained.history)

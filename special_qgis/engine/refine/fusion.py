@@ -21,6 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST = 1e-30  # keeps products of probabilities above 0
+FLOOR = 1e-4  # probability that neither of two can rule out in their mean
+LEAST_SHARE = 0.35  # of the fused probabilities, where the network keeps what the first stage is sure of
+TRUSTED_AGREEMENT, DOUBTED_AGREEMENT = 0.93, 0.83  # training agreements: from the first on the least share, to all
 
 
 class NoiseTransitions:
@@ -105,3 +108,39 @@ def fuse(
     product = np.maximum(network, np.float32(SMALLEST)) * np.where(unlabelled, np.float32(1.0), weights)
     fused: NDArray[np.float32] = product / product.sum(axis=0)
     return fused
+
+
+def network_share(agreement: float) -> float:
+    """Weight of the fused probabilities beside the first stage's own, from how far the network keeps the latter.
+
+    A network that keeps nearly all that the first stage is sure of has found few errors in it, and its changes are as
+    likely wrong as right: the map then stays near the first stage. One that contradicts it often has found whole
+    regions of wrong labels, and decides.
+
+    Args:
+        agreement: Training agreement, in [0, 1]: share of the first stage's labels that the network keeps, weighted by
+            their confidence.
+
+    Returns:
+        From ``LEAST_SHARE`` to 1.
+    """
+    doubt = (TRUSTED_AGREEMENT - agreement) / (TRUSTED_AGREEMENT - DOUBTED_AGREEMENT)
+    return LEAST_SHARE + (1.0 - LEAST_SHARE) * min(1.0, max(0.0, doubt))
+
+
+def weighted_mean(fused: NDArray[np.float32], first_stage: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Geometric mean of both, renormalised: ``P ∝ fused^share · first_stage^(1 − share)``.
+
+    Args:
+        fused: (classes, rows, cols) float32, sum 1.
+        first_stage: (classes, rows, cols) float32, sum 1; all 0 where it says nothing.
+        share: Weight of ``fused``, in [0, 1].
+
+    Returns:
+        (classes, rows, cols) float32, sum 1; ``fused`` where the first stage says nothing.
+    """
+    silent = first_stage.max(axis=0) <= 0.0
+    floor = np.float32(FLOOR)
+    product = np.power(fused + floor, np.float32(share)) * np.power(first_stage + floor, np.float32(1.0 - share))
+    product /= product.sum(axis=0)
+    return np.where(silent, fused, product)

@@ -29,6 +29,7 @@ from .band_matching import BandMatch, match_bands
 from .classifier_file import SavedClassifier, read_classifier
 from .first_pass import make_first_pass
 from .infer import predict_blended
+from .inseparable import shared
 from .train import class_probabilities
 
 __all__ = ["apply_classifier", "refine_labels"]
@@ -179,8 +180,8 @@ def _apply(
         return class_probabilities(classifier.network, classifier.scaling, values, block.valid) * block.valid
 
     progress.report(0.0, "Mapping with the classifier")
-    blended = predict_blended(
-        scene.rows, scene.cols, len(card.classes), card.window_px, card.halo_px, predict, progress
-    )
-    for window, probabilities in blended:
+    blended = predict_blended(scene.rows, scene.cols, card.n_outputs, card.window_px, card.halo_px, predict, progress)
+    for window, by_output in blended:
+        nothing = np.zeros((len(card.classes), *by_output.shape[1:]), np.float32)
+        probabilities = shared(by_output, card.outputs, nothing)
         yield decide_tile(window, probabilities.max(axis=0) > 0.0, probabilities)

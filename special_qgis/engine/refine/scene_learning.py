@@ -23,6 +23,7 @@ from ..report.summary import LearningSummary
 from ..scene.scene import Scene
 from .changes import ChangeTally
 from .classifier_file import ClassifierCard, encode_classifier
+from .inseparable import MergedPixels, merge_inseparable, shared
 from .network import network_builder
 from .refinement import predict_tiles
 from .scene_pixels import ScenePixels
@@ -54,18 +55,19 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
             store.write(tile.window, tile.probabilities, tile.valid)
             run.take_first_stage(tile)
         run.watch.lap("First stage")
-        pixels = ScenePixels(scene, store, [c.name for c in run.classes], evidence.precedence)
+        names = [c.name for c in run.classes]
+        pixels = merge_inseparable(ScenePixels(scene, store, names, evidence.precedence), progress)
         trained = _train_somewhere(pixels, options, SubProgress(progress, _FIRST_STAGE, _TRAINED))
         run.watch.lap("Learning the scene")
         changes = ChangeTally(len(run.classes))
         for tile in _map(trained, pixels, options.config, evidence, changes, progress):
             run.take(tile)
         run.watch.lap("Mapping with the network")
-    run.write_classifier(encode_classifier(trained, _card(run, trained, options)))
+    run.write_classifier(encode_classifier(trained, _card(run, trained, pixels.outputs, options)))
     return _summarise(trained, changes)
 
 
-def _train_somewhere(pixels: ScenePixels, options: NetworkOptions, progress: Progress) -> TrainedNetwork:
+def _train_somewhere(pixels: MergedPixels, options: NetworkOptions, progress: Progress) -> TrainedNetwork:
     """Train on the chosen device; on the processor where the graphics card's memory runs out."""
     device = choose_device(options.device)
     progress.info(f"The network learns on {device_name(device)}.")
@@ -82,21 +84,21 @@ def _train_somewhere(pixels: ScenePixels, options: NetworkOptions, progress: Pro
 
 def _map(
     trained: TrainedNetwork,
-    pixels: ScenePixels,
+    pixels: MergedPixels,
     config: RefineConfig,
     evidence: Evidence,
     changes: ChangeTally,
     progress: Progress,
 ) -> Iterator[MappedTile]:
     """The tiles of the map; what they change is counted on the way."""
-    for window, probabilities in predict_tiles(trained, pixels, config, SubProgress(progress, _TRAINED, 1.0)):
-        before, valid = pixels.first_stage(window)
-        tile = decide_tile(window, valid, probabilities, evidence.precedence)
+    for window, by_output in predict_tiles(trained, pixels, config, SubProgress(progress, _TRAINED, 1.0)):
+        before, valid = pixels.by_class(window)
+        tile = decide_tile(window, valid, shared(by_output, pixels.outputs, before), evidence.precedence)
         changes.add(decide_tile(window, valid, before, evidence.precedence).labels, tile.labels)
         yield tile
 
 
-def _card(run: MapRun, trained: TrainedNetwork, options: NetworkOptions) -> ClassifierCard:
+def _card(run: MapRun, trained: TrainedNetwork, outputs: Tuple[int, ...], options: NetworkOptions) -> ClassifierCard:
     scene: Scene = run.scene
     return ClassifierCard(
         classes=run.classes,
@@ -109,6 +111,7 @@ def _card(run: MapRun, trained: TrainedNetwork, options: NetworkOptions) -> Clas
         halo_px=options.config.halo_px,
         learnt_px=tuple(run.tally.counts.tolist()),
         provenance=options.provenance,
+        outputs=outputs,
     )
 
 

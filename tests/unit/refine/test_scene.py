@@ -75,7 +75,7 @@ def test_scene_on_disk_is_refined_like_the_same_cube_in_memory(tmp_path: Path) -
     config = RefineConfig(epochs=4, iterations_per_epoch=10, warm_up_epochs=2, learning_rate=1e-2)
     labels = truth().copy()
     labels[4:9, 3:12] = 3  # of class 1
-    stage = probabilities_of_labels(labels, np.full(labels.shape, 0.75, np.float32), 4)
+    stage = probabilities_of_labels(labels, np.full(labels.shape, 0.5, np.float32), 4)
     with open_scene(SceneConfig(str(write_scene(tmp_path / "scene.tif")))) as scene:
         block = scene.read(scene.area)
         expected = refine(block.values(), block.valid, stage, small_network, config)
