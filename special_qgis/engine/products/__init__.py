@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sensor products as their agencies deliver them, opened with GDAL and NumPy alone."""
