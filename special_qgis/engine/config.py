@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, List, Mapping, Optional, Tuple, Type, TypeVar
 
 from .options import Options, require, require_choice
+from .product_options import MASK_MEANINGS, OVERLAPS, parse_quality
 from .source_kinds import AUTOMATIC, source_names
 from .stage_config import (
     BLENDINGS,
@@ -31,6 +32,8 @@ __all__ = [
     "BLENDINGS",
     "DEVICES",
     "LEARNING_PRESETS",
+    "MASK_MEANINGS",
+    "OVERLAPS",
     "PRECISIONS",
     "PRESETS",
     "PRIOR_PRESETS",
@@ -48,6 +51,7 @@ __all__ = [
     "ClipConfig",
     "DownloadModelConfig",
     "ImportModelConfig",
+    "ImportProductConfig",
     "ListModelsConfig",
     "MapOutputConfig",
     "OutputConfig",
@@ -88,7 +92,10 @@ class SceneConfig(Options):
     bad_bands: str = ""  # band numbers and ranges, or wavelength ranges: "1-5, 100, 1340-1460nm"
     drop_water_vapour: bool = True  # leave out 1340-1460, 1790-1960 and > 2450 nm
     quantity: str = "automatic"  # one of QUANTITIES
-    mask: str = ""  # raster on the scene's grid; 0 or nodata = leave out
+    mask: str = ""  # raster on the scene's grid; nodata = leave out, and what mask_meaning says
+    mask_meaning: str = MASK_MEANINGS[0]  # which values of the mask leave pixels out
+    quality_layers: str = "automatic"  # of a sensor product: "automatic", "none", or some of QUALITY_KINDS
+    detector_overlap: str = OVERLAPS[0]  # of a sensor product: whose bands are kept where two detectors overlap
     extent: Optional[Tuple[float, float, float, float]] = None  # xmin, ymin, xmax, ymax in the scene's CRS
     aoi: str = ""  # vector source whose polygons limit the work
     aoi_layer: str = ""  # layer of that source; "" = its first
@@ -97,6 +104,9 @@ class SceneConfig(Options):
     def __post_init__(self) -> None:
         require(bool(self.source.strip()), "source", "the path of a raster", self.source)
         require_choice("quantity", self.quantity, QUANTITIES)
+        require_choice("mask_meaning", self.mask_meaning, MASK_MEANINGS)
+        require_choice("detector_overlap", self.detector_overlap, OVERLAPS)
+        parse_quality(self.quality_layers)
         require(self.memory_budget_bytes >= 0, "memory_budget_bytes", "0 or more", self.memory_budget_bytes)
         if self.extent is not None:
             ordered = len(self.extent) == 4 and self.extent[0] < self.extent[2] and self.extent[1] < self.extent[3]
@@ -106,6 +116,23 @@ class SceneConfig(Options):
     def files(self) -> List[str]:
         """Sources that are read, which no output may replace."""
         return [path for path in (self.source, self.mask, self.aoi) if path]
+
+
+@dataclass(frozen=True)
+class ImportProductConfig(Options):
+    """A sensor product as one raster file with all its tags, for QGIS and other programs."""
+
+    source: str  # path of a file of the product, of its folder or its ZIP
+    output: str  # GeoTIFF to write
+    mask: str = ""  # GeoTIFF to write of the product's quality layers: 1 = valid, 0 = left out; "" = none
+    quality_layers: str = "automatic"  # "automatic", "none", or some of QUALITY_KINDS
+    detector_overlap: str = OVERLAPS[0]  # whose bands are kept where two detectors overlap
+
+    def __post_init__(self) -> None:
+        require(bool(self.source.strip()), "source", "the path of a sensor product", self.source)
+        require(bool(self.output), "output", "the path of a GeoTIFF to write", self.output)
+        require_choice("detector_overlap", self.detector_overlap, OVERLAPS)
+        parse_quality(self.quality_layers)
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 pytest.importorskip("h5py", reason="h5py writes the products of these tests")
 pytest.importorskip("netCDF4", reason="netCDF4 writes the products of these tests")
 
-import h5py  # noqa: E402 - once it is known to be there
-from osgeo import gdal  # noqa: E402
+import h5py
+from osgeo import gdal
 
-from special_qgis.engine.config import SceneConfig  # noqa: E402
-from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, InputError  # noqa: E402
-from special_qgis.engine.products.opening import find_product_reader, open_source  # noqa: E402
-from special_qgis.engine.products.product import ProductOptions, parse_quality  # noqa: E402
-from special_qgis.engine.progress import NullProgress  # noqa: E402
-from tests.helpers import product_files  # noqa: E402
-from tests.helpers.product_files import COLS, ROWS, code  # noqa: E402
-from tests.helpers.scene_files import NORTH_UP, coded_cube, write_envi, write_raster  # noqa: E402
+from special_qgis.engine.config import SceneConfig
+from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, InputError
+from special_qgis.engine.product_options import ProductOptions, parse_quality
+from special_qgis.engine.products.opening import find_product_reader, open_source
+from special_qgis.engine.progress import NullProgress
+from tests.helpers import product_files
+from tests.helpers.product_files import COLS, ROWS, code
+from tests.helpers.scene_files import NORTH_UP, coded_cube, write_envi, write_raster
 
 ALL = ProductOptions()
 
@@ -206,7 +206,9 @@ def test_enmap_folder_xml_image_and_zip_give_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(result.mask, results[0].mask)
 
 
-@pytest.mark.parametrize("form", ['HDF5:"{}"://HDFEOS/SWATHS/PRS_L2D_HCO/Data_Fields/SWIR_Cube', "{}"], ids=["sub", "path"])
+@pytest.mark.parametrize(
+    "form", ['HDF5:"{}"://HDFEOS/SWATHS/PRS_L2D_HCO/Data_Fields/SWIR_Cube', "{}"], ids=["sub", "path"]
+)
 def test_subdataset_and_path_give_the_product(tmp_path: Path, form: str) -> None:
     """A sub-dataset's name stands for its product."""
     path = product_files.prisma(tmp_path / "p.he5")

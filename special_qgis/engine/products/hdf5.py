@@ -22,6 +22,7 @@ from .xml_tree import to_number
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DEPTH = 8
+_DRIVERS = ["HDF5", "netCDF"]  # the first leaves files called .nc to the second
 
 
 def is_hdf5(path: str) -> bool:
@@ -42,14 +43,24 @@ class Hdf5File:
         self.path = path
         self.name = base_name(path)
         try:
-            self.items: Dict[str, str] = metadata(gdal.OpenEx(path, gdal.OF_RASTER, allowed_drivers=["HDF5"]))
-            self._dataset = gdal.OpenEx(path, gdal.OF_MULTIDIM_RASTER, allowed_drivers=["HDF5"])
+            self._dataset = gdal.OpenEx(path, gdal.OF_MULTIDIM_RASTER, allowed_drivers=_DRIVERS)
             self._root = self._dataset.GetRootGroup()
             self.arrays: Tuple[str, ...] = tuple(_array_names(self._root, "", _DEPTH))
         except (RuntimeError, AttributeError) as error:
             raise RasterReadError(
                 f"{path} cannot be opened as HDF5: {error}.", "The file may be cut off; download it again."
             ) from error
+
+    def items(self) -> Dict[str, str]:
+        """All attributes of the file, as GDAL's classic interface lists them: value by path and name.
+
+        Raises:
+            RasterReadError: The file is damaged.
+        """
+        try:
+            return metadata(gdal.OpenEx(self.path, gdal.OF_RASTER, allowed_drivers=_DRIVERS))
+        except RuntimeError as error:
+            raise RasterReadError(f"{self.path} cannot be read: {error}.", _AGAIN) from error
 
     def has(self, name: str) -> bool:
         """Whether there is an array of a full name."""

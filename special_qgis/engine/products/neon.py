@@ -92,7 +92,7 @@ def _part(dataset: Any, window: Window, n_bands: int, is_side_on: bool) -> NDArr
 def _item(file: Hdf5File, array: str, name: str) -> float:
     """An attribute of the cube, which the classic interface lists by the array's path."""
     ending = f"{array.strip('/').replace('/', '_')}_{name}"
-    text = next((value for key, value in file.items.items() if key.replace("/", "_").endswith(ending)), None)
+    text = next((value for key, value in file.items().items() if key.replace("/", "_").endswith(ending)), None)
     if text is None:
         raise InputError(f"{array} in {file.name} has no {name}.", "Download the product again.")
     return to_number(text, name)

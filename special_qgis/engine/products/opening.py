@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import List, Optional, Type
 
 from ..errors import EngineError, InputError
+from ..product_options import ProductOptions
 from ..progress import NullProgress, Progress
 from .candidate import Candidate, find_candidate
-from .product import Product, ProductOptions, choose_bands
+from .product import Product, choose_bands
 from .readers import READERS
 from .redirects import redirect
 from .side_on import check_axes

@@ -13,53 +13,18 @@ from typing import Any, Callable, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from ..rasters.opening import Grid
 from ..windows import Window
 
-QUALITY_KINDS = ("cloud", "shadow", "cirrus", "haze", "snow", "fill")
-DEFAULT_QUALITY = ("cloud", "shadow", "cirrus", "fill")  # snow is a land cover, and haze lets the ground be seen
-OVERLAPS = ("automatic", "vnir", "swir", "both")  # whose bands are kept where two detectors see the same wavelengths
-
 WindowReader = Callable[[Window], NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class ProductOptions:
-    """How a product is read."""
-
-    overlap: str = "automatic"  # one of OVERLAPS; automatic = the detector that the agency recommends
-    quality: Tuple[str, ...] = DEFAULT_QUALITY  # of QUALITY_KINDS: what the mask leaves out
-
-
-def parse_quality(text: str) -> Tuple[str, ...]:
-    """Kinds of quality layers from text: "automatic", "none", or names with commas between them.
-
-    Args:
-        text: As the user typed it; "" means automatic.
-
-    Raises:
-        ConfigError: A name is none of ``QUALITY_KINDS``.
-    """
-    words = [word for word in text.lower().replace(",", " ").split() if word]
-    if words in ([], ["automatic"]):
-        return DEFAULT_QUALITY
-    if words == ["none"]:
-        return ()
-    unknown = [word for word in words if word not in QUALITY_KINDS]
-    if unknown:
-        raise ConfigError(
-            f"quality_layers must be automatic, none, or some of {', '.join(QUALITY_KINDS)}; got {unknown[0]!r}.",
-            "Correct the word, or leave the option out.",
-        )
-    return tuple(kind for kind in QUALITY_KINDS if kind in words)
 
 
 @dataclass(frozen=True)
 class QualityLayer:
     """Pixels that one of the product's own layers marks."""
 
-    kind: str  # one of QUALITY_KINDS
+    kind: str  # one of product_options.QUALITY_KINDS
     is_marked: WindowReader  # window → (rows, cols) bool, True = marked, such as under cloud
 
 
@@ -131,7 +96,7 @@ def choose_bands(product: Product, overlap: str) -> Tuple[int, ...]:
 
     Args:
         product: A product.
-        overlap: One of ``OVERLAPS``.
+        overlap: One of ``product_options.OVERLAPS``.
 
     Returns:
         Indices into the product's bands.
