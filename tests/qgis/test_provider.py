@@ -18,6 +18,7 @@ NAMES = (
     "assess",
     "checkruntime",
     "classify",
+    "importproduct",
     "inspectscene",
     "installmodel",
     "installruntime",

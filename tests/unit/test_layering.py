@@ -39,15 +39,17 @@ LIGHT_MODULES = (
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 LAYERS = (  # of the engine, from the bottom: a module imports from its own package and from lower layers, nothing else
     {"config", "stage_config", "options", "errors", "progress", "resources", "data_folder", "process_lock", "windows"}
-    | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding", "product_options"},
+    | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding"}
+    | {"product_options"},
     {"rasters", "classes", "report", "compute", "models"},
-    {"outputs", "products", "terminal"},
+    {"outputs", "terminal"},
+    {"products"},
     {"scene"},
     {"spectral_prior", "accuracy"},
     {"mamba", "evidence", "areas"},
     {"mapping", "clip"},
     {"refine"},
-    {"pipeline", "true_colour", "import_product", "jobs", "worker", "__main__"},
+    {"pipeline", "true_colour", "jobs", "worker", "__main__"},
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 GROUND, ENTRIES = 0, len(LAYERS) - 1  # layers of single modules, which import each other freely

@@ -224,7 +224,7 @@ _AGAIN = "The product is damaged or of another version; download it again."
 
 
 def _array_names(group: Any, path: str, depth: int) -> List[str]:
-    names = [f"{path}/{name}" for name in group.GetMDArrayNames() or ()]
+    names = [f"{path}/{name}" for name in group.GetMDArrayNames(["SHOW_ALL=YES"]) or ()]
     if depth > 0:
         for name in group.GetGroupNames() or ():
             names += _array_names(group.OpenGroup(name), f"{path}/{name}", depth - 1)

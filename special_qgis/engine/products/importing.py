@@ -7,12 +7,12 @@ from typing import Any, Dict
 
 from osgeo import gdal
 
-from .config import ImportProductConfig
-from .errors import InputError, RasterWriteError
-from .outputs.output_set import OutputSet
-from .product_options import ProductOptions, parse_quality
-from .products.opening import OpenedSource, open_source
-from .progress import Progress, RecordingProgress, SubProgress, check_cancelled
+from ..config import ImportProductConfig
+from ..errors import InputError, RasterWriteError
+from ..outputs.output_set import OutputSet
+from ..product_options import ProductOptions, parse_quality
+from .opening import OpenedSource, open_source
+from ..progress import Progress, RecordingProgress, SubProgress, check_cancelled
 
 _OPENED, _WRITTEN = 0.5, 0.95  # fractions of the job
 
