@@ -47,9 +47,7 @@ class ImportProduct(SpecialAlgorithm):
 
     def tags(self) -> list[str]:
         """Words that find the algorithm in the toolbox."""
-        return self.tr("hyperspectral,import,EnMAP,PRISMA,EMIT,DESIS,NEON,Tanager,AVIRIS,Hyperion,mask").split(
-            ","
-        )
+        return self.tr("hyperspectral,import,EnMAP,PRISMA,EMIT,DESIS,NEON,Tanager,AVIRIS,Hyperion,mask").split(",")
 
     def shortDescription(self) -> str:
         """One sentence, shown as tool tip."""
@@ -67,7 +65,11 @@ class ImportProduct(SpecialAlgorithm):
         """Declare parameters and outputs."""
         self.addParameter(
             helped(
-                QgsProcessingParameterFile("FILE", self.tr("Sensor product")),
+                QgsProcessingParameterFile(
+                    "FILE",
+                    self.tr("Sensor product"),
+                    fileFilter=self.tr("All files") + " (*)",  # not *.*, which folders without a dot do not match
+                ),
                 self.tr("Any file of the product, its metadata, its folder, or its ZIP as downloaded."),
             )
         )

@@ -35,7 +35,8 @@ def test_folder_of_a_product_is_mapped(qgis_process: QgisProcess, tmp_path: Path
     product = tmp_path / "product"
     product.mkdir()
     picture = tmp_path / "picture.tif"
-    inputs = {"INPUT": str(product_files.enmap(product)), "OUTPUT": str(picture)}
+    colours = {"RED": 955, "GREEN": 950, "BLUE": 423}
+    inputs = {"INPUT": str(product_files.enmap(product)), "OUTPUT": str(picture), **colours}
     done = qgis_process.run_algorithm("special:truecolour", inputs)
     assert done.rc == 0, done.errors
     assert gdal.Open(str(picture)).RasterXSize == product_files.COLS

@@ -11,9 +11,10 @@ from ..config import ImportProductConfig
 from ..errors import InputError, RasterWriteError
 from ..outputs.output_set import OutputSet
 from ..product_options import ProductOptions, parse_quality
-from .opening import OpenedSource, open_source
 from ..progress import Progress, RecordingProgress, SubProgress, check_cancelled
+from .opening import OpenedSource, open_source
 
+_INTERNAL_MASK = "GDAL_TIFF_INTERNAL_MASK"  # else the mask becomes a file of its own
 _OPENED, _WRITTEN = 0.5, 0.95  # fractions of the job
 
 
@@ -76,11 +77,14 @@ def _copy(source: str, path: str, progress: Progress) -> int:
 
     options = ["TILED=YES", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER", "INTERLEAVE=BAND", "NUM_THREADS=ALL_CPUS"]
     dataset = gdal.OpenEx(source, gdal.OF_RASTER)
+    before = gdal.GetConfigOption(_INTERNAL_MASK)
+    gdal.SetConfigOption(_INTERNAL_MASK, "YES")
     try:
-        with gdal.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
-            copy = gdal.GetDriverByName("GTiff").CreateCopy(path, dataset, options=options, callback=listen)
-            copy.FlushCache()
+        copy = gdal.GetDriverByName("GTiff").CreateCopy(path, dataset, options=options, callback=listen)
+        copy.FlushCache()
     except RuntimeError as error:
         check_cancelled(progress)
         raise RasterWriteError(f"{path} cannot be written: {error}.", "Check the folder and its free space.") from error
+    finally:
+        gdal.SetConfigOption(_INTERNAL_MASK, before)
     return int(dataset.RasterCount)
