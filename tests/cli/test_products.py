@@ -49,7 +49,8 @@ def test_import_writes_raster_and_mask(qgis_process: QgisProcess, tmp_path: Path
     inputs = {"FILE": str(product_files.enmap(product)), "OUTPUT": str(raster), "MASK": str(mask)}
     done = qgis_process.run_algorithm("special:importproduct", inputs)
     assert done.rc == 0, done.errors
-    band = gdal.Open(str(raster)).GetRasterBand(2)
+    written = gdal.Open(str(raster))
+    band = written.GetRasterBand(2)
     assert (band.GetMetadataItem("wavelength"), band.GetScale(), done.results["BANDS"]) == ("950", 1e-4, 5)
     assert (gdal.Open(str(mask)).ReadAsArray() == 0).sum() == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.tif", "product", "scene.tif"]
