@@ -13,6 +13,7 @@ from .algorithms.areas import Areas
 from .algorithms.assess import Assess
 from .algorithms.check_runtime import CheckRuntime
 from .algorithms.classify import Classify
+from .algorithms.import_product import ImportProduct
 from .algorithms.inspect_scene import InspectScene
 from .algorithms.install_model import InstallModel
 from .algorithms.install_runtime import InstallRuntime
@@ -32,6 +33,7 @@ ALGORITHMS = (
     SpectralPriorAlgorithm,
     TrueColour,
     InspectScene,
+    ImportProduct,
     Assess,
     Areas,
     CheckRuntime,

@@ -33,6 +33,7 @@ JOBS: Mapping[str, Job] = {
     "spectral_prior": Job(".pipeline", "spectral_prior", "PriorJobConfig"),
     "true_colour": Job(".true_colour", "true_colour", "TrueColourConfig"),
     "inspect_scene": Job(".pipeline", "inspect_scene", "SceneConfig"),
+    "import_product": Job(".products.importing", "import_product", "ImportProductConfig"),
     "assess": Job(".accuracy.assess", "assess", "AssessConfig"),
     "areas": Job(".areas.measure", "measure_areas", "AreasConfig"),
     "list_models": Job(".models.tasks", "list_installed", "ListModelsConfig"),

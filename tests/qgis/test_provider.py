@@ -28,6 +28,7 @@ NAMES = (
     "assess",
     "checkruntime",
     "classify",
+    "importproduct",
     "inspectscene",
     "installmodel",
     "installruntime",

@@ -130,7 +130,7 @@ def test_design_gives_every_module_and_package_its_layer() -> None:
     spec.loader.exec_module(layering)
     found: Dict[str, int] = {}
     for _, line in prose(REPOSITORY / "docs" / "design.md"):
-        row = re.match(r"\| (\d) \| ([^|]*) \|", line)
+        row = re.match(r"\| (\d+) \| ([^|]*) \|", line)
         found.update({name: int(row.group(1)) - 1 for name in code_spans(row.group(2))} if row else {})
     assert found == layering.LAYER_OF
 

@@ -41,7 +41,9 @@ LAYERS = (  # of the engine, from the bottom: a module imports from its own pack
     {"config", "errors", "progress", "resources", "data_folder", "process_lock", "windows"}
     | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding"},
     {"rasters", "classes", "report", "compute", "models"},
-    {"outputs", "scene", "terminal"},
+    {"outputs", "terminal"},
+    {"products"},
+    {"scene"},
     {"spectral_prior", "accuracy"},
     {"mamba", "evidence", "areas"},
     {"mapping", "clip"},

@@ -38,6 +38,7 @@ from .outputs import (
     OutputConfig,
     RefineOutputConfig,
 )
+from .products import MASK_MEANINGS, OVERLAPS, ImportProductConfig
 from .scene import (
     QUANTITIES,
     SceneConfig,
@@ -61,6 +62,8 @@ __all__ = [
     "BLENDINGS",
     "DEVICES",
     "LEARNING_PRESETS",
+    "MASK_MEANINGS",
+    "OVERLAPS",
     "PRECISIONS",
     "PRESETS",
     "PRIOR_PRESETS",
@@ -78,6 +81,7 @@ __all__ = [
     "ClipConfig",
     "DownloadModelConfig",
     "ImportModelConfig",
+    "ImportProductConfig",
     "ListModelsConfig",
     "MapOutputConfig",
     "OutputConfig",

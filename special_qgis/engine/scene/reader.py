@@ -22,6 +22,8 @@ from .area import Area
 from .blocks import Block, BoolArray, Calibration
 from .no_data import find_valid, has_data
 
+_GLANCE_PX = 512
+
 
 @dataclass(frozen=True)
 class BandPlan:
@@ -81,17 +83,51 @@ def _finite(offset: Optional[float]) -> float:
     return offset if offset is not None and np.isfinite(offset) else 0.0
 
 
+@dataclass(frozen=True)
+class Mask:
+    """A raster on the scene's grid that leaves pixels out."""
+
+    dataset: Any  # open gdal.Dataset that nobody else uses
+    nonzero_leaves_out: bool = False  # False = 0 leaves out
+
+    @property
+    def nodata(self) -> Optional[float]:
+        """Value that leaves pixels out whatever the meaning; a declared 0 says nothing where 0 means good."""
+        value: Optional[float] = self.dataset.GetRasterBand(1).GetNoDataValue()
+        return None if value == 0 and self.nonzero_leaves_out else value
+
+    def again(self) -> Mask:
+        """The same with a handle of its own, for another thread."""
+        return Mask(reopen(self.dataset), self.nonzero_leaves_out)
+
+    def kept(self, flags: NDArray[Any]) -> BoolArray:
+        """Pixels that values of the mask keep."""
+        wanted = (flags == 0) if self.nonzero_leaves_out else (flags != 0)
+        return np.asarray(has_data(flags, self.nodata) & wanted)
+
+    def kept_share(self) -> float:
+        """Share of the raster's pixels that the mask keeps, by at most 512 × 512 of them."""
+        band = self.dataset.GetRasterBand(1)
+        cols, rows = min(self.dataset.RasterXSize, _GLANCE_PX), min(self.dataset.RasterYSize, _GLANCE_PX)
+        try:
+            values = band.ReadAsArray(buf_xsize=cols, buf_ysize=rows)
+        except RuntimeError as error:
+            whole = Window(0, 0, self.dataset.RasterYSize, self.dataset.RasterXSize)
+            raise damaged_error(self.dataset, whole, error) from error
+        return float(np.mean(self.kept(values)))
+
+
 class BlockReader:
     """Reads windows of an area of a scene; windows are relative to the area."""
 
-    def __init__(self, dataset: Any, area: Area, bands: BandPlan, mask: Optional[Any] = None) -> None:
+    def __init__(self, dataset: Any, area: Area, bands: BandPlan, mask: Optional[Mask] = None) -> None:
         """Take over an open dataset.
 
         Args:
             dataset: Open gdal.Dataset that nobody else uses.
             area: Part of it to read.
             bands: What to read of each pixel.
-            mask: Open gdal.Dataset of the mask raster that nobody else uses, or None.
+            mask: The mask raster, which nobody else uses, or None.
         """
         self._dataset = dataset
         self._mask = mask
@@ -106,7 +142,7 @@ class BlockReader:
 
     def again(self, bands: Optional[BandPlan] = None) -> BlockReader:
         """An independent reader of the same scene, for another thread or other bands."""
-        mask = reopen(self._mask) if self._mask is not None else None
+        mask = self._mask.again() if self._mask is not None else None
         return BlockReader(reopen(self._dataset), self.area, bands or self.bands, mask)
 
     def read(self, window: Window) -> Block:
@@ -156,18 +192,16 @@ class BlockReader:
     def _inside(self, window: Window) -> Optional[BoolArray]:
         """Pixels that the area, the mask raster and the dataset's own masks keep; None = all."""
         inside = self.area.part(window)
-        for dataset, mask, nodata in self._mask_layers():
-            flags = _read_band(dataset, mask, self._absolute(window))
-            kept = has_data(flags, nodata) & (flags != 0)
+        for kept in self._kept(self._absolute(window)):
             inside = kept if inside is None else inside & kept
         return inside
 
-    def _mask_layers(self) -> Iterator[Tuple[Any, Any, Optional[float]]]:
-        """Dataset, band and nodata value of every raster whose zeros leave pixels out."""
+    def _kept(self, window: Window) -> Iterator[BoolArray]:
+        """Pixels of a window of the file that each raster of masks keeps."""
         if self._mask is not None:
-            yield self._mask, self._mask.GetRasterBand(1), self._mask.GetRasterBand(1).GetNoDataValue()
+            yield self._mask.kept(_read_band(self._mask.dataset, self._mask.dataset.GetRasterBand(1), window))
         for band in self._mask_bands:
-            yield self._dataset, band, None
+            yield _read_band(self._dataset, band, window) != 0
 
 
 def open_mask(path: str, scene: Any) -> Any:

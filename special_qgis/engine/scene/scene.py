@@ -8,13 +8,16 @@ any stage starts. Reading is bounded by a memory budget that changes no value.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Type
 
 import numpy as np
 
 from ..config import SceneConfig
+from ..config.products import ProductOptions, leaves_out_nonzero, parse_quality
 from ..errors import InputError
+from ..products.opening import OpenedSource, open_source
 from ..progress import NullProgress, Progress, RecordingProgress, check_cancelled
 from ..rasters.metadata import RasterMetadata, read_metadata
 from ..rasters.opening import Grid, limit_block_cache, open_raster, read_grid, summarise_grid
@@ -36,7 +39,7 @@ from .bands import (
 from .blocks import Block, Sample
 from .memory import block_budget_bytes
 from .no_data import FILL_SHARE
-from .reader import BlockReader, open_mask, plan_bands, prefetch
+from .reader import BlockReader, Mask, open_mask, plan_bands, prefetch
 from .sampling import draw_sample
 from .spectra import SpectralAxis, axis_to_json, format_band_numbers, parse_band_list
 from .spectral_bands import SpectralBands, find_spectral_bands
@@ -47,6 +50,7 @@ from .wavelengths import BandSpectra, read_band_spectra
 __all__ = ["Block", "Sample", "Scene", "open_scene"]
 
 SMALLEST_SIDE_PX = 8  # windows, neighbourhoods and quantiles mean nothing below
+SMALLEST_KEPT_SHARE = 0.5  # a mask that leaves less is worth a warning: it may mean the opposite
 MISSING_SHARE_WORTH_TELLING = 0.05  # of pixels that a single band makes invalid
 
 
@@ -89,6 +93,7 @@ class Scene:
         self._reader = reader
         self._choice = choice
         self._seen = seen
+        self._opened: Optional[OpenedSource] = None
 
     def __enter__(self) -> Scene:
         return self
@@ -101,11 +106,25 @@ class Scene:
     def close(self) -> None:
         """Let go of the files."""
         self._reader.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def keep(self, opened: OpenedSource) -> None:
+        """Take over what the dataset was made from; closing the scene removes it.
+
+        Args:
+            opened: An opened sensor product, or a source that is none.
+        """
+        self._opened = opened
 
     def pass_on_warnings(self, progress: Progress) -> None:
         """Tell what reading the scene's description has found doubtful."""
         for warning in self.warnings:
             progress.warn(warning)
+
+    @property
+    def _is_product(self) -> bool:
+        return self._opened is not None and self._opened.product is not None
 
     @property
     def n_bands(self) -> int:
@@ -176,7 +195,7 @@ class Scene:
         low, high = self._seen_range()
         nodata = sorted({value for value in bands.nodata if value is not None and value == value})
         return {
-            "path": description(dataset),
+            "path": self.config.source if self._is_product else description(dataset),
             "driver": dataset.GetDriver().LongName,
             "rows": self.rows,
             "cols": self.cols,
@@ -224,7 +243,26 @@ def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scen
         InputError: Anything else that makes the scene unusable.
     """
     listener = RecordingProgress(progress or NullProgress())
-    dataset = open_raster(config.source)
+    options = ProductOptions(config.detector_overlap, parse_quality(config.quality_layers))
+    opened = open_source(config.source, options, listener)
+    try:
+        scene = _open_raster_scene(config, opened.source, listener)
+    except BaseException:  # cancelling too must leave no temporary file behind
+        opened.close()
+        raise
+    scene.keep(opened)
+    return scene
+
+
+def _open_raster_scene(config: SceneConfig, source: str, listener: RecordingProgress) -> Scene:
+    """Open a scene that is a raster by now.
+
+    Args:
+        config: How to read it.
+        source: What GDAL opens.
+        listener: Receives warnings; asked for cancel.
+    """
+    dataset = open_raster(source)
     metadata = read_metadata(dataset)
     bands = find_spectral_bands(dataset, metadata, config, listener)
     limit_block_cache(dataset)
@@ -232,7 +270,7 @@ def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scen
     spectra, dropped = _read_spectra(config, metadata, bands.numbers, listener)
     area = find_area(config, grid)
     _check_size(grid.crop(area.window), "The area of interest")
-    look = _Look(dataset, area, open_mask(config.mask, dataset) if config.mask else None, bands)
+    look = _Look(dataset, area, _open_mask(config, dataset, listener), bands)
     seen, fills = _look_at_pixels(look, dropped, listener)
     choice = _choose_bands(spectra, bands.numbers, dropped, listener)
     reader = look.reader(choice.order, fills)
@@ -241,13 +279,28 @@ def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scen
     return Scene(config, reader, choice, seen, listener.warnings, quantity)
 
 
+def _open_mask(config: SceneConfig, dataset: Any, progress: Progress) -> Optional[Mask]:
+    """The mask that the user gives, with a note where it leaves little."""
+    if not config.mask:
+        return None
+    mask = Mask(open_mask(config.mask, dataset), leaves_out_nonzero(config.mask_meaning, Path(config.mask).name))
+    kept = mask.kept_share()
+    values = "other than 0" if mask.nonzero_leaves_out else "0"
+    text = f"The mask's values {values} leave pixels out; {kept:.1%} of the raster remain."
+    if kept < SMALLEST_KEPT_SHARE:
+        progress.warn(f"{text} If the mask means the opposite, choose its meaning (now: {config.mask_meaning}).")
+    else:
+        progress.info(text)
+    return mask
+
+
 @dataclass(frozen=True)
 class _Look:
     """What the pixels of a scene are read from."""
 
     dataset: Any
     area: Area
-    mask: Optional[Any]
+    mask: Optional[Mask]
     bands: SpectralBands
 
     def reader(self, indices: Sequence[int], fills: Tuple[float, ...] = ()) -> BlockReader:

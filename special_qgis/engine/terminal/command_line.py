@@ -11,6 +11,7 @@ from ..config import (
     BLENDINGS,
     DEVICES,
     LEARNING_PRESETS,
+    MASK_MEANINGS,
     PRECISIONS,
     PRESETS,
     PRIOR_PRESETS,
@@ -33,6 +34,7 @@ from ..config.options import Options
 from .commands import add_command, set_defaults
 from .map_commands import add_areas, add_assess, areas_options, assess_options
 from .model_commands import add_models
+from .product_commands import add_import, add_product_options, import_options
 
 _UNITS: Mapping[str, int] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -80,6 +82,7 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     _add_rgb(add_command(commands, "rgb", "true_colour", "true-colour picture of a scene", _rgb_options))
     inspect = add_command(commands, "inspect", "inspect_scene", "show what is read from a file", scene_options)
     _add_scene(inspect)
+    add_import(add_command(commands, "import", "import_product", "write a sensor product as a GeoTIFF", import_options))
     add_assess(add_command(commands, "assess", "assess", "accuracy of a map against a reference", assess_options))
     add_areas(add_command(commands, "areas", "areas", "areas of the classes of a map", areas_options))
     add_models(commands)
@@ -87,14 +90,16 @@ def make_parser(version: str) -> argparse.ArgumentParser:
 
 
 def _add_scene(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="INPUT", help="the scene: anything GDAL opens")
+    parser.add_argument("input", metavar="INPUT", help="the scene: anything GDAL opens, or a sensor product")
     group = parser.add_argument_group("reading the scene")
     group.add_argument("--wavelengths", metavar="LIST", help="band centres, when the file has none")
     group.add_argument("--sensor", metavar="NAME", help="known sensor, when the file has no wavelengths")
     group.add_argument("--bad-bands", metavar="LIST", help='bands to leave out: "1-5, 100, 1340-1460nm"')
     group.add_argument("--keep-water-vapour", action="store_true", help="keep 1340-1460, 1790-1960 and > 2450 nm")
     group.add_argument("--quantity", choices=QUANTITIES, help="what the values are")
-    group.add_argument("--mask", metavar="RASTER", help="on the scene's grid; 0 or nodata = leave out")
+    group.add_argument("--mask", metavar="RASTER", help="on the scene's grid; nodata = leave out")
+    group.add_argument("--mask-meaning", choices=MASK_MEANINGS, help="values of the mask that leave pixels out")
+    add_product_options(group)
     group.add_argument(
         "--extent",
         type=float,
@@ -105,8 +110,17 @@ def _add_scene(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--aoi", metavar="VECTOR", help="polygons that limit the work")
     group.add_argument("--aoi-layer", metavar="NAME", help="layer of that source; default: its first")
     group.add_argument("--memory", type=parse_size, metavar="SIZE", help='for blocks of pixels, as "512M"')
-    texts = ("wavelengths", "sensor", "bad_bands", "mask", "aoi", "aoi_layer")
-    set_defaults(parser, SceneConfig, *texts, "quantity", "extent", memory="memory_budget_bytes")
+    texts = ("wavelengths", "sensor", "bad_bands", "mask", "mask_meaning", "aoi", "aoi_layer")
+    set_defaults(
+        parser,
+        SceneConfig,
+        *texts,
+        "quality_layers",
+        "detector_overlap",
+        "quantity",
+        "extent",
+        memory="memory_budget_bytes",
+    )
 
 
 def scene_options(found: argparse.Namespace) -> Dict[str, Any]:
@@ -119,6 +133,9 @@ def scene_options(found: argparse.Namespace) -> Dict[str, Any]:
         "drop_water_vapour": not found.keep_water_vapour,
         "quantity": found.quantity,
         "mask": found.mask,
+        "mask_meaning": found.mask_meaning,
+        "quality_layers": found.quality_layers,
+        "detector_overlap": found.detector_overlap,
         "extent": found.extent,
         "aoi": found.aoi,
         "aoi_layer": found.aoi_layer,

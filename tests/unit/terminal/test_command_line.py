@@ -39,7 +39,8 @@ from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 
 SCENE_WORDS = shlex.split(
     "--wavelengths 400,500 --sensor enmap --bad-bands 1-3 --keep-water-vapour --quantity radiance --mask m.tif "
-    "--extent -10 20 30.5 40 --aoi a.gpkg --aoi-layer parts --memory 2G"
+    "--extent -10 20 30.5 40 --aoi a.gpkg --aoi-layer parts --memory 2G "
+    "--mask-meaning nonzero --quality-layers cloud,snow --detector-overlap swir"
 )
 SCENE = SceneConfig(
     source="s.tif",
@@ -49,6 +50,9 @@ SCENE = SceneConfig(
     drop_water_vapour=False,
     quantity="radiance",
     mask="m.tif",
+    mask_meaning="nonzero",
+    quality_layers="cloud,snow",
+    detector_overlap="swir",
     extent=(-10.0, 20.0, 30.5, 40.0),
     aoi="a.gpkg",
     aoi_layer="parts",
@@ -150,6 +154,11 @@ def test_refine_every_option_reaches_its_field() -> None:
     assert parse([*words, "--assumed-confidence", "0.5"]) == expected
     default = RefineJobConfig(SceneConfig("x"), "x")
     assert differing_fields(expected, default) == all_fields(default) - NETWORK_FIELDS - {"pseudo_labels", "agreement"}
+
+
+def test_import_every_option_reaches_its_field() -> None:
+    words = shlex.split("import p.he5 --output o.tif --mask k.tif --quality-layers none --detector-overlap both")
+    assert parse(words) == config_module.ImportProductConfig("p.he5", "o.tif", "k.tif", "none", "both")
 
 
 def test_apply_every_option_reaches_its_field() -> None:
