@@ -29,7 +29,8 @@ from special_qgis.engine.classes.classes import LandCoverClass, parse_classes
 from special_qgis.engine.config import PriorConfig, SceneConfig
 from special_qgis.engine.probabilities import decide
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene.scene import Sample, open_scene
+from special_qgis.engine.scene.opening import open_scene
+from special_qgis.engine.scene.scene import Sample
 from special_qgis.engine.scene.spectra import SpectralAxis
 from special_qgis.engine.spectral_prior import SpectralPrior
 

@@ -33,7 +33,7 @@ from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
 from special_qgis.engine.refine.train import train
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from tests.helpers.refined_cube import ArrayPixels
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from special_qgis.engine.config.products import leaves_out_nonzero
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.products.importing import import_product
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from tests.helpers import product_files
 from tests.helpers.product_files import COLS, ROWS, code
 from tests.helpers.scene_files import NORTH_UP, UTM_33, coded_cube, write_raster

@@ -9,7 +9,8 @@ from typing import Iterator, NamedTuple, Optional, Sequence
 from ..config import SceneConfig
 from ..outputs.output_set import OutputSet
 from ..progress import NullProgress, Progress, RecordingProgress, SubProgress
-from ..scene.scene import Scene, open_scene
+from ..scene.opening import open_scene
+from ..scene.scene import Scene
 from .stopwatch import Stopwatch
 
 OPENED, MAPPED, COMMITTING = 0.03, 0.95, 0.98  # fractions of a job

@@ -17,7 +17,7 @@ from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
 from special_qgis.engine.refine.train import train
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.windows import Window, plan_tiles
 from tests.helpers.noisy_scene import small_network
 from tests.helpers.refined_cube import refine

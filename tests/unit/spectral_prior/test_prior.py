@@ -15,7 +15,7 @@ from special_qgis.engine.config import PriorConfig, SceneConfig
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.probabilities import decide
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.spectral_prior import SpectralPrior, interpret
 from special_qgis.engine.spectral_prior.prior import CHUNK_PX, SMALL_OBJECT_FACTOR, evidence_sets
 from tests.helpers.materials import FULL_RANGE_NM, VNIR_NM, axis_of, mixed_scene, sample_of
