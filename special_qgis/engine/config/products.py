@@ -30,7 +30,7 @@ def parse_quality(text: str) -> Tuple[str, ...]:
     """Kinds of quality layers from text: "automatic", "none", or names with commas between them.
 
     Args:
-        text: As the user typed it; "" means automatic.
+        text: Names of kinds, "automatic" or "none", as the user typed them; "" means automatic.
 
     Raises:
         ConfigError: A name is none of ``QUALITY_KINDS``.

@@ -6,6 +6,7 @@ Source: AVIRIS-3 L2A product description (ORNL DAAC); grid mapping after the CF 
 
 from __future__ import annotations
 
+import re
 from typing import Any, Optional, Tuple
 
 import numpy as np
@@ -20,13 +21,15 @@ from .product import Cube, Product, Spectra
 
 _QUANTITIES = ("reflectance", "radiance")
 _MAPPINGS = ("/transverse_mercator", "/projection")
+_NAME = re.compile(r"av[35]\d{8}t\d{6}", re.IGNORECASE)
 _FILL = -9999.0
 _TILE_ROWS = 64
 
 
 def recognises(file: Hdf5File) -> bool:
-    """Whether a file has the groups of these products."""
-    return any(file.has(f"/{name}/{name}") and file.has(f"/{name}/wavelength") for name in _QUANTITIES)
+    """Whether a file has the groups of these products, and a grid mapping or a name that says so."""
+    has_cube = any(file.has(f"/{name}/{name}") and file.has(f"/{name}/wavelength") for name in _QUANTITIES)
+    return has_cube and (_NAME.match(file.name) is not None or any(file.has(name) for name in _MAPPINGS))
 
 
 def read(file: Hdf5File, progress: Progress) -> Product:

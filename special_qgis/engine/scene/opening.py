@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from ..config import SceneConfig
-from ..config.products import ProductOptions, leaves_out_nonzero, parse_quality
-from ..errors import InputError
+from ..config.products import ProductOptions, parse_quality
+from ..errors import InputError, SpectraError
 from ..products.opening import open_source
 from ..progress import NullProgress, Progress, RecordingProgress, check_cancelled
 from ..rasters.metadata import RasterMetadata, read_metadata
@@ -29,9 +28,11 @@ from .bands import (
     drop_second_detector,
     order_good_bands,
 )
+from .mask import Mask, open_mask_of
 from .no_data import FILL_SHARE
-from .reader import BlockReader, Mask, open_mask, plan_bands
+from .reader import BlockReader, plan_bands
 from .scene import BandChoice, Scene
+from .side_on import refuse_side_on
 from .spectra import format_band_numbers, parse_band_list
 from .spectral_bands import SpectralBands, find_spectral_bands
 from .stated_quantity import describe_quantity
@@ -41,7 +42,6 @@ from .wavelengths import BandSpectra, read_band_spectra
 __all__ = ["open_scene"]
 
 SMALLEST_SIDE_PX = 8  # windows, neighbourhoods and quantiles mean nothing below
-SMALLEST_KEPT_SHARE = 0.5  # a mask that leaves less is worth a warning: it may mean the opposite
 MISSING_SHARE_WORTH_TELLING = 0.05  # of pixels that a single band makes invalid
 
 
@@ -85,31 +85,20 @@ def _open_raster_scene(config: SceneConfig, source: str, listener: RecordingProg
     bands = find_spectral_bands(dataset, metadata, config, listener)
     limit_block_cache(dataset)
     grid = _sound_grid(dataset, listener)
-    spectra, dropped = _read_spectra(config, metadata, bands.numbers, listener)
+    try:
+        spectra, dropped = _read_spectra(config, metadata, bands.numbers, listener)
+    except SpectraError:
+        refuse_side_on(dataset, metadata, bands.numbers, config)
+        raise
     area = find_area(config, grid)
     _check_size(grid.crop(area.window), "The area of interest")
-    look = _Look(dataset, area, _open_mask(config, dataset, listener), bands)
+    look = _Look(dataset, area, open_mask_of(config, dataset, listener), bands)
     seen, fills = _look_at_pixels(look, dropped, listener)
     choice = _choose_bands(spectra, bands.numbers, dropped, listener)
     reader = look.reader(choice.order, fills)
     _check_valid(reader, choice, seen, listener)
     quantity = config.quantity if config.quantity != "automatic" else describe_quantity(metadata)
     return Scene(config, reader, choice, seen, listener.warnings, quantity)
-
-
-def _open_mask(config: SceneConfig, dataset: Any, progress: Progress) -> Optional[Mask]:
-    """The mask that the user gives, with a note where it leaves little."""
-    if not config.mask:
-        return None
-    mask = Mask(open_mask(config.mask, dataset), leaves_out_nonzero(config.mask_meaning, Path(config.mask).name))
-    kept = mask.kept_share()
-    values = "other than 0" if mask.nonzero_leaves_out else "0"
-    text = f"The mask's values {values} leave pixels out; {kept:.1%} of the raster remain."
-    if kept < SMALLEST_KEPT_SHARE:
-        progress.warn(f"{text} If the mask means the opposite, choose its meaning (now: {config.mask_meaning}).")
-    else:
-        progress.info(text)
-    return mask
 
 
 @dataclass(frozen=True)

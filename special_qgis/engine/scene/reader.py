@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal, gdal_array
 
-from ..errors import InputError
 from ..progress import Progress, check_cancelled
-from ..rasters.opening import damaged_error, open_raster, read_grid, read_window, reopen
+from ..rasters.opening import damaged_error, read_window, reopen
 from ..windows import Window
 from .area import Area
 from .blocks import Block, BoolArray, Calibration
+from .mask import Mask
 from .no_data import find_valid, has_data
-
-_GLANCE_PX = 512
 
 
 @dataclass(frozen=True)
@@ -81,40 +79,6 @@ def _usable(scale: Optional[float], default: float) -> float:
 
 def _finite(offset: Optional[float]) -> float:
     return offset if offset is not None and np.isfinite(offset) else 0.0
-
-
-@dataclass(frozen=True)
-class Mask:
-    """A raster on the scene's grid that leaves pixels out."""
-
-    dataset: Any  # open gdal.Dataset that nobody else uses
-    nonzero_leaves_out: bool = False  # False = 0 leaves out
-
-    @property
-    def nodata(self) -> Optional[float]:
-        """Value that leaves pixels out whatever the meaning; a declared 0 says nothing where 0 means good."""
-        value: Optional[float] = self.dataset.GetRasterBand(1).GetNoDataValue()
-        return None if value == 0 and self.nonzero_leaves_out else value
-
-    def again(self) -> Mask:
-        """The same with a handle of its own, for another thread."""
-        return Mask(reopen(self.dataset), self.nonzero_leaves_out)
-
-    def kept(self, flags: NDArray[Any]) -> BoolArray:
-        """Pixels that values of the mask keep."""
-        wanted = (flags == 0) if self.nonzero_leaves_out else (flags != 0)
-        return np.asarray(has_data(flags, self.nodata) & wanted)
-
-    def kept_share(self) -> float:
-        """Share of the raster's pixels that the mask keeps, by at most 512 × 512 of them."""
-        band = self.dataset.GetRasterBand(1)
-        cols, rows = min(self.dataset.RasterXSize, _GLANCE_PX), min(self.dataset.RasterYSize, _GLANCE_PX)
-        try:
-            values = band.ReadAsArray(buf_xsize=cols, buf_ysize=rows)
-        except RuntimeError as error:
-            whole = Window(0, 0, self.dataset.RasterYSize, self.dataset.RasterXSize)
-            raise damaged_error(self.dataset, whole, error) from error
-        return float(np.mean(self.kept(values)))
 
 
 class BlockReader:
@@ -202,30 +166,6 @@ class BlockReader:
             yield self._mask.kept(_read_band(self._mask.dataset, self._mask.dataset.GetRasterBand(1), window))
         for band in self._mask_bands:
             yield _read_band(self._dataset, band, window) != 0
-
-
-def open_mask(path: str, scene: Any) -> Any:
-    """Open a mask raster and check that it lies on the scene's grid.
-
-    Raises:
-        InputError: It has another size or another place.
-    """
-    mask = open_raster(path)
-    grid, scene_grid = read_grid(mask), read_grid(scene)
-    if (grid.rows, grid.cols) != (scene_grid.rows, scene_grid.cols):
-        raise InputError(
-            f"The mask {path} has {grid.rows} × {grid.cols} pixels, but the scene has "
-            f"{scene_grid.rows} × {scene_grid.cols}.",
-            "Give a mask on the scene's own grid.",
-        )
-    if grid.geotransform is not None and scene_grid.geotransform is not None:
-        shift = np.abs(np.subtract(grid.geotransform, scene_grid.geotransform))
-        pixel = max(abs(scene_grid.geotransform[1]), abs(scene_grid.geotransform[2]))
-        if max(shift[0], shift[3]) > 0.5 * pixel or max(shift[[1, 2, 4, 5]]) * max(grid.rows, grid.cols) > pixel:
-            raise InputError(
-                f"The mask {path} has the scene's size but lies elsewhere.", "Give a mask on the scene's own grid."
-            )
-    return mask
 
 
 def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> Iterator[Tuple[Window, Block]]:
