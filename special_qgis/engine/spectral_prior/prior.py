@@ -22,8 +22,9 @@ from .adaptation import Adaptation, fit_adaptation, fit_projection, log_values
 from .bands import BandPlan, DoubleArray, FloatArray, IndexArray, plan_bands
 from .indices import compute_indices
 from .interpretation import Interpretation, interpret
-from .quantity import Correction, choose_quantity, fit_correction
-from .rules import RuleContext, class_likelihood, group_evidence, shadow_threshold
+from .quantity import Correction, choose_quantity, fit_correction, thin
+from .self_training import Discriminants, fit_discriminants
+from .rules import LOG_CANOPY_GREEN, RuleContext, canopy_threshold, class_likelihood, group_evidence, shadow_threshold
 
 if TYPE_CHECKING:
     from ..blocks import Sample
@@ -42,6 +43,7 @@ class SceneStatistics:
     correction: Correction
     brightness_knots: FloatArray  # (m,) float32, ascending quantiles of the brightness
     log_shadow_threshold: float
+    log_canopy_threshold: float = LOG_CANOPY_GREEN  # of the green light that parts canopy from low vegetation
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,6 @@ class SpectralPrior:
         interpretation: Interpretation,
         plan: BandPlan,
         statistics: SceneStatistics,
-        adaptation: Optional[Adaptation],
         config: PriorConfig,
         warnings: Sequence[str],
     ) -> None:
@@ -69,10 +70,11 @@ class SpectralPrior:
         self.warnings = list(warnings)
         self._plan = plan
         self._statistics = statistics
-        self._adaptation = adaptation
+        self._adaptation: Optional[Adaptation] = None
+        self._discriminants: Optional[Discriminants] = None
         self._config = config
         self._sets = evidence_sets(interpretation)
-        self._context = RuleContext(interpretation.group_names, statistics.log_shadow_threshold)
+        self._context = RuleContext(interpretation.group_names, statistics.log_shadow_threshold, statistics.log_canopy_threshold)
 
     @classmethod
     def fit(
@@ -109,9 +111,9 @@ class SpectralPrior:
         warnings = [*interpretation.warnings, *filter(None, [choice.warning])]
         progress.report(0.2, "Spectral prior: scene statistics")
         statistics = fit_statistics(sample.spectra, plan, correction)
-        prior = cls(interpretation, plan, statistics, None, config, warnings)
+        prior = cls(interpretation, plan, statistics, config, warnings)
         if config.adapt and len(prior._sets.weights) > 1:
-            prior._adaptation = prior._fit_adaptation(sample.spectra, progress)
+            prior._learn(sample.spectra, progress)
         progress.report(1.0)
         return prior
 
@@ -192,8 +194,11 @@ class SpectralPrior:
             n_classes = len(self._sets.set_of_class)
             return np.full((n_classes, CHUNK_PX), 1.0 / n_classes, dtype=np.float32)
         probabilities, brightness = self._rule_probabilities(raw)
-        if self._adaptation is not None and self._adaptation.adapted:
-            probabilities = self._adaptation.apply(probabilities, log_values(raw, brightness, self._plan))
+        if self._adaptation is not None and self._discriminants is not None:
+            logs = log_values(raw, brightness, self._plan)
+            if self._adaptation.adapted:
+                probabilities = self._adaptation.apply(probabilities, logs)
+            probabilities = self._discriminants.apply(probabilities, logs)
         return self._spread(probabilities)
 
     def _rule_probabilities(self, raw: FloatArray) -> Tuple[FloatArray, FloatArray]:
@@ -206,14 +211,18 @@ class SpectralPrior:
             row *= np.float32(factor)
         return normalise(likelihood), indices["brightness"]
 
-    def _fit_adaptation(self, spectra: FloatArray, progress: Progress) -> Adaptation:
+    def _learn(self, spectra: FloatArray, progress: Progress) -> None:
+        """Fit adaptation and self-training on a sample."""
         found: List[Tuple[FloatArray, FloatArray]] = []
         for chunk, n_px in self._sample_chunks(spectra, progress):
             probabilities, brightness = self._rule_probabilities(chunk)
             found.append((probabilities[:, :n_px], log_values(chunk, brightness, self._plan)[:, :n_px]))
         progress.report(0.5, "Spectral prior: adapting to the scene")
         probabilities, logs = (np.concatenate(parts, axis=1) for parts in zip(*found))
-        return fit_adaptation(probabilities, logs, self._config.n_rounds)
+        self._adaptation = fit_adaptation(probabilities, logs, self._config.n_rounds)
+        if self._adaptation.adapted:
+            probabilities = self._adaptation.apply(probabilities, logs)
+        self._discriminants = fit_discriminants(probabilities, logs)
 
     def _sample_chunks(self, spectra: FloatArray, progress: Progress) -> Iterator[Tuple[FloatArray, int]]:
         """(bands, CHUNK_PX) raw values of a sample, chunk by chunk, and how many pixels of each are real."""
@@ -270,7 +279,14 @@ def fit_statistics(spectra: FloatArray, plan: BandPlan, correction: Correction) 
     correction.apply(values, bands)
     brightness = values.mean(axis=0)
     knots = np.quantile(brightness, np.linspace(0.0, 1.0, _RANK_KNOTS)).astype(np.float32)
-    return SceneStatistics(correction, knots, shadow_threshold(brightness))
+    shadow = shadow_threshold(brightness)
+    return SceneStatistics(correction, knots, shadow, _canopy_threshold(spectra, plan, correction, shadow))
+
+
+def _canopy_threshold(spectra: FloatArray, plan: BandPlan, correction: Correction, shadow: float) -> float:
+    values = np.ascontiguousarray(thin(spectra)[:, plan.needed].T)
+    correction.apply(values, plan.needed)
+    return canopy_threshold(compute_indices(values, plan), shadow)
 
 
 def brightness_rank(brightness: FloatArray, knots: FloatArray) -> FloatArray:

@@ -47,7 +47,7 @@ def below(index: str, centre: float, width: float, weight: float = 1.0) -> Thres
 # Green leaves are bright in the near infrared, also against blue: water in shadow has their NDVI but not their light.
 # Their edge lies at 715 nm: that of green paint and plastic lies beyond.
 _VEGETATION = (
-    above("ndvi", 0.38, 0.05),
+    above("ndvi", 0.46, 0.05),
     above("nb", 0.30, 0.06),
     above("nir", 0.07, 0.015),
     above("re", 0.10, 0.03),
@@ -62,7 +62,7 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("rank", 0.6, 0.12),
     ),
     "tree": _VEGETATION,
-    "grass": _VEGETATION,
+    "grass": (*_VEGETATION, above("gr", -0.02, 0.05)),  # yellow where it is dry
     "crop": (*_VEGETATION, above("ndvi", 0.5, 0.06)),
     "dry": (
         above("ndvi", 0.12, 0.04),
@@ -79,38 +79,40 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("yg", 0.15, 0.025),  # redder than soils are: fired clay
     ),
     "sand": (below("ndvi", 0.25, 0.05), above("rb", 0.15, 0.035), above("rank", 0.8, 0.08)),
-    "rock": (below("ndvi", 0.25, 0.05), above("rb", 0.08, 0.04), above("rank", 0.5, 0.15)),
+    "rock": (below("ndvi", 0.25, 0.05), above("rb", 0.08, 0.04), above("rank", 0.5, 0.15), below("brightness", 0.36, 0.05)),
     "asphalt": (
-        below("ndvi", 0.24, 0.05),
+        below("ndvi", 0.30, 0.06),
         below("rb", 0.19, 0.03),
-        above("nb", -0.05, 0.05),
+        above("nb", 0.07, 0.03),
         below("mndwi", 0.15, 0.08),
         below("rank", 0.85, 0.1, 0.6),
     ),
     "concrete": (
-        below("ndvi", 0.22, 0.05),
+        below("ndvi", 0.30, 0.06),
         below("rb", 0.22, 0.03),
-        above("nb", -0.05, 0.05),
+        above("nb", 0.07, 0.03),
         below("mndwi", 0.2, 0.08),
         above("rank", 0.55, 0.12),
     ),
     "bitumen": (
-        below("ndvi", 0.22, 0.05),
+        below("ndvi", 0.30, 0.06),
         below("rb", 0.19, 0.03),
         above("nb", -0.05, 0.05),
+        below("nb", 0.09, 0.03),
         below("mndwi", 0.15, 0.08),
         below("rank", 0.4, 0.12),
     ),
     "slate": (
-        below("ndvi", 0.2, 0.05),
+        below("ndvi", 0.30, 0.06),
         below("rb", 0.20, 0.04),
         above("nb", -0.05, 0.05),
+        below("nb", 0.09, 0.03),
         below("mndwi", 0.15, 0.08),
         below("rank", 0.5, 0.12),
     ),
     "tile": (
         below("ndvi", 0.30, 0.05),
-        above("rb", 0.28, 0.04),
+        above("rb", 0.22, 0.05),
         above("yg", 0.07, 0.025),
         above("ndbi", -0.02, 0.06),
     ),
@@ -120,8 +122,15 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("rb", 0.15, 0.04),
         above("rank", 0.85, 0.08),
         below("mndwi", 0.35, 0.08),
+        below("nb", 0.09, 0.03),
     ),
-    "metal": (below("ndvi", 0.18, 0.05), below("rb", 0.12, 0.04), above("rank", 0.75, 0.1), below("mndwi", 0.35, 0.08)),
+    "metal": (
+        below("ndvi", 0.18, 0.05),
+        below("rb", 0.12, 0.04),
+        above("rank", 0.75, 0.1),
+        below("mndwi", 0.35, 0.08),
+        below("nb", 0.09, 0.03),
+    ),
     "turf": (above("ndvi", 0.1, 0.08), below("re", 0.28, 0.06), above("gr", 0.08, 0.05), above("nir", 0.1, 0.02)),
     "snow": (above("mndwi", 0.4, 0.1), below("nb", 0.05, 0.05), above("rank", 0.9, 0.05)),
     "burnt": (
@@ -141,12 +150,16 @@ LOW_VEGETATION = frozenset({"grass", "crop"})
 CANOPY = frozenset({"tree"})
 
 
+LOG_CANOPY_GREEN = math.log(0.09)  # of the green light plus 0.01, where the scene does not tell
+
+
 @dataclass(frozen=True)
 class RuleContext:
     """What the rules need to know beside a pixel's own indices."""
 
     groups: Tuple[str, ...]  # material groups of the typed classes
     log_shadow_threshold: float  # brightness below which a pixel counts as shadow
+    log_canopy_threshold: float = LOG_CANOPY_GREEN  # green light below which vegetation counts as canopy
 
     @property
     def has_low_vegetation(self) -> bool:
@@ -170,7 +183,28 @@ def group_evidence(indices: Mapping[str, FloatArray], context: RuleContext) -> D
         Group -> (n,) float32, <= 0.
     """
     known: Dict[Threshold, FloatArray] = {}  # thresholds that several rules share are computed once
-    return {group: _evidence_of(group, indices, context, known) for group in context.groups}
+    evidence = {group: _evidence_of(group, indices, context, known) for group in context.groups}
+    if "shadow" in evidence:
+        _split_by_light(evidence, indices, context)
+    return evidence
+
+
+def _split_by_light(
+    evidence: Dict[str, FloatArray], indices: Mapping[str, FloatArray], context: RuleContext
+) -> None:
+    """A pixel is lit or shaded first, and only then of some material; water is dark in the light, too."""
+    darkness = _darkness(indices, context)
+    lit = log_sigmoid(-darkness, CANOPY_CLIP)
+    for group, values in evidence.items():
+        if group not in ("shadow", "water"):
+            values += lit
+
+
+def _darkness(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
+    darkness = np.log(indices["brightness"] + np.float32(1e-6))
+    np.subtract(np.float32(context.log_shadow_threshold), darkness, out=darkness)
+    darkness /= np.float32(0.12)
+    return darkness
 
 
 def _evidence_of(
@@ -184,6 +218,8 @@ def _evidence_of(
             total += known[threshold]
     if group in _SPECIAL:
         total += _SPECIAL[group](indices, context)
+    if group == "water" and "swir" in indices:
+        np.maximum(total, _dark_water(indices), out=total)
     return total
 
 
@@ -239,7 +275,7 @@ def _brightness_step(indices: Mapping[str, FloatArray]) -> FloatArray:
     return (indices["rank"] - np.float32(0.6)) * np.float32(0.5 / 0.35)
 
 
-def _canopy_score(indices: Mapping[str, FloatArray]) -> FloatArray:
+def _canopy_score(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     """Positive for tree canopies, negative for low vegetation.
 
     Canopies are greener and moister, but a watered lawn is as lush as they are, so lushness saturates; what parts the
@@ -247,13 +283,13 @@ def _canopy_score(indices: Mapping[str, FloatArray]) -> FloatArray:
     """
     score = _lushness(indices, 0.7) - _brightness_step(indices)
     if "green" in indices:
-        score -= np.log((indices["green"] + np.float32(0.01)) / np.float32(0.09)) / np.float32(0.2)
+        score -= (np.log(indices["green"] + np.float32(0.01)) - np.float32(context.log_canopy_threshold)) / np.float32(0.2)
     return score
 
 
 def _tree_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     if context.has_low_vegetation:
-        return log_sigmoid(_canopy_score(indices) / np.float32(0.7), CANOPY_CLIP)
+        return log_sigmoid(_canopy_score(indices, context) / np.float32(0.7), CANOPY_CLIP)
     # nothing low competes, so that only dry and bare ground is kept apart
     return log_sigmoid(_lushness(indices, math.inf) - _brightness_step(indices) + np.float32(1.2), CANOPY_CLIP)
 
@@ -261,7 +297,7 @@ def _tree_term(indices: Mapping[str, FloatArray], context: RuleContext) -> Float
 def _low_vegetation_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     if not context.has_canopy:
         return np.zeros_like(indices["brightness"])
-    return log_sigmoid(_canopy_score(indices) / np.float32(-0.7), CANOPY_CLIP)
+    return log_sigmoid(_canopy_score(indices, context) / np.float32(-0.7), CANOPY_CLIP)
 
 
 def _crop_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
@@ -269,10 +305,16 @@ def _crop_term(indices: Mapping[str, FloatArray], context: RuleContext) -> Float
 
 
 def _shadow_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
-    darkness = np.log(indices["brightness"] + np.float32(1e-6))
-    np.subtract(np.float32(context.log_shadow_threshold), darkness, out=darkness)
-    darkness /= np.float32(0.12)
-    return log_sigmoid(darkness, CANOPY_CLIP) + SHADOW_HANDICAP
+    term = log_sigmoid(_darkness(indices, context), CANOPY_CLIP)
+    return term + SHADOW_HANDICAP if "water" in context.groups else term
+
+
+def _dark_water(indices: Mapping[str, FloatArray]) -> FloatArray:
+    """Evidence for clear, dark water, whose colour drowns in noise: dark everywhere, black in the short-wave infrared."""
+    total = log_sigmoid((np.float32(0.05) - indices["nir"]) / np.float32(0.012), INDEX_CLIP)
+    total += log_sigmoid((np.float32(0.10) - indices["brightness"]) / np.float32(0.02), INDEX_CLIP)
+    total += log_sigmoid((np.float32(0.035) - indices["swir"]) / np.float32(0.01), INDEX_CLIP)
+    return total - np.float32(0.3)
 
 
 _SPECIAL: Mapping[str, Callable[[Mapping[str, FloatArray], RuleContext], FloatArray]] = {
@@ -297,6 +339,30 @@ def shadow_threshold(brightness: FloatArray) -> float:
     return float(np.clip(otsu(log_brightness), median + math.log(0.25), median + math.log(0.6)))
 
 
+_LEAST_VEGETATION_PX = 200
+B_ON=True
+
+
+def canopy_threshold(indices: Mapping[str, FloatArray], log_shadow_threshold: float) -> float:
+    """Green light that parts canopies from low vegetation: Otsu's threshold over the scene's lit vegetation.
+
+    Args:
+        indices: Index name -> (n,) float32, of a sample.
+        log_shadow_threshold: Of the brightness.
+
+    Returns:
+        Natural logarithm of green light plus 0.01.
+    """
+    if "green" not in indices or not B_ON:
+        return LOG_CANOPY_GREEN
+    fit = sum((apply_threshold(one, indices[one.index]) for one in _VEGETATION if one.index in indices), np.float32(0.0))
+    lit = np.log(indices["brightness"] + np.float32(1e-6)) > log_shadow_threshold
+    chosen = (fit > -1.0) & lit
+    if chosen.sum() < _LEAST_VEGETATION_PX:
+        return LOG_CANOPY_GREEN
+    return otsu(np.log(indices["green"][chosen].astype(np.float64) + 0.01))
+
+
 def otsu(x: FloatArray, n_bins: int = 256) -> float:
     """Threshold that parts a sample into two sets with the largest variance between them (Otsu 1979).
 
@@ -317,10 +383,14 @@ def otsu(x: FloatArray, n_bins: int = 256) -> float:
     return float(edges[1:-1][best].mean())
 
 
-def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mapping[str, float]]) -> FloatArray:
-    """Sum over a class's groups of ``sqrt(weight) * exp(evidence)``.
+POWER = 2.0
 
-    Evidence is clipped, so the exponential does not underflow.
+
+def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mapping[str, float]]) -> FloatArray:
+    """Power mean over a class's groups of ``exp(evidence)``, weighted.
+
+    A name with many groups gains nothing where all of them fit, and a group of little weight that fits alone counts
+    more than in the plain mean. Evidence is clipped, so the exponential does not underflow.
 
     Args:
         evidence: Group -> (n,) float32, <= 0.
@@ -329,9 +399,11 @@ def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mappi
     Returns:
         (classes, n) float32, > 0.
     """
-    factors = {group: np.exp(values) for group, values in evidence.items()}
+    factors = {group: np.exp(values * np.float32(POWER)) for group, values in evidence.items()}
     likelihood = np.zeros((len(weights), next(iter(factors.values())).size), dtype=np.float32)
     for row, groups in zip(likelihood, weights):
         for group, weight in groups.items():
-            row += factors[group] * np.float32(math.sqrt(weight))
+            row += factors[group] * np.float32(weight)
+    likelihood += 1e-30
+    np.power(likelihood, 1/POWER, out=likelihood)
     return likelihood
