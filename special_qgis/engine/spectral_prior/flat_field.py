@@ -11,9 +11,10 @@ scene's materials (Bernstein et al. 2005, QUAC).
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Optional
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .bands import DoubleArray, FloatArray
 
@@ -28,11 +29,14 @@ GAIN_STEPS_NM = ((1372.0, 2.0), (1872.0, 2.0))
 GAIN_RATIO = 2.0  # 2150-2250 over 1200-1300 nm of bright pixels in reflectance, from which the gains are still in
 _GAIN_NM = ((1200.0, 1300.0), (2150.0, 2250.0))
 
-# Mean reflectance of bare materials, relative to 1000 nm: low in the blue, highest near 1650 nm, clay and lime beyond
-BARE_NM = (400, 450, 480, 555, 600, 668, 715, 780, 850, 1000, 1050, 1250, 1650, 2030, 2100, 2210, 2400)
-BARE_LEVEL = (0.50, 0.60, 0.65, 0.78, 0.84, 0.92, 0.95, 0.98, 1.0, 1.05, 1.05, 1.10, 1.15, 1.05, 1.05, 1.0, 0.85)
+# Mean reflectance of bare materials beyond the junction: highest near 1650 nm, lower by clay and lime beyond. At 2100 nm
+# it lies above the line between its neighbours, as soils have no cellulose (negative index, Daughtry 2001).
+BARE_NM = (1030.0, 1050.0, 1250.0, 1650.0, 2030.0, 2100.0, 2210.0, 2400.0)
+BARE_LEVEL = (1.05, 1.05, 1.10, 1.15, 1.05, 1.05, 1.0, 0.85)
+JUNCTION_NM, JUNCTION_HALF_WIDTH_NM = 1030.0, 50.0  # where the flat field begins
 LARGEST_GAIN = 5.0
 VEGETATED_NDVI = 0.35  # of a cluster's centre, from which it is no bare material
+DARK_LEVEL = 0.25  # of the median centre's mean, below which a centre is water or shadow
 N_CLUSTERS, _ROUNDS, _CLUSTERED_PX = 24, 12, 4000
 
 
@@ -80,41 +84,36 @@ def stored_gains(apparent: DoubleArray, nm: DoubleArray, is_integral: bool) -> D
     return gains
 
 
-def flat_field(apparent: DoubleArray, nm: DoubleArray) -> DoubleArray:
-    """Factor a band after which the scene's bare materials have, in the median, the spectrum of bare materials.
+def flat_field(apparent: DoubleArray, nm: DoubleArray) -> Optional[DoubleArray]:
+    """Factor a band beyond 1030 nm after which the scene's bare materials have, in the median, their usual spectrum.
+
+    Below 1030 nm the factor is 1: there a town's bare ground is flat and a field's is not, and the sun's spectrum suffices.
 
     Args:
         apparent: (n, bands) float64, >= 0, radiance over the sun's spectrum.
         nm: (bands,) float64, band centres in nm.
 
     Returns:
-        (bands,) float64 within 1/5 and 5; 1 everywhere where the scene has no bare material.
+        (bands,) float64 within 1/5 and 5; None where the scene has no bare material or no band near 1030 nm.
     """
+    junction = np.abs(nm - JUNCTION_NM) <= JUNCTION_HALF_WIDTH_NM
     centres = cluster_centres(apparent)
-    centres = centres[~_is_vegetated(centres, nm)]
-    if len(centres) < 2:
-        return np.ones(nm.size)
+    centres = centres[_is_bare(centres, nm)]
+    if len(centres) < 2 or not junction.any():
+        return None
     shapes = centres / np.maximum(centres.mean(axis=1, keepdims=True), 1e-30)
-    median = np.maximum(np.median(shapes, axis=0), 1e-6)
-    wanted = np.interp(nm, BARE_NM, BARE_LEVEL)
-    gain = wanted / median
-    if MODE == "all":
-        gain /= np.median(gain)
-    else:
-        at = (nm > 980) & (nm < 1080)
-        if not at.any():
-            return np.ones(nm.size)
-        gain /= np.median(gain[at])
-        gain[nm < 1030] = 1.0
+    gain = np.interp(nm, BARE_NM, BARE_LEVEL) / np.maximum(np.median(shapes, axis=0), 1e-6)
+    gain /= np.median(gain[junction])
+    gain[nm < JUNCTION_NM] = 1.0
     return np.clip(gain, 1.0 / LARGEST_GAIN, LARGEST_GAIN)
 
 
-MODE = "swir"
-
-
-def _is_vegetated(centres: DoubleArray, nm: DoubleArray) -> np.ndarray:
+def _is_bare(centres: DoubleArray, nm: DoubleArray) -> NDArray[np.bool_]:
+    """Neither green nor, as water and deep shadow are, far darker than the rest."""
     red, nir = (centres[:, np.abs(nm - at).argmin()] for at in (668.0, 850.0))
-    return np.asarray((nir - red) / np.maximum(nir + red, 1e-30) > VEGETATED_NDVI)
+    level = centres.mean(axis=1)
+    is_green = (nir - red) / np.maximum(nir + red, 1e-30) > VEGETATED_NDVI
+    return np.asarray(~is_green & (level > DARK_LEVEL * np.median(level)))
 
 
 def cluster_centres(spectra: DoubleArray) -> DoubleArray:
@@ -147,5 +146,5 @@ def _far_apart(logs: DoubleArray) -> DoubleArray:
     return logs[chosen]
 
 
-def _nearest(logs: DoubleArray, seeds: DoubleArray) -> np.ndarray:
+def _nearest(logs: DoubleArray, seeds: DoubleArray) -> NDArray[np.intp]:
     return np.asarray((np.sum(seeds**2, axis=1) - 2.0 * logs @ seeds.T).argmin(axis=1))

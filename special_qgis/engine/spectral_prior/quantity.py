@@ -79,14 +79,15 @@ def fit_correction(spectra: FloatArray, axis: SpectralAxis, quantity: str) -> Co
 
 
 def _of_radiance(spectra: FloatArray, nm: DoubleArray, usable: IndexArray) -> Tuple[DoubleArray, DoubleArray]:
-    """(bands,) path radiance, and (usable,) what the rest is divided by: sun, stored gains, flat field."""
+    """(bands,) path radiance, and (usable,) what the rest is divided by: the sun, and the flat field or stored gains."""
     sun = planck(nm)
     offset = fit_offset(spectra, nm, sun)
     apparent = np.maximum(spectra[:, usable] - offset[usable], 0.0) / sun[usable]
+    flat = flat_field(apparent, nm[usable])
+    if flat is not None:
+        return offset, sun[usable] / flat
     is_integral = bool(np.all(spectra == np.round(spectra)))
-    gains = stored_gains(apparent, nm[usable], is_integral)
-    apparent /= gains
-    return offset, sun[usable] * gains / flat_field(apparent, nm[usable])
+    return offset, sun[usable] * stored_gains(apparent, nm[usable], is_integral)
 
 
 def bright_level(spectra: DoubleArray) -> float:

@@ -146,6 +146,7 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
 # darkness fits every shadow and some materials; a dark material that fits as well, water above all, goes first
 SHADOW_HANDICAP = np.float32(-1.0)
 
+_DARK_IN_LIGHT = frozenset({"water", "burnt"})  # whole scenes of them lie in the sun and are as dark as shadow
 LOW_VEGETATION = frozenset({"grass", "crop"})
 CANOPY = frozenset({"tree"})
 
@@ -192,11 +193,11 @@ def group_evidence(indices: Mapping[str, FloatArray], context: RuleContext) -> D
 def _split_by_light(
     evidence: Dict[str, FloatArray], indices: Mapping[str, FloatArray], context: RuleContext
 ) -> None:
-    """A pixel is lit or shaded first, and only then of some material; water is dark in the light, too."""
+    """A pixel is lit or shaded first, and only then of some material; what is black in the light is exempt."""
     darkness = _darkness(indices, context)
     lit = log_sigmoid(-darkness, CANOPY_CLIP)
     for group, values in evidence.items():
-        if group not in ("shadow", "water"):
+        if group not in _DARK_IN_LIGHT and group != "shadow":
             values += lit
 
 
@@ -306,7 +307,7 @@ def _crop_term(indices: Mapping[str, FloatArray], context: RuleContext) -> Float
 
 def _shadow_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     term = log_sigmoid(_darkness(indices, context), CANOPY_CLIP)
-    return term + SHADOW_HANDICAP if "water" in context.groups else term
+    return term + SHADOW_HANDICAP if _DARK_IN_LIGHT & set(context.groups) else term
 
 
 def _dark_water(indices: Mapping[str, FloatArray]) -> FloatArray:
