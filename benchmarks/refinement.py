@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 from osgeo import gdal
 
-from benchmarks.accuracy import RESULTS, SCENES, LabelledScene, load_scene, scenes_folder, score
+from benchmarks.labelled_scenes import RESULTS, LabelledScene, load_scene, scenes_folder, score
 from benchmarks.machine import describe_machine, processor, stage_tests_pass, versions
 from special_qgis.engine.confidence import decide
 from special_qgis.engine.config import PriorConfig, RefineConfig
@@ -30,6 +30,7 @@ from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.refine.stage_one import probabilities_of_labels
 from special_qgis.engine.spectral_prior import SpectralPrior
 
+SCENES = ("jasper_ridge", "samson", "enmap_potsdam")
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments
 FLIPPED_CONFIDENCE = 0.9  # of every label of the second kind, right or wrong: stage 1 does not know what is wrong
 STAGES = ("spectral prior", "10 % flipped", "30 % flipped", "50 % flipped")

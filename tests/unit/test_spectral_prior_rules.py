@@ -16,15 +16,18 @@ from special_qgis.engine.spectral_prior.prior import brightness_rank, fit_statis
 from special_qgis.engine.spectral_prior.quantity import fit_correction
 from special_qgis.engine.spectral_prior.rules import (
     RULES,
+    VEGETATION,
     RuleContext,
-    above,
-    apply_threshold,
-    below,
+    class_likelihood,
     group_evidence,
-    log_sigmoid,
+)
+from special_qgis.engine.spectral_prior.scene_thresholds import (
+    LOG_CANOPY_GREEN,
+    canopy_threshold,
     otsu,
     shadow_threshold,
 )
+from special_qgis.engine.spectral_prior.thresholds import above, apply_threshold, below, log_sigmoid
 from tests.helpers.materials import FULL_RANGE_NM, MATERIALS, VNIR_NM, axis_of, mixed_scene
 
 PX = 150
@@ -203,3 +206,54 @@ def test_plan_bands_many_bands_needs_no_more_than_a_part():
     assert np.all(np.diff(plan.needed) > 0)
     nm = np.arange(400.0, 2500.0, 5.0)[plan.needed]
     assert not np.any(((nm > 1340) & (nm < 1460)) | ((nm > 1785) & (nm < 1990)) | (nm > 2440))
+
+
+def _greens(*levels: float) -> Dict[str, np.ndarray]:
+    """Lit vegetation with given green light, 300 pixels each."""
+    green = np.concatenate([np.full(300, level) for level in levels]) * np.tile([0.97, 1.0, 1.03], 100 * len(levels))
+    ones = np.ones_like(green)
+    pairs = {"ndvi": 0.7 * ones, "nb": 0.7 * ones, "nir": 0.4 * ones, "re": 0.4 * ones, "brightness": 0.2 * ones}
+    return {name: values.astype(np.float32) for name, values in {**pairs, "green": green}.items()}
+
+
+@pytest.mark.parametrize(("canopy", "low"), [(0.03, 0.07), (0.08, 0.16), (0.12, 0.17)])
+def test_canopy_threshold_lies_between_a_scenes_two_greens(canopy, low):
+    threshold = math.exp(canopy_threshold(_greens(canopy, low), VEGETATION, math.log(0.05))) - 0.01
+    assert canopy < threshold < low
+
+
+def test_canopy_threshold_scene_with_little_vegetation_or_no_green_band_does_not_tell():
+    few = {name: values[:150] for name, values in _greens(0.05, 0.15).items()}
+    assert canopy_threshold(few, VEGETATION, math.log(0.05)) == LOG_CANOPY_GREEN
+    shaded = _greens(0.05, 0.15)
+    assert canopy_threshold(shaded, VEGETATION, math.log(0.5)) == LOG_CANOPY_GREEN
+    shaded.pop("green")
+    assert canopy_threshold(shaded, VEGETATION, math.log(0.05)) == LOG_CANOPY_GREEN
+
+
+def test_dark_water_needs_the_short_wave_infrared_to_be_black():
+    dark = {
+        "ndvi": [0.5, 0.5],
+        "ndwi": [-0.4, -0.4],
+        "nir": [0.02, 0.02],
+        "brightness": [0.02, 0.02],
+        "rank": [0.0, 0.0],
+    }
+    indices = {name: np.array(values, np.float32) for name, values in dark.items()}
+    blind = group_evidence(indices, RuleContext(("water",), 0.0))["water"]
+    indices["swir"] = np.array([0.005, 0.08], np.float32)
+    told = group_evidence(indices, RuleContext(("water",), 0.0))["water"]
+    assert told[0] > -1.0 > -4.0 > blind[0]
+    assert told[1] < -4.0
+
+
+def test_class_likelihood_a_name_of_many_groups_gains_nothing_where_all_fit():
+    evidence = {group: np.array([-0.5], np.float32) for group in "abc"}
+    many, one = class_likelihood(evidence, [{"a": 0.3, "b": 0.3, "c": 0.4}, {"a": 1.0}])
+    assert many[0] == pytest.approx(one[0]) == pytest.approx(math.exp(-0.5))
+
+
+def test_class_likelihood_a_rare_group_that_fits_alone_counts_by_the_root_of_its_weight():
+    evidence = {"a": np.array([-0.2], np.float32), "b": np.array([-9.0], np.float32)}
+    (mixed,) = class_likelihood(evidence, [{"a": 0.25, "b": 0.75}])
+    assert mixed[0] == pytest.approx(0.5 * math.exp(-0.2), rel=1e-3)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From radiance to something like reflectance: path radiance, gains of the file's number format, a flat field.
 
-Takes spectra in radiance and their wavelengths, gives an offset and a divisor a band. The sun's spectrum as a black body
-leaves the atmosphere's and the sensor's own colour in the data; the flat field takes that off, as the mean of many
-different bare materials has a spectrum that is known and smooth.
+Takes spectra in radiance and their wavelengths, gives an offset and a factor a band. The sun's spectrum as a black
+body leaves the atmosphere's and the sensor's own colour in the data; the flat field takes that off, as the mean of
+many different bare materials has a spectrum that is known and smooth.
 
 Source: dark-object subtraction with relative scattering (Chavez 1988); quick atmospheric correction by the mean of a
 scene's materials (Bernstein et al. 2005, QUAC).
@@ -29,8 +29,8 @@ GAIN_STEPS_NM = ((1372.0, 2.0), (1872.0, 2.0))
 GAIN_RATIO = 2.0  # 2150-2250 over 1200-1300 nm of bright pixels in reflectance, from which the gains are still in
 _GAIN_NM = ((1200.0, 1300.0), (2150.0, 2250.0))
 
-# Mean reflectance of bare materials beyond the junction: highest near 1650 nm, lower by clay and lime beyond. At 2100 nm
-# it lies above the line between its neighbours, as soils have no cellulose (negative index, Daughtry 2001).
+# Mean reflectance of bare materials beyond the junction: highest near 1650 nm, lower by clay and lime beyond. At 2100
+# nm it lies above the line between its neighbours, as soils have no cellulose (negative index, Daughtry 2001).
 BARE_NM = (1030.0, 1050.0, 1250.0, 1650.0, 2030.0, 2100.0, 2210.0, 2400.0)
 BARE_LEVEL = (1.05, 1.05, 1.10, 1.15, 1.05, 1.05, 1.0, 0.85)
 JUNCTION_NM, JUNCTION_HALF_WIDTH_NM = 1030.0, 50.0  # where the flat field begins
@@ -54,13 +54,13 @@ def fit_offset(spectra: FloatArray, nm: DoubleArray, sun: DoubleArray) -> Double
     dark = DARK_SHARE * np.quantile(spectra, DARK_QUANTILE, axis=0).astype(np.float64)
     nir = (nm >= NIR_NM[0]) & (nm <= NIR_NM[1])
     if not nir.any():
-        return dark
+        return np.asarray(dark)
     median = np.maximum(np.median(spectra[:, nir], axis=0), 1e-30)
     if np.median(dark[nir] / median) <= DARKEST_NIR:
-        return dark
+        return np.asarray(dark)
     at = int(np.abs(nm - SCATTERING_NM).argmin())
     scattered = dark[at] * sun / sun[at] * (nm[at] / nm) ** SCATTERING_POWER
-    return np.minimum(dark, scattered)
+    return np.asarray(np.minimum(dark, scattered))
 
 
 def stored_gains(apparent: DoubleArray, nm: DoubleArray, is_integral: bool) -> DoubleArray:
@@ -87,7 +87,7 @@ def stored_gains(apparent: DoubleArray, nm: DoubleArray, is_integral: bool) -> D
 def flat_field(apparent: DoubleArray, nm: DoubleArray) -> Optional[DoubleArray]:
     """Factor a band beyond 1030 nm after which the scene's bare materials have, in the median, their usual spectrum.
 
-    Below 1030 nm the factor is 1: there a town's bare ground is flat and a field's is not, and the sun's spectrum suffices.
+    Below 1030 nm the factor is 1: there a town's bare ground is flat and a field's is not, so that no one curve holds.
 
     Args:
         apparent: (n, bands) float64, >= 0, radiance over the sun's spectrum.
@@ -105,7 +105,7 @@ def flat_field(apparent: DoubleArray, nm: DoubleArray) -> Optional[DoubleArray]:
     gain = np.interp(nm, BARE_NM, BARE_LEVEL) / np.maximum(np.median(shapes, axis=0), 1e-6)
     gain /= np.median(gain[junction])
     gain[nm < JUNCTION_NM] = 1.0
-    return np.clip(gain, 1.0 / LARGEST_GAIN, LARGEST_GAIN)
+    return np.asarray(np.clip(gain, 1.0 / LARGEST_GAIN, LARGEST_GAIN))
 
 
 def _is_bare(centres: DoubleArray, nm: DoubleArray) -> NDArray[np.bool_]:

@@ -91,7 +91,9 @@ class Lexicon:
         inside = " ".join(bracket[1:-1] for bracket in _BRACKETS.findall(text))
         parts = [words_of(part) for part in _SEPARATORS.split(outside)]
         # "corn, harvested": a part of modifiers alone speaks of the others
-        loose = [word for words in parts if len(find_modifiers(words, self.modifiers)[1]) == len(words) for word in words]
+        loose = [
+            word for words in parts if len(find_modifiers(words, self.modifiers)[1]) == len(words) for word in words
+        ]
         found = [self._lookup_part(words, [*words_of(inside), *loose]) for words in parts]
         known = [groups for groups in found if groups is not None]
         if not known:
@@ -184,7 +186,9 @@ def load_lexicon() -> Lexicon:
     colours = {term: entry["groups"] for entry in data["colours"] for term in entry["terms"]}
     families = tuple(map(tuple, data["families"]))
     modifiers = {
-        term: Modifier(one["turns"], tuple(one.get("only_if", ()))) for one in data["modifiers"] for term in one["terms"]
+        term: Modifier(one["turns"], tuple(one.get("only_if", ())))
+        for one in data["modifiers"]
+        for term in one["terms"]
     }
     return Lexicon(
         data["groups"],

@@ -23,8 +23,9 @@ from .bands import BandPlan, DoubleArray, FloatArray, IndexArray, plan_bands
 from .indices import compute_indices
 from .interpretation import Interpretation, interpret
 from .quantity import Correction, choose_quantity, fit_correction, thin
+from .rules import VEGETATION, RuleContext, class_likelihood, group_evidence
+from .scene_thresholds import LOG_CANOPY_GREEN, canopy_threshold, shadow_threshold
 from .self_training import Discriminants, fit_discriminants
-from .rules import LOG_CANOPY_GREEN, RuleContext, canopy_threshold, class_likelihood, group_evidence, shadow_threshold
 
 if TYPE_CHECKING:
     from ..blocks import Sample
@@ -74,7 +75,9 @@ class SpectralPrior:
         self._discriminants: Optional[Discriminants] = None
         self._config = config
         self._sets = evidence_sets(interpretation)
-        self._context = RuleContext(interpretation.group_names, statistics.log_shadow_threshold, statistics.log_canopy_threshold)
+        self._context = RuleContext(
+            interpretation.group_names, statistics.log_shadow_threshold, statistics.log_canopy_threshold
+        )
 
     @classmethod
     def fit(
@@ -284,9 +287,10 @@ def fit_statistics(spectra: FloatArray, plan: BandPlan, correction: Correction) 
 
 
 def _canopy_threshold(spectra: FloatArray, plan: BandPlan, correction: Correction, shadow: float) -> float:
+    """Green light that parts canopy from low vegetation in this scene."""
     values = np.ascontiguousarray(thin(spectra)[:, plan.needed].T)
     correction.apply(values, plan.needed)
-    return canopy_threshold(compute_indices(values, plan), shadow)
+    return canopy_threshold(compute_indices(values, plan), VEGETATION, shadow)
 
 
 def brightness_rank(brightness: FloatArray, knots: FloatArray) -> FloatArray:

@@ -79,7 +79,7 @@ def fit_correction(spectra: FloatArray, axis: SpectralAxis, quantity: str) -> Co
 
 
 def _of_radiance(spectra: FloatArray, nm: DoubleArray, usable: IndexArray) -> Tuple[DoubleArray, DoubleArray]:
-    """(bands,) path radiance, and (usable,) what the rest is divided by: the sun, and the flat field or stored gains."""
+    """(bands,) path radiance, and (usable,) divisors of the rest: the sun, and the flat field or stored gains."""
     sun = planck(nm)
     offset = fit_offset(spectra, nm, sun)
     apparent = np.maximum(spectra[:, usable] - offset[usable], 0.0) / sun[usable]

@@ -14,39 +14,12 @@ from typing import Callable, Dict, Mapping, Sequence, Tuple
 import numpy as np
 
 from .bands import FloatArray
-
-INDEX_CLIP, RANK_CLIP, CANOPY_CLIP = 5.0, 2.5, 4.0  # the least log-evidence that one threshold gives
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Soft threshold ``weight * max(log sigmoid(sign * (x - centre) / width), -clip)``."""
-
-    index: str
-    centre: float
-    width: float
-    sign: int  # +1: above the centre, -1: below it
-    weight: float = 1.0
-
-    @property
-    def clip(self) -> float:
-        """The least value, positive."""
-        return RANK_CLIP if self.index == "rank" else INDEX_CLIP
-
-
-def above(index: str, centre: float, width: float, weight: float = 1.0) -> Threshold:
-    """Evidence for an index above a centre."""
-    return Threshold(index, centre, width, 1, weight)
-
-
-def below(index: str, centre: float, width: float, weight: float = 1.0) -> Threshold:
-    """Evidence for an index below a centre."""
-    return Threshold(index, centre, width, -1, weight)
-
+from .scene_thresholds import LOG_CANOPY_GREEN
+from .thresholds import CANOPY_CLIP, Threshold, above, apply_threshold, below, log_sigmoid
 
 # Green leaves are bright in the near infrared, also against blue: water in shadow has their NDVI but not their light.
 # Their edge lies at 715 nm: that of green paint and plastic lies beyond.
-_VEGETATION = (
+VEGETATION = (
     above("ndvi", 0.46, 0.05),
     above("nb", 0.30, 0.06),
     above("nir", 0.07, 0.015),
@@ -61,9 +34,9 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         above("mndwi", 0.2, 0.1),
         below("rank", 0.6, 0.12),
     ),
-    "tree": _VEGETATION,
-    "grass": (*_VEGETATION, above("gr", -0.02, 0.05)),  # yellow where it is dry
-    "crop": (*_VEGETATION, above("ndvi", 0.5, 0.06)),
+    "tree": VEGETATION,
+    "grass": (*VEGETATION, above("gr", -0.02, 0.05)),  # yellow where it is dry
+    "crop": (*VEGETATION, above("ndvi", 0.5, 0.06)),
     "dry": (
         above("ndvi", 0.12, 0.04),
         below("ndvi", 0.50, 0.06),
@@ -79,7 +52,12 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("yg", 0.15, 0.025),  # redder than soils are: fired clay
     ),
     "sand": (below("ndvi", 0.25, 0.05), above("rb", 0.15, 0.035), above("rank", 0.8, 0.08)),
-    "rock": (below("ndvi", 0.25, 0.05), above("rb", 0.08, 0.04), above("rank", 0.5, 0.15), below("brightness", 0.36, 0.05)),
+    "rock": (
+        below("ndvi", 0.25, 0.05),
+        above("rb", 0.08, 0.04),
+        above("rank", 0.5, 0.15),
+        below("brightness", 0.36, 0.05),
+    ),
     "asphalt": (
         below("ndvi", 0.30, 0.06),
         below("rb", 0.19, 0.03),
@@ -143,15 +121,18 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
     "shadow": (below("rb", 0.25, 0.08), below("ndwi", 0.35, 0.10)),
 }
 
+# water so dark that only its darkness tells it; needs the short-wave infrared, as shadow is as dark in the visible
+DARK_WATER = (below("nir", 0.05, 0.012), below("brightness", 0.10, 0.02), below("swir", 0.035, 0.01))
+DARK_WATER_HANDICAP = 0.3
+
 # darkness fits every shadow and some materials; a dark material that fits as well, water above all, goes first
 SHADOW_HANDICAP = np.float32(-1.0)
+POWER = 2.0  # of the mean over a name's groups; 1 is the plain mean, a large one takes the best group
 
+_LEAST_POWER = np.float32(1e-30)
 _DARK_IN_LIGHT = frozenset({"water", "burnt"})  # whole scenes of them lie in the sun and are as dark as shadow
 LOW_VEGETATION = frozenset({"grass", "crop"})
 CANOPY = frozenset({"tree"})
-
-
-LOG_CANOPY_GREEN = math.log(0.09)  # of the green light plus 0.01, where the scene does not tell
 
 
 @dataclass(frozen=True)
@@ -190,9 +171,7 @@ def group_evidence(indices: Mapping[str, FloatArray], context: RuleContext) -> D
     return evidence
 
 
-def _split_by_light(
-    evidence: Dict[str, FloatArray], indices: Mapping[str, FloatArray], context: RuleContext
-) -> None:
+def _split_by_light(evidence: Dict[str, FloatArray], indices: Mapping[str, FloatArray], context: RuleContext) -> None:
     """A pixel is lit or shaded first, and only then of some material; what is black in the light is exempt."""
     darkness = _darkness(indices, context)
     lit = log_sigmoid(-darkness, CANOPY_CLIP)
@@ -204,8 +183,7 @@ def _split_by_light(
 def _darkness(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     darkness = np.log(indices["brightness"] + np.float32(1e-6))
     np.subtract(np.float32(context.log_shadow_threshold), darkness, out=darkness)
-    darkness /= np.float32(0.12)
-    return darkness
+    return np.asarray(darkness / np.float32(0.12))
 
 
 def _evidence_of(
@@ -222,45 +200,6 @@ def _evidence_of(
     if group == "water" and "swir" in indices:
         np.maximum(total, _dark_water(indices), out=total)
     return total
-
-
-def apply_threshold(threshold: Threshold, x: FloatArray) -> FloatArray:
-    """A soft threshold on one index.
-
-    Args:
-        threshold: What to apply.
-        x: (n,) float32.
-
-    Returns:
-        (n,) float32 in [-weight * clip, 0].
-    """
-    z = x - np.float32(threshold.centre)
-    z *= np.float32(threshold.sign / threshold.width)
-    result = log_sigmoid(z, threshold.clip)
-    if threshold.weight != 1.0:
-        result *= np.float32(threshold.weight)
-    return result
-
-
-def log_sigmoid(z: FloatArray, clip: float) -> FloatArray:
-    """max(log(1 / (1 + exp(-z))), -clip), computed in place.
-
-    Args:
-        z: (n,) float32; overwritten.
-        clip: The least value, positive.
-
-    Returns:
-        (n,) float32 in [-clip, 0].
-    """
-    # beyond -clip the sigmoid's logarithm is below -clip, so clipping first keeps exp from overflowing
-    np.maximum(z, np.float32(-clip), out=z)
-    np.negative(z, out=z)
-    np.exp(z, out=z)
-    z += np.float32(1.0)
-    np.log(z, out=z)
-    np.negative(z, out=z)
-    np.maximum(z, np.float32(-clip), out=z)
-    return z
 
 
 def _lushness(indices: Mapping[str, FloatArray], most: float) -> FloatArray:
@@ -284,7 +223,9 @@ def _canopy_score(indices: Mapping[str, FloatArray], context: RuleContext) -> Fl
     """
     score = _lushness(indices, 0.7) - _brightness_step(indices)
     if "green" in indices:
-        score -= (np.log(indices["green"] + np.float32(0.01)) - np.float32(context.log_canopy_threshold)) / np.float32(0.2)
+        score -= (np.log(indices["green"] + np.float32(0.01)) - np.float32(context.log_canopy_threshold)) / np.float32(
+            0.2
+        )
     return score
 
 
@@ -311,11 +252,11 @@ def _shadow_term(indices: Mapping[str, FloatArray], context: RuleContext) -> Flo
 
 
 def _dark_water(indices: Mapping[str, FloatArray]) -> FloatArray:
-    """Evidence for clear, dark water, whose colour drowns in noise: dark everywhere, black in the short-wave infrared."""
-    total = log_sigmoid((np.float32(0.05) - indices["nir"]) / np.float32(0.012), INDEX_CLIP)
-    total += log_sigmoid((np.float32(0.10) - indices["brightness"]) / np.float32(0.02), INDEX_CLIP)
-    total += log_sigmoid((np.float32(0.035) - indices["swir"]) / np.float32(0.01), INDEX_CLIP)
-    return total - np.float32(0.3)
+    """Evidence for clear, dark water, whose colour drowns in noise: black in the short-wave infrared, too."""
+    total = np.full_like(indices["brightness"], -DARK_WATER_HANDICAP)
+    for threshold in DARK_WATER:
+        total += apply_threshold(threshold, indices[threshold.index])
+    return total
 
 
 _SPECIAL: Mapping[str, Callable[[Mapping[str, FloatArray], RuleContext], FloatArray]] = {
@@ -324,67 +265,6 @@ _SPECIAL: Mapping[str, Callable[[Mapping[str, FloatArray], RuleContext], FloatAr
     "crop": _crop_term,
     "shadow": _shadow_term,
 }
-
-
-def shadow_threshold(brightness: FloatArray) -> float:
-    """Log-brightness that parts shadow from light: Otsu's threshold, kept between a quarter and 0.6 of the median.
-
-    Args:
-        brightness: (n,) float32, > 0.
-
-    Returns:
-        Natural logarithm of the threshold.
-    """
-    log_brightness = np.log(np.asarray(brightness, dtype=np.float64) + 1e-6)
-    median = float(np.median(log_brightness))
-    return float(np.clip(otsu(log_brightness), median + math.log(0.25), median + math.log(0.6)))
-
-
-_LEAST_VEGETATION_PX = 200
-B_ON=True
-
-
-def canopy_threshold(indices: Mapping[str, FloatArray], log_shadow_threshold: float) -> float:
-    """Green light that parts canopies from low vegetation: Otsu's threshold over the scene's lit vegetation.
-
-    Args:
-        indices: Index name -> (n,) float32, of a sample.
-        log_shadow_threshold: Of the brightness.
-
-    Returns:
-        Natural logarithm of green light plus 0.01.
-    """
-    if "green" not in indices or not B_ON:
-        return LOG_CANOPY_GREEN
-    fit = sum((apply_threshold(one, indices[one.index]) for one in _VEGETATION if one.index in indices), np.float32(0.0))
-    lit = np.log(indices["brightness"] + np.float32(1e-6)) > log_shadow_threshold
-    chosen = (fit > -1.0) & lit
-    if chosen.sum() < _LEAST_VEGETATION_PX:
-        return LOG_CANOPY_GREEN
-    return otsu(np.log(indices["green"][chosen].astype(np.float64) + 0.01))
-
-
-def otsu(x: FloatArray, n_bins: int = 256) -> float:
-    """Threshold that parts a sample into two sets with the largest variance between them (Otsu 1979).
-
-    Args:
-        x: (n,) float.
-        n_bins: Bins of the histogram.
-    """
-    counts, edges = np.histogram(x, bins=n_bins)
-    if counts.max() == counts.sum():
-        return float(x[0])
-    centres = (edges[:-1] + edges[1:]) / 2.0
-    below_share = (np.cumsum(counts) / counts.sum())[:-1]
-    below_sum = (np.cumsum(counts * centres) / counts.sum())[:-1]
-    mean = float((counts * centres).sum() / counts.sum())
-    between = (mean * below_share - below_sum) ** 2 / (below_share * (1.0 - below_share))
-    # empty bins between two heaps all do equally well; the middle of them is meant
-    best = np.flatnonzero(between >= between.max() * (1.0 - 1e-9))
-    return float(edges[1:-1][best].mean())
-
-
-POWER = 2.0
 
 
 def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mapping[str, float]]) -> FloatArray:
@@ -405,6 +285,5 @@ def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mappi
     for row, groups in zip(likelihood, weights):
         for group, weight in groups.items():
             row += factors[group] * np.float32(weight)
-    likelihood += 1e-30
-    np.power(likelihood, 1/POWER, out=likelihood)
-    return likelihood
+    likelihood += _LEAST_POWER  # nothing is impossible
+    return np.asarray(np.power(likelihood, np.float32(1.0 / POWER), out=likelihood))
