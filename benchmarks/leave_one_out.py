@@ -30,8 +30,7 @@ from benchmarks.labelled_scenes import (
 )
 from benchmarks.machine import describe_machine, show
 from special_qgis.engine.spectral_prior import prior as prior_module
-from special_qgis.engine.spectral_prior import quantity, rules, self_training
-from special_qgis.engine.spectral_prior.scene_thresholds import LOG_CANOPY_GREEN
+from special_qgis.engine.spectral_prior import quantity, rules, scene_thresholds, self_training
 from special_qgis.engine.spectral_prior.thresholds import Threshold, above, below
 
 N_PASSES = 2
@@ -43,14 +42,14 @@ Setting = Mapping[str, Any]  # name of a choice -> alternative
 # The first alternative is the first form of the prior, the second what ships
 CHOICES: Dict[str, Tuple[Any, ...]] = {
     "lit or shaded first": (False, True),
-    "canopy green by the scene": (False, True),
+    "canopy green, share of the scene's own": (0.0, 0.65, 0.4, 1.0),
     "dark water": (False, True),
     "flat field": (False, True),
     "order of the mean over groups": (1.0, 2.0, 1.5, 3.0),
-    "NDVI of vegetation": (0.38, 0.46, 0.42, 0.50),
-    "green-red of grass": (None, -0.02, -0.05, 0.0),
+    "NDVI of vegetation": (0.38, 0.40, 0.46, 0.50),
+    "green-red of grass": (None, -0.08, -0.04, 0.0),
     "NIR-blue of built ground": (None, 0.07, 0.05, 0.09),
-    "NDVI of built ground": (0.24, 0.30, 0.27, 0.36),
+    "mixed pixels by their size": (False, True),
     "self-training, share of the rules": (1.0, 0.7, 0.5, 0.85),
     "self-training, surest share": (0.7, 0.5, 0.3),
     "self-training, temperature": (1.0, 3.0, 10.0),
@@ -73,8 +72,6 @@ def rules_of(setting: Setting) -> Tuple[Rules, Tuple[Threshold, ...]]:
         changed[group] = (*vegetation, *own)
     if setting["green-red of grass"] is not None:
         changed["grass"] += (above("gr", setting["green-red of grass"], 0.05),)
-    for group in BUILT:
-        changed[group] = _replaced(changed[group], "ndvi", (below("ndvi", setting["NDVI of built ground"], 0.06),))
     slope = setting["NIR-blue of built ground"]
     for group in {*BUILT, *FLAT}:
         least, most = (
@@ -93,6 +90,7 @@ def applied(setting: Setting) -> Iterator[None]:
     changed, vegetation = rules_of(setting)
     values: List[Tuple[Any, str, Any]] = [
         (rules, "RULES", changed),
+        (scene_thresholds, "CANOPY_SHARE", setting["canopy green, share of the scene's own"]),
         (rules, "POWER", setting["order of the mean over groups"]),
         (prior_module, "VEGETATION", vegetation),
         (self_training, "RULES_SHARE", setting["self-training, share of the rules"]),
@@ -101,8 +99,8 @@ def applied(setting: Setting) -> Iterator[None]:
     ]
     off: Dict[str, Tuple[Any, str, Callable[..., Any]]] = {
         "lit or shaded first": (rules, "_split_by_light", lambda *_: None),
-        "canopy green by the scene": (prior_module, "canopy_threshold", lambda *_: LOG_CANOPY_GREEN),
         "dark water": (rules, "_dark_water", lambda indices: np.full_like(indices["brightness"], -100.0)),
+        "mixed pixels by their size": (prior_module, "mixed_ndvi", lambda _: 0.0),
         "flat field": (quantity, "flat_field", lambda _, nm: np.ones(nm.size)),
     }
     values += [target for name, target in off.items() if not setting[name]]

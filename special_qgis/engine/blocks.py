@@ -98,6 +98,7 @@ class Sample:
     spectra: NDArray[np.float32]  # (n, bands) float32, scale and offset applied
     valid_share: float  # share of the pixels looked at that are valid, in [0, 1]
     n_valid_estimate: int  # valid pixels of the whole area, by that share
+    pixel_m: Optional[float] = None  # side of a pixel on the ground in metres; None where the file does not say
 
     @property
     def n_px(self) -> int:

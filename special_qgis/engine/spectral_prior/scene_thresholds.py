@@ -7,7 +7,7 @@ Takes brightness and indices of a sample, gives logarithms of thresholds, by Ots
 from __future__ import annotations
 
 import math
-from typing import Mapping, Sequence
+from typing import Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from .thresholds import Threshold, apply_threshold
 
 LOG_CANOPY_GREEN = math.log(0.09)  # of the green light plus 0.01, where the scene does not tell
 LEAST_VEGETATION_PX = 200  # lit vegetation that a scene needs to tell
+CANOPY_SHARE = 0.65  # weight of the scene's own threshold against the usual one, in the logarithm
+# NDVI that green corners and courtyards add to a built pixel, by its side on the ground
+MIXED_NDVI = 0.18
+PURE_PX_M, MIXED_PX_M = 5.0, 30.0
 _CLEARLY = -1.0  # log-evidence from which a pixel counts as vegetation
 
 
@@ -38,6 +42,8 @@ def canopy_threshold(
 ) -> float:
     """Green light that parts canopies from low vegetation: Otsu's threshold over the scene's lit vegetation.
 
+    It is drawn towards the usual threshold, as Otsu's parts one heap in two where a scene has but one kind.
+
     Args:
         indices: Index name -> (n,) float32, of a sample.
         vegetation: Thresholds that green vegetation meets.
@@ -56,7 +62,20 @@ def canopy_threshold(
     chosen = (fit > _CLEARLY) & is_lit
     if chosen.sum() < LEAST_VEGETATION_PX:
         return LOG_CANOPY_GREEN
-    return otsu(np.log(indices["green"][chosen].astype(np.float64) + 0.01))
+    own = otsu(np.log(indices["green"][chosen].astype(np.float64) + 0.01))
+    return CANOPY_SHARE * own + (1.0 - CANOPY_SHARE) * LOG_CANOPY_GREEN
+
+
+def mixed_ndvi(pixel_m: Optional[float]) -> float:
+    """NDVI that a built pixel may have beside its own from vegetation in it.
+
+    Args:
+        pixel_m: Side of a pixel on the ground in metres; None = not known, taken as small.
+    """
+    if pixel_m is None:
+        return 0.0
+    share = math.log(max(pixel_m, 1e-3) / PURE_PX_M) / math.log(MIXED_PX_M / PURE_PX_M)
+    return MIXED_NDVI * min(max(share, 0.0), 1.0)
 
 
 def otsu(x: FloatArray, n_bins: int = 256) -> float:
