@@ -252,14 +252,14 @@ def _heads_first(words: List[str]) -> List[List[str]]:
 
 
 def _behind_places(words: List[str]) -> List[str]:
-    """Words behind "in" and "under", up to the next preposition."""
+    """Words behind "in", "under" and "covered with", up to the next preposition."""
     found: List[str] = []
     is_behind = False
-    for word in words:
+    for before, word in zip(["", *words], words):
         if word in _NEGATIONS:
             break
         if word in _PREPOSITIONS or word in _PLACES:
-            is_behind = word in _PLACES
+            is_behind = word in _PLACES or before == "covered"
         elif is_behind:
             found.append(word)
     return found
