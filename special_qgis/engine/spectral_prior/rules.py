@@ -223,9 +223,8 @@ def _canopy_score(indices: Mapping[str, FloatArray], context: RuleContext) -> Fl
     """
     score = _lushness(indices, 0.7) - _brightness_step(indices)
     if "green" in indices:
-        score -= (np.log(indices["green"] + np.float32(0.01)) - np.float32(context.log_canopy_threshold)) / np.float32(
-            0.2
-        )
+        above_edge = np.log(indices["green"] + np.float32(0.01)) - np.float32(context.log_canopy_threshold)
+        score -= above_edge / np.float32(0.2)
     return score
 
 
