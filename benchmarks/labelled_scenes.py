@@ -14,12 +14,12 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 from osgeo import gdal
 
-from special_qgis.engine.classes import LandCoverClass, parse_classes
-from special_qgis.engine.confidence import decide
+from special_qgis.engine.classes.classes import LandCoverClass, parse_classes
 from special_qgis.engine.config import PriorConfig, SceneConfig
+from special_qgis.engine.probabilities import decide
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene import Sample, open_scene
-from special_qgis.engine.spectra import SpectralAxis
+from special_qgis.engine.scene.scene import Sample, open_scene
+from special_qgis.engine.scene.spectra import SpectralAxis
 from special_qgis.engine.spectral_prior import SpectralPrior
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,7 +19,7 @@ from typing import Callable, Dict, List, Sequence, Tuple
 import numpy as np
 
 from benchmarks.machine import describe_machine, show
-from special_qgis.engine.classes import parse_classes
+from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.config import PriorConfig
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.spectral_prior import SpectralPrior

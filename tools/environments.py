@@ -23,7 +23,7 @@ from typing import Dict, List
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from special_qgis.runtime_layout import is_ready, runtime_folder  # noqa: E402 - found once the path is set
+from special_qgis.runtime.layout import is_ready, runtime_folder  # noqa: E402 - found once the path is set
 
 RUNTIME_LOCK = REPOSITORY / "resources" / "runtime-requirements.txt"
 DEV_LOCK = REPOSITORY / "tools" / "dev-requirements.txt"

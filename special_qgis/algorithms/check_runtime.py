@@ -19,12 +19,12 @@ from ..engine.errors import Cancelled, EngineError
 from ..engine.models.registry import UNKNOWN_HASH
 from ..engine.models.tasks import list_in
 from ..engine.progress import SubProgress
-from ..runtime import RuntimeStatus, check_light, check_runtime
+from ..runtime.management import RuntimeStatus, check_light, check_runtime
 from .feedback import FeedbackProgress
 from .html import Table, page, write_page
 from .model_choice import qgis_models_folder
 from .outputs import file_output, written_files
-from .parameters import report_parameter
+from .parameter_kinds import report_parameter
 from .setup_base import SetupAlgorithm
 
 

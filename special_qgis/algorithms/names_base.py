@@ -9,22 +9,13 @@ from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
 
 from ..engine.config import ClassifyConfig, OutputConfig
 from .base import LIGHT, PREFERRED
+from .class_parameters import classes_parameter
 from .clip_parameters import agreement_destination, clip_options, clip_parameters, has_model
 from .map_base import MapAlgorithm
 from .model_choice import model_parameter
-from .parameters import (
-    area_parameters,
-    choice_value,
-    classes_parameter,
-    classes_value,
-    device_parameter,
-    input_parameter,
-    memory_parameter,
-    min_confidence_parameter,
-    reading_parameters,
-    seed_parameter,
-    source_parameter,
-)
+from .parameter_values import choice_value, classes_value
+from .run_parameters import device_parameter, min_confidence_parameter, seed_parameter, source_parameter
+from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
 
 
 class NamesAlgorithm(MapAlgorithm):

@@ -12,19 +12,12 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
 )
 
-from ..engine.classes import parse_classes
+from ..engine.classes.classes import parse_classes
 from ..engine.config import SceneConfig
 from ..engine.errors import EngineError
-from ..engine.spectra import parse_wavelengths
+from ..engine.scene.spectra import parse_wavelengths
 from .base import SpecialAlgorithm
-from .parameters import (
-    choice_value,
-    classes_value,
-    is_given,
-    memory_budget_bytes,
-    sensor_value,
-    string_value,
-)
+from .parameter_values import choice_value, classes_value, is_given, memory_budget_bytes, sensor_value, string_value
 from .sources import extent_in_scene, find_raster_problem, raster_source, vector_source
 
 

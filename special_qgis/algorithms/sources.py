@@ -21,11 +21,10 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRasterPipe,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 
-from .parameters import is_given
-
-translate = QCoreApplication.translate
+from ..engine.rasters.text import subdataset_names
+from ..translation import translate
+from .parameter_values import is_given
 
 # Providers whose pixels are a rendered picture, not the values that were measured.
 _PICTURE_PROVIDERS = ("wms", "arcgismapserver", "vectortile")
@@ -95,7 +94,7 @@ def _export(layer: QgsRasterLayer, context: QgsProcessingContext, feedback: QgsP
                 "The layer “{}” could not be copied to a file. Save it as a GeoTIFF and use that.",
             ).format(layer.name())
         )
-    return path
+    return str(path)
 
 
 def absolute_path(source: str) -> str:
@@ -153,7 +152,7 @@ def _subdatasets(path: str) -> list[str]:
         dataset = gdal.OpenEx(path, gdal.OF_RASTER)
     except RuntimeError:  # where GDAL raises instead of giving None
         return []
-    return [name for name, _ in dataset.GetSubDatasets()] if dataset is not None else []
+    return subdataset_names(dataset) if dataset is not None else []
 
 
 def vector_source(

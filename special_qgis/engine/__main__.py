@@ -7,12 +7,12 @@ import json
 import sys
 from typing import Sequence
 
-from .command_line import parse_arguments
-from .console import ConsoleProgress
 from .errors import Cancelled, EngineError
 from .jobs import run_job
 from .resources import plugin_version
-from .result_text import format_result
+from .terminal.command_line import parse_arguments
+from .terminal.console import ConsoleProgress
+from .terminal.result_text import format_result
 from .worker import EXIT_CANCELLED, EXIT_ERROR, EXIT_OK, MEMORY_HINT, to_plain
 
 

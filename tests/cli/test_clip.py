@@ -18,8 +18,8 @@ pytest.importorskip("torch", reason="CLIP needs PyTorch")
 pytest.importorskip("open_clip", reason="CLIP needs open_clip")
 
 from special_qgis.engine.config import ClassifyConfig, ClipConfig, OutputConfig, SceneConfig
-from special_qgis.interpreters import Interpreter
-from special_qgis.worker_client import WorkerCancelled, run_job
+from special_qgis.process.interpreters import Interpreter
+from special_qgis.process.worker_client import WorkerCancelled, run_job
 from tests.helpers import small_scene
 from tests.helpers.listener import Listener
 from tests.helpers.qgis_process import QgisProcess

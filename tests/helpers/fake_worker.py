@@ -123,7 +123,7 @@ def dies_leaving_child(note):
 
 
 def partial_outputs(target):
-    from special_qgis.engine.partial_outputs import make_partial_folder
+    from special_qgis.engine.outputs.partial import make_partial_folder
 
     folder = make_partial_folder(Path(target))
     (folder / "map.tif").write_bytes(b"x" * 1000)

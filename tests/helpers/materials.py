@@ -11,8 +11,8 @@ from typing import Callable, Dict, Sequence
 
 import numpy as np
 
-from special_qgis.engine.blocks import Sample
-from special_qgis.engine.spectra import SpectralAxis
+from special_qgis.engine.scene.blocks import Sample
+from special_qgis.engine.scene.spectra import SpectralAxis
 
 FULL_RANGE_NM = np.arange(405.0, 2440.0, 10.0)
 VNIR_NM = np.arange(405.0, 900.0, 5.0)
@@ -83,7 +83,7 @@ def mixed_scene(
 
 def sample_of(spectra: np.ndarray) -> Sample:
     """A sample whose pixels stand in one row."""
-    return Sample(np.zeros(len(spectra), np.int64), np.arange(len(spectra)), spectra, 1.0, len(spectra))
+    return Sample(np.zeros(len(spectra), np.int64), np.arange(len(spectra)), spectra, 1.0)
 
 
 def axis_of(nm: np.ndarray = FULL_RANGE_NM) -> SpectralAxis:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal, gdal_array, osr
 
-from special_qgis.engine.gdal_exceptions import use_exceptions
+from special_qgis.engine.rasters.gdal_exceptions import use_exceptions
 
 use_exceptions()
 

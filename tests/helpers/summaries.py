@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from special_qgis.engine.images import encode_png
-from special_qgis.engine.summary import ClassSummary, Histogram, MeanSpectrum, RunSummary
+from special_qgis.engine.report.images import encode_png
+from special_qgis.engine.report.summary import ClassSummary, Histogram, MeanSpectrum, RunSummary
 
 
 def make_summary(**changes: Any) -> RunSummary:

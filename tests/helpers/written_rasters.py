@@ -9,8 +9,8 @@ from typing import Any, Dict, Optional
 import numpy as np
 from osgeo import gdal, osr
 
-from special_qgis.engine.outputs import OutputSet
-from special_qgis.engine.raster import Grid
+from special_qgis.engine.outputs.output_set import OutputSet
+from special_qgis.engine.rasters.opening import Grid
 from special_qgis.engine.windows import Window, plan_tiles
 
 

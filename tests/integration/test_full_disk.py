@@ -9,11 +9,11 @@ from typing import Iterator
 import numpy as np
 import pytest
 
-from special_qgis.engine.class_metadata import write_class_legend, write_class_table
-from special_qgis.engine.classes import parse_classes
+from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.errors import RasterWriteError
-from special_qgis.engine.gdal_exceptions import use_exceptions, without_exceptions
-from special_qgis.engine.outputs import OutputSet
+from special_qgis.engine.outputs.class_metadata import write_class_legend, write_class_table
+from special_qgis.engine.outputs.output_set import OutputSet
+from special_qgis.engine.rasters.gdal_exceptions import use_exceptions, without_exceptions
 from special_qgis.engine.windows import Window
 from tests.helpers.tiny_disk import TINY_DISK_BYTES
 from tests.helpers.written_rasters import contents, read_raster, utm_grid, write_raster, write_tiles

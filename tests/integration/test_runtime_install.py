@@ -15,10 +15,10 @@ from typing import List
 
 import pytest
 
-from special_qgis import runtime
 from special_qgis.engine.errors import Cancelled, ConfigError, EngineError
-from special_qgis.interpreters import plugin_parent
-from special_qgis.runtime import RuntimeInstallError, RuntimeOptions, install_runtime
+from special_qgis.process.interpreters import plugin_parent
+from special_qgis.runtime import management as runtime
+from special_qgis.runtime.management import RuntimeInstallError, RuntimeOptions, install_runtime
 from tests.helpers.listener import Listener
 from tests.helpers.wheels import make_wheel
 

@@ -15,8 +15,8 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.config import ClassifyConfig, OutputConfig, SceneConfig
-from special_qgis.interpreters import light_interpreter, plugin_parent
-from special_qgis.worker_client import WorkerCancelled, run_job
+from special_qgis.process.interpreters import light_interpreter, plugin_parent
+from special_qgis.process.worker_client import WorkerCancelled, run_job
 from tests.helpers.listener import Listener
 
 TILE_PX, N_REPEATS, N_BANDS = 128, 24, 40

@@ -14,8 +14,8 @@ from typing import Any, Dict, Optional
 
 import pytest
 
-from special_qgis.interpreters import clean_environment, plugin_parent
-from special_qgis.worker_client import Patience, WorkerCancelled, WorkerFailed, run_command
+from special_qgis.process.interpreters import clean_environment, plugin_parent
+from special_qgis.process.worker_client import Patience, WorkerCancelled, WorkerFailed, run_command
 from tests.helpers.listener import Listener
 from tests.helpers.processes import is_running, wait_until_gone
 

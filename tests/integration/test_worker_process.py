@@ -16,8 +16,14 @@ from typing import Any, Dict, List
 
 import pytest
 
-from special_qgis.interpreters import Interpreter, clean_environment, light_interpreter, module_command, plugin_parent
-from special_qgis.worker_client import WORKER_MODULE, WorkerCancelled, WorkerFailed, run_job
+from special_qgis.process.interpreters import (
+    Interpreter,
+    clean_environment,
+    light_interpreter,
+    module_command,
+    plugin_parent,
+)
+from special_qgis.process.worker_client import WORKER_MODULE, WorkerCancelled, WorkerFailed, run_job
 from tests.helpers.listener import Listener
 from tests.helpers.processes import wait_until_gone
 
@@ -171,9 +177,9 @@ def test_worker_whose_starter_is_killed_does_not_live_on(interpreter: Interprete
     script = f"""
 import pathlib, sys, os
 sys.path.insert(0, {str(plugin_parent())!r})
-from special_qgis import process_group, worker_client
+from special_qgis.process import process_group, worker_client
 from special_qgis.engine.progress import NullProgress
-from special_qgis.interpreters import Interpreter
+from special_qgis.process.interpreters import Interpreter
 original = worker_client.start_group
 def start_and_tell(*arguments, **options):
     process = original(*arguments, **options)

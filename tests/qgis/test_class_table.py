@@ -10,7 +10,7 @@ import pytest
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QEvent, Qt
 
-from special_qgis.engine.classes import load_presets, parse_classes
+from special_qgis.engine.classes.classes import load_presets, parse_classes
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any, Callable
 import pytest
 
 from special_qgis.engine.config import (
+    AreasConfig,
     AssessConfig,
     ClassifyConfig,
     OutputConfig,
@@ -25,6 +26,7 @@ CONFIGS = [
     PriorJobConfig(SCENE, "water; tree", "p.tif"),
     TrueColourConfig(SCENE, "rgb.tif"),
     AssessConfig("map.tif", "reference.tif"),
+    AreasConfig("map.tif", "polygons.gpkg", vector="areas.gpkg", measure="crs"),
     RefineConfig.published(),
 ]
 
@@ -66,6 +68,10 @@ def test_config_through_json_is_the_same(config: Any) -> None:
         (lambda: RefineConfig(average_decay=1.0), "average_decay", "1.0"),
         (lambda: AssessConfig("", "b"), "map", "''"),
         (lambda: AssessConfig("a", "b", confidence_level=1.0), "confidence_level", "1.0"),
+        (lambda: AreasConfig(" "), "map", "' '"),
+        (lambda: AreasConfig("a", measure="acres"), "measure", "'acres'"),
+        (lambda: AreasConfig("a", vector="b.gpkg"), "vector", "'b.gpkg'"),
+        (lambda: AreasConfig("a", confidence_level=0.2), "confidence_level", "0.2"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -29,14 +29,29 @@ LIGHT_MODULES = (
     "errors",
     "config",
     "progress",
-    "spectra",
-    "sensors",
+    "scene.spectra",
+    "scene.sensors",
     "windows",
-    "classes",
-    "clip_words",
+    "classes.classes",
+    "clip.words",
     *MODEL_MODULES,
 )
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
+LAYERS = (  # of the engine, from the bottom: a module imports from its own package and from lower layers, nothing else
+    {"config", "errors", "progress", "resources", "data_folder", "process_lock", "windows"}
+    | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding"},
+    {"rasters", "classes", "report", "compute", "models"},
+    {"outputs", "scene", "terminal"},
+    {"spectral_prior", "accuracy"},
+    {"mamba", "evidence", "areas"},
+    {"mapping", "clip"},
+    {"refine"},
+    {"pipeline", "true_colour", "jobs", "worker", "__main__"},
+)
+LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+GROUND, ENTRIES = 0, len(LAYERS) - 1  # layers of single modules, which import each other freely
+COMPUTING_PACKAGES = {"clip", "mamba", "refine", "compute"}  # may import PyTorch, Numba and what comes with them
+MOST_MODULES_OF_ITS_OWN = 20  # of the engine, besides its packages
 HEAVY_PACKAGES = {"torch", "torchvision", "open_clip", "timm", "sklearn", "scipy", "numba", "safetensors"}
 PLUGIN_MAY_IMPORT = {"numpy", "osgeo", "qgis", "processing", "special_qgis"} | set(sys.stdlib_module_names)
 NETWORK_MODULES = {"socket", "ssl", "http.client", "urllib.request", "ftplib", "huggingface_hub", "requests"}
@@ -76,6 +91,15 @@ def imported_modules(source: str, path: Path) -> Set[str]:
 def top_level(modules: Set[str]) -> Set[str]:
     """First parts of dotted names."""
     return {name.split(".")[0] for name in modules}
+
+
+def room(name: str) -> str:
+    """Package of the engine, or module of its own, that a dotted name lies in; "" = the engine itself or outside it."""
+    parts = name.split(".")
+    if parts[:2] != ["special_qgis", "engine"] or len(parts) < 3:
+        return ""
+    is_room = (ENGINE / parts[2]).is_dir() or (ENGINE / f"{parts[2]}.py").is_file()
+    return parts[2] if is_room else ""
 
 
 def offences(source: str) -> List[str]:
@@ -147,7 +171,8 @@ def test_plugin_file_imports_only_what_qgis_brings(path: Path) -> None:
 
 @pytest.mark.parametrize("name", LIGHT_MODULES)
 def test_light_module_exists(name: str) -> None:
-    assert (ENGINE / f"{name.replace('.', '/')}.py").is_file()
+    path = ENGINE / name.replace(".", "/")
+    assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def test_light_modules_import_only_standard_library_and_numpy() -> None:
@@ -170,8 +195,49 @@ def test_words_of_the_clip_stage_are_shown_without_a_heavy_package() -> None:
 def test_mapping_stages_never_load_what_reads_a_reference() -> None:
     loaded = _loaded_after("import special_qgis.engine.pipeline, special_qgis.engine.true_colour")
     assert "special_qgis.engine.pipeline" in loaded
-    readers = ("accuracy", "assessment", "reference", "vector_reference", "class_matching")
-    assert not {f"special_qgis.engine.{reader}" for reader in readers} & set(loaded)
+    assert not [name for name in loaded if name.startswith("special_qgis.engine.accuracy")]
+    assert "special_qgis.engine.classes.matching" not in loaded
+
+
+def test_areas_never_load_what_reads_a_reference() -> None:
+    loaded = _loaded_after("import special_qgis.engine.areas.measure")
+    of_accuracy = {name.rpartition(".")[2] for name in loaded if name.startswith("special_qgis.engine.accuracy.")}
+    assert of_accuracy == {"confusion", "stratified"}
+
+
+@pytest.mark.parametrize("path", ENGINE_FILES, ids=label)
+def test_engine_file_imports_its_own_package_or_lower_layers(path: Path) -> None:
+    own = room(module_name(path))
+    if own == "":
+        return  # the engine's docstring
+    imported = {room(name) for name in imported_modules(path.read_text(encoding="utf-8"), path)} - {"", own}
+    allowed = {name for name, layer in LAYER_OF.items() if layer < LAYER_OF[own]}
+    if LAYER_OF[own] in (GROUND, ENTRIES):
+        allowed |= LAYERS[LAYER_OF[own]]
+    assert imported <= allowed
+
+
+def test_every_room_of_the_engine_has_a_layer_and_is_there() -> None:
+    assert {room(module_name(path)) for path in ENGINE_FILES} - {""} == set(LAYER_OF)
+    assert sum(len(layer) for layer in LAYERS) == len(LAYER_OF)
+
+
+def test_engine_keeps_few_modules_of_its_own() -> None:
+    assert len([path for path in ENGINE.glob("*.py") if path.stem != "__init__"]) <= MOST_MODULES_OF_ITS_OWN
+
+
+@pytest.mark.parametrize("path", ENGINE_FILES, ids=label)
+def test_only_computing_packages_import_pytorch_and_numba(path: Path) -> None:
+    heavy = top_level(imported_modules(path.read_text(encoding="utf-8"), path)) & HEAVY_PACKAGES
+    assert not heavy or room(module_name(path)) in COMPUTING_PACKAGES
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=label)
+def test_package_says_what_it_is_for(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert len(docstring.split()) > 5
+    if ENGINE in path.parents and path.parent.parent == ENGINE:
+        assert "May import" in docstring
 
 
 @pytest.mark.parametrize("path", ENGINE_FILES, ids=label)

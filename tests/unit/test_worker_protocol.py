@@ -19,14 +19,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from special_qgis.crash_diagnosis import diagnose
 from special_qgis.engine.config import ClassifyConfig, RuntimeCheckConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, RuntimeMissingError
 from special_qgis.engine.jobs import JOBS, Job, find_function, run_job
 from special_qgis.engine.packages import check_runtime
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.worker import CommandReader, EventStream, WorkerProgress, parse_request, to_plain
-from special_qgis.event_reader import MAX_LINE_BYTES, Event, parse_event, pick_last_words, read_lines
+from special_qgis.process.crash_diagnosis import diagnose
+from special_qgis.process.event_reader import MAX_LINE_BYTES, Event, parse_event, pick_last_words, read_lines
 from tests.helpers.listener import Listener
 
 

@@ -20,12 +20,12 @@ import torch.nn.functional as F  # noqa: N812
 from osgeo import gdal
 from safetensors import safe_open
 
-from special_qgis.engine.classes import parse_classes
+from special_qgis.engine.accuracy.confusion import Confusion, kappa, overall_accuracy
+from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.clip.compact import expand
 from special_qgis.engine.config import SceneConfig
-from special_qgis.engine.confusion import Confusion, kappa, overall_accuracy
-from special_qgis.engine.scene import open_scene
-from special_qgis.engine.true_colour import QUANTILES, find_stretch, plan_mixer
+from special_qgis.engine.scene.rgb import QUANTILES, find_stretch, plan_mixer
+from special_qgis.engine.scene.scene import open_scene
 
 from .network import IMAGE_PX, PATCH_PX, dense_tokens, normalise
 from .tokens import templates, tokenize

@@ -12,7 +12,7 @@ import json
 from functools import lru_cache
 from typing import Any, Dict, Sequence, Tuple
 
-from ..classes import LandCoverClass
+from ..classes.classes import LandCoverClass
 from ..config import TEMPLATE_SETS
 from ..errors import ConfigError
 from ..resources import resource_path

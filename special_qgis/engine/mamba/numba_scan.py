@@ -8,7 +8,7 @@ from typing import Any, List, Tuple
 import numpy as np
 import torch
 
-from ..threads import run_side_by_side
+from ..compute.threads import run_side_by_side
 from .scan_kernels import BLOCK, LOG2_E, padded_states, scan_backward, scan_forward
 
 __all__ = ["scan_compiled"]
@@ -19,7 +19,7 @@ GROUP = 8  # channels that a thread scans at a time
 def scan_compiled(
     x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor
 ) -> torch.Tensor:
-    """As ``scan_in_order``, for float32 tensors on the CPU."""
+    """Selective scan, equal to ``scan_in_order``, for float32 tensors on the CPU."""
     scanned: torch.Tensor = _CompiledScan.apply(x, delta, a, b, c, d)
     return scanned
 

@@ -14,7 +14,7 @@ import torch
 
 from special_qgis.engine.errors import ConfigError
 
-from ..compiled_kernels import has_numba
+from ..compute.compiled_kernels import has_numba
 from .cuda_scan import has_mamba_ssm, scan_mamba_ssm
 from .lanes_scan import scan_in_lanes
 from .reference_scan import scan_in_order
@@ -46,8 +46,8 @@ def choose_scan_backend(device: torch.device, dtype: torch.dtype, wanted: str = 
     """Name of the backend that is used: the fastest that works, or the wanted one.
 
     Args:
-        device: Where the tensors are.
-        dtype: Their precision.
+        device: Device of the tensors.
+        dtype: Number type of the tensors.
         wanted: A key of ``SCAN_BACKENDS``, or "automatic".
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from ..simd import N_LANES, lane_sum, lanes, load, sigmoid, silu, silu_slope, softplus, store
+from ..compute.simd import N_LANES, lane_sum, lanes, load, sigmoid, silu, silu_slope, softplus, store
 from .tile_kernels import correlate, project
 
 __all__ = [

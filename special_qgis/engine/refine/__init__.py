@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage 2: a network learns the scene from stage 1's noisy labels and maps it again. Sees no reference, ever."""
+"""The network stage: a network learns the scene from the first stage's noisy labels and maps it again.
+
+May import the engine's ground modules and all packages below but ``accuracy`` and ``terminal``: it sees no reference.
+"""

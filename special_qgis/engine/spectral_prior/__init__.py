@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Spectral prior: class names to per-pixel evidence from physics, with no weights."""
+"""Spectral prior: class names to per-pixel evidence from physics, with no weights.
+
+May import the engine's ground modules, ``scene`` and ``rasters``.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Tuple
 
 import numpy as np
 
-from ..confidence import normalise
+from ..probabilities import normalise
 from .bands import BandPlan, DoubleArray, FloatArray, mean_of_bands
 
 N_COMPONENTS = 7

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import SpectraError
 
 if TYPE_CHECKING:
-    from ..spectra import SpectralAxis
+    from ..scene.spectra import SpectralAxis
 
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence, Tuple
 from .lexicon import GroupWeights, Lexicon, load_lexicon, mean_weights
 
 if TYPE_CHECKING:
-    from ..classes import LandCoverClass
+    from ..classes.classes import LandCoverClass
 
 SAME_MATERIALS_OVERLAP = 0.7  # shared weight from which two names stand for the same materials
 SIMILAR_MATERIALS_OVERLAP = 0.5  # weight shared by families of groups from which spectra separate two names poorly

@@ -9,14 +9,14 @@ alone, in chunks of one fixed size, so that tiles of any shape agree to the last
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..confidence import normalise
 from ..config import PriorConfig
 from ..errors import InputError
+from ..probabilities import normalise
 from ..progress import Progress, check_cancelled
 from .adaptation import Adaptation, fit_adaptation, fit_projection, log_values
 from .bands import BandPlan, DoubleArray, FloatArray, IndexArray, plan_bands
@@ -28,9 +28,9 @@ from .scene_thresholds import LOG_CANOPY_GREEN, canopy_threshold, mixed_ndvi, sh
 from .self_training import Discriminants, fit_discriminants
 
 if TYPE_CHECKING:
-    from ..blocks import Sample
-    from ..classes import LandCoverClass
-    from ..spectra import SpectralAxis
+    from ..classes.classes import LandCoverClass
+    from ..scene.blocks import Sample
+    from ..scene.spectra import SpectralAxis
 
 CHUNK_PX = 8192  # a chunk of one band is 32 KiB and stays in the cache
 _RANK_KNOTS = 513
@@ -85,7 +85,7 @@ class SpectralPrior:
         cls,
         sample: Sample,
         axis: SpectralAxis,
-        classes: Sequence[LandCoverClass],
+        names: Union[Sequence[LandCoverClass], Interpretation],
         config: PriorConfig,
         quantity: str,
         progress: Progress,
@@ -97,7 +97,7 @@ class SpectralPrior:
         Args:
             sample: Spectra of valid pixels.
             axis: The scene's bands.
-            classes: Classes as typed.
+            names: Classes as typed, or what was made of their names before.
             config: Options.
             quantity: "reflectance", "radiance" or "unknown", as the user or the file says.
             progress: Told how far the fit is.
@@ -108,7 +108,7 @@ class SpectralPrior:
         """
         if not len(sample.spectra):
             raise InputError("The scene has no valid pixel.", "Check its no-data value and the area of interest.")
-        interpretation = interpret(classes)
+        interpretation = names if isinstance(names, Interpretation) else interpret(names)
         choice = choose_quantity(sample.spectra, axis, quantity)
         plan = plan_bands(axis, drop_absorption=choice.quantity == "radiance")
         correction = fit_correction(sample.spectra, axis, choice.quantity)

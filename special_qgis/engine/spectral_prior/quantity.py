@@ -20,7 +20,7 @@ from .bands import DoubleArray, FloatArray, IndexArray, usable_bands
 from .flat_field import fit_offset, flat_field, stored_gains
 
 if TYPE_CHECKING:
-    from ..spectra import SpectralAxis
+    from ..scene.spectra import SpectralAxis
 
 BRIGHT_LEVEL = 0.55  # what the 95th percentile of bright pixels becomes
 SUN_K = 5800.0

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...compiled_kernels import has_numba
-from ...threads import run_side_by_side
+from ...compute.compiled_kernels import has_numba
+from ...compute.threads import run_side_by_side
 from .compression import Compressed
 from .folding import fold_table, reach_of
 from .kernel_pool import KernelPool

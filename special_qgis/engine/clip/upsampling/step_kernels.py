@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ...simd import exp2, gelu, lane_sum, lanes, larger, load, store
-from ...simd_products import interleave_first, interleave_last, n_words, product_sums, store_pair
+from ...compute.simd import exp2, gelu, lane_sum, lanes, larger, load, store
+from ...compute.simd_products import interleave_first, interleave_last, n_words, product_sums, store_pair
 from .tiling import BLOCK_CHANNELS, BLOCK_VECTORS, BLOCKS, GROUP, LANES, PAD, TILE_FLOATS
 
 __all__ = ["learn_keys", "make_tiles", "sum_blocks", "sum_last_blocks"]

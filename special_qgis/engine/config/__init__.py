@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options of all jobs and stages as frozen dataclasses, under one name: validated when made, the same through JSON.
+
+May import the engine's ground modules.
+"""
+
+from __future__ import annotations
+
+from .jobs import (
+    AREA_MEASURES,
+    DEVICES,
+    LEARNING_PRESETS,
+    PRESETS,
+    PRIOR_PRESETS,
+    SOURCES,
+    ApplyConfig,
+    AreasConfig,
+    AssessConfig,
+    ClassifyConfig,
+    PriorJobConfig,
+    RefineJobConfig,
+    TrueColourConfig,
+    used_network,
+    used_prior,
+)
+from .models import (
+    DownloadModelConfig,
+    ImportModelConfig,
+    ListModelsConfig,
+    RemoveModelConfig,
+    RuntimeCheckConfig,
+)
+from .options import (
+    require,
+)
+from .outputs import (
+    MapOutputConfig,
+    OutputConfig,
+    RefineOutputConfig,
+)
+from .scene import (
+    QUANTITIES,
+    SceneConfig,
+)
+from .stages import (
+    BLENDINGS,
+    PRECISIONS,
+    RANDOM_SETS,
+    SPECTRAL_PX,
+    TEMPLATE_SETS,
+    UNEVEN_SIDES,
+    UPSAMPLERS,
+    ClipConfig,
+    PriorConfig,
+    RefineConfig,
+    parse_scales,
+)
+
+__all__ = [
+    "AREA_MEASURES",
+    "BLENDINGS",
+    "DEVICES",
+    "LEARNING_PRESETS",
+    "PRECISIONS",
+    "PRESETS",
+    "PRIOR_PRESETS",
+    "QUANTITIES",
+    "RANDOM_SETS",
+    "SOURCES",
+    "SPECTRAL_PX",
+    "TEMPLATE_SETS",
+    "UNEVEN_SIDES",
+    "UPSAMPLERS",
+    "ApplyConfig",
+    "AreasConfig",
+    "AssessConfig",
+    "ClassifyConfig",
+    "ClipConfig",
+    "DownloadModelConfig",
+    "ImportModelConfig",
+    "ListModelsConfig",
+    "MapOutputConfig",
+    "OutputConfig",
+    "PriorConfig",
+    "PriorJobConfig",
+    "RefineConfig",
+    "RefineJobConfig",
+    "RefineOutputConfig",
+    "RemoveModelConfig",
+    "RuntimeCheckConfig",
+    "SceneConfig",
+    "TrueColourConfig",
+    "parse_scales",
+    "require",
+    "used_network",
+    "used_prior",
+]
