@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Type
 
@@ -165,7 +166,9 @@ class Scene:
         Returns:
             The same sample for the same scene, ``n_px`` and ``seed``.
         """
-        return draw_sample(self._reader, n_px, seed, progress or NullProgress())
+        sample = draw_sample(self._reader, n_px, seed, progress or NullProgress())
+        area_m2 = self.grid.pixel_area_m2
+        return replace(sample, pixel_m=math.sqrt(area_m2)) if area_m2 else sample
 
     def summary(self) -> Dict[str, Any]:
         """What was read from the file, as plain values for reports."""
