@@ -46,7 +46,7 @@ LAYERS = (  # of the engine, from the bottom: a module imports from its own pack
     {"mamba", "evidence", "areas"},
     {"mapping", "clip"},
     {"refine"},
-    {"pipeline", "true_colour", "jobs", "worker", "__main__"},
+    {"pipeline", "true_colour", "jobs", "worker", "campaign", "__main__"},
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 GROUND, ENTRIES = 0, len(LAYERS) - 1  # layers of single modules, which import each other freely
