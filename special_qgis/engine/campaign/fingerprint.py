@@ -22,7 +22,7 @@ from ..outputs.output_set import files_of_source
 from ..rasters.gdal_exceptions import use_exceptions
 from ..resources import plugin_version
 
-__all__ = ["fingerprint", "list_inputs"]
+__all__ = ["fingerprint", "is_light", "list_inputs"]
 
 _N_SAMPLES, _SAMPLE_BYTES = 16, 2**16  # of a file: its beginning, its end and between
 _STAGE_PACKAGES = ("torch", "open_clip", "sklearn", "safetensors", "numba")  # decide which stages run
@@ -54,11 +54,21 @@ def fingerprint(config: ClassifyConfig, inputs: List[Dict[str, Any]]) -> str:
     """
     content = {
         "version": plugin_version(),
-        "packages": [name for name in _STAGE_PACKAGES if importlib.util.find_spec(name) is not None],
+        "packages": [] if is_light(config) else _found_packages(),
         "options": config.to_json(),
         "inputs": inputs,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_light(config: ClassifyConfig) -> bool:
+    """Whether a scene needs neither the network nor an image-text model, so that NumPy and GDAL are all it can use."""
+    return config.source == "spectral" and not config.wants_network
+
+
+def _found_packages() -> List[str]:
+    """Packages of the stages that this Python has; a stage whose packages are missing is left out of the map."""
+    return [name for name in _STAGE_PACKAGES if importlib.util.find_spec(name) is not None]
 
 
 def _model_files(config: ClassifyConfig) -> List[Path]:

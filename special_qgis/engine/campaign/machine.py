@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..config import ScenesConfig
 from ..evidence.parallel import n_cores
 from ..scene.memory import free_bytes
+from .fingerprint import is_light
 
 __all__ = ["Crew", "plan_crew"]
 
@@ -37,8 +38,7 @@ def plan_crew(config: ScenesConfig, n_scenes: int) -> Crew:
     cores = n_cores()
     n_workers = config.workers
     if not n_workers:
-        is_light = not config.classify.wants_network and config.classify.source == "spectral"
-        by_memory = free_bytes() // (_LIGHT_BYTES if is_light else _HEAVY_BYTES)
+        by_memory = free_bytes() // (_LIGHT_BYTES if is_light(config.classify) else _HEAVY_BYTES)
         n_workers = 1 if config.classify.device == "cuda" else min(cores, by_memory)
     n_workers = max(1, min(n_workers, n_scenes))
     n_threads = max(1, cores // n_workers)

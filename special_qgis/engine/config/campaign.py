@@ -41,7 +41,6 @@ class ScenesConfig(Options):
     retries: int = 2  # of a scene whose worker died
     resume: bool = True  # skip scenes that are finished with the same inputs and options
     mosaic: bool = True  # virtual mosaic of the maps of each coordinate reference system
-    scheduler: str = ""  # address of a Dask scheduler that does the work; "" = this machine
 
     def __post_init__(self) -> None:
         require(bool(self.scenes), "scenes", "one scene or list of scenes at least", self.scenes)

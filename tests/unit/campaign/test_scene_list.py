@@ -173,5 +173,5 @@ def test_find_nothing_is_an_error_with_the_word_given(tmp_path: Path, text: str)
 
 def test_csv_value_not_accepted_is_named(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("scene,quantity\na.tif,albedo", encoding="utf-8")
-    with pytest.raises(ConfigError, match="quantity must be one of .*; got 'albedo'"):
+    with pytest.raises(ConfigError, match=r"quantity must be one of .*; got 'albedo'"):
         find(tmp_path / "l.csv")
