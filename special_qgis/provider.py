@@ -13,6 +13,7 @@ from .algorithms.areas import Areas
 from .algorithms.assess import Assess
 from .algorithms.check_runtime import CheckRuntime
 from .algorithms.classify import Classify
+from .algorithms.classify_scenes import ClassifyScenes
 from .algorithms.inspect_scene import InspectScene
 from .algorithms.install_model import InstallModel
 from .algorithms.install_runtime import InstallRuntime
@@ -26,6 +27,7 @@ from .translation import translate
 
 ALGORITHMS = (
     Classify,
+    ClassifyScenes,
     PseudoLabels,
     Refine,
     ApplyClassifier,

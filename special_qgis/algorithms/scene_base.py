@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import (
+    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -19,6 +20,20 @@ from ..engine.scene.spectra import parse_wavelengths
 from .base import SpecialAlgorithm
 from .parameter_values import choice_value, classes_value, is_given, memory_budget_bytes, sensor_value, string_value
 from .sources import extent_in_scene, find_raster_problem, raster_source, vector_source
+
+
+def reading_options(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext
+) -> Dict[str, Any]:
+    """Fields of ``SceneConfig`` that hold for any number of scenes."""
+    return {
+        "wavelengths": string_value(algorithm, parameters, "WAVELENGTHS", context),
+        "sensor": sensor_value(algorithm, parameters, context),
+        "bad_bands": string_value(algorithm, parameters, "BAD_BANDS", context),
+        "drop_water_vapour": algorithm.parameterAsBool(dict(parameters), "DROP_WATER_VAPOUR", context),
+        "quantity": choice_value(algorithm, parameters, "QUANTITY", context),
+        "memory_budget_bytes": memory_budget_bytes(algorithm, parameters, context),
+    }
 
 
 class SceneAlgorithm(SpecialAlgorithm):
@@ -51,16 +66,11 @@ class SceneAlgorithm(SpecialAlgorithm):
         try:
             self.scene = SceneConfig(
                 source=source,
-                wavelengths=string_value(self, parameters, "WAVELENGTHS", context),
-                sensor=sensor_value(self, parameters, context),
-                bad_bands=string_value(self, parameters, "BAD_BANDS", context),
-                drop_water_vapour=self.parameterAsBool(parameters, "DROP_WATER_VAPOUR", context),
-                quantity=choice_value(self, parameters, "QUANTITY", context),
                 mask=raster_source(self, parameters, "MASK", context, feedback),
                 extent=extent_in_scene(self, parameters, context, source),
                 aoi=aoi,
                 aoi_layer=aoi_layer,
-                memory_budget_bytes=memory_budget_bytes(self, parameters, context),
+                **reading_options(self, parameters, context),
             )
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error

@@ -28,6 +28,7 @@ NAMES = (
     "assess",
     "checkruntime",
     "classify",
+    "classifyscenes",
     "inspectscene",
     "installmodel",
     "installruntime",
