@@ -17,11 +17,11 @@ import numpy as np
 from osgeo import gdal
 
 from ..classes.classes import LandCoverClass
-from ..decoding import as_text
 from ..errors import EngineError
 from ..outputs.class_metadata import set_class_legend
 from ..rasters.gdal_exceptions import use_exceptions
 from ..rasters.opening import open_raster, read_grid, spatial_reference
+from ..rasters.text import virtual_raster_xml
 from ..report.images import colour_labels, encode_png
 
 __all__ = ["Mosaics", "plan_mosaics", "render_mosaic", "render_thumbnail"]
@@ -86,7 +86,7 @@ def render_mosaic(maps: Sequence[str], classes: Sequence[LandCoverClass], folder
             raise RuntimeError(gdal.GetLastErrorMsg())
         set_class_legend(dataset.GetRasterBand(1), classes)
         dataset.FlushCache()
-        text = "".join(map(as_text, dataset.GetMetadata_List("xml:VRT")))
+        text = virtual_raster_xml(dataset)
         del dataset
     except RuntimeError as error:
         raise EngineError(f"The mosaic of {len(maps)} maps cannot be made: {error}.", "The maps are whole.") from error
