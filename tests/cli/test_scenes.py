@@ -29,7 +29,7 @@ def test_scenes_of_a_folder_are_mapped_and_told_as_tables(folder: Path) -> None:
     assert campaign.returncode == 0, errors
     assert "2 scenes: 2 done, 0 skipped, 0 failed" in printed
     assert [line.split() for line in printed.splitlines() if line.startswith("water")] == [
-        ["water", "512", "25.0%", "8192.00", "m²"]
+        ["water", "512", "25.0%", "8,192.00", "m²"]
     ]
     assert {path.name for path in (folder / "out" / "line1").iterdir()} == {
         *("line1_map.tif", "line1_map.tif.aux.xml", "line1_map.qml", "line1_probabilities.tif", "scene.json")

@@ -217,6 +217,12 @@ def remove_an_output(config: Any, scenes: Path, out: Path) -> Any:
     return config
 
 
+def empty_a_manifest(config: Any, scenes: Path, out: Path) -> Any:
+    path = out / "line3" / "scene.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "outputs": None}))
+    return config
+
+
 def damage_a_manifest(config: Any, scenes: Path, out: Path) -> Any:
     (out / "line3" / "scene.json").write_text('{"manifest_version": 1}')
     return config
@@ -230,6 +236,7 @@ def damage_a_manifest(config: Any, scenes: Path, out: Path) -> Any:
         pytest.param(change_content_but_neither_size_nor_time, {"line1"}, id="content"),
         pytest.param(remove_an_output, {"line2"}, id="output-gone"),
         pytest.param(damage_a_manifest, {"line3"}, id="manifest"),
+        pytest.param(empty_a_manifest, {"line3"}, id="manifest-of-other-kind"),
     ],
 )
 def test_resume_maps_again_exactly_what_changed(scenes: Path, tmp_path: Path, change: Any, redone: Any) -> None:

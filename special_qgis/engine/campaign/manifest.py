@@ -14,7 +14,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from ..outputs.output_set import OutputSet
 
-__all__ = ["Manifest", "measure_outputs", "read_manifest", "remove_manifest", "write_manifest"]
+__all__ = ["MANIFEST_NAME", "Manifest", "measure_outputs", "read_manifest", "remove_manifest", "write_manifest"]
 
 MANIFEST_NAME = "scene.json"
 VERSION = 1  # of the manifest's keys; another one is not read
@@ -45,7 +45,9 @@ def read_manifest(folder: Path) -> Optional[Manifest]:
         content: Dict[str, Any] = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
         if content.pop("manifest_version") != VERSION:
             return None
-        return Manifest(**content)
+        manifest = Manifest(**content)
+        is_whole = isinstance(manifest.outputs, dict) and isinstance(manifest.result, dict)
+        return manifest if is_whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or of something else: not finished
         return None
 

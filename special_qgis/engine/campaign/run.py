@@ -58,20 +58,26 @@ def classify_scenes(config: ScenesConfig, progress: Progress | None = None) -> D
     scenes = find_scenes(config.scenes, config.classify.scene, listener)
     tasks = [_make_task(config, scene) for scene in scenes]
     folder = Path(config.output_folder).absolute()
-    with _alone_in(folder):
+    with _alone_in(folder), _cancel_told():
         for parent in (folder, *(Path(task.folder) for task in tasks)):
             remove_abandoned(parent)
         crew = plan_crew(config, len(tasks))
-        try:
-            outcomes = _run(tasks, crew, SubProgress(listener, _LISTED, _MAPPED))
-        except Cancelled as error:
-            raise Cancelled("finished scenes are kept, and the same command goes on with the others.") from error
+        outcomes = _run(tasks, crew, SubProgress(listener, _LISTED, _MAPPED))
         found = [_finding(scene, outcome) for scene, outcome in zip(scenes, outcomes)]
         _warn(found, listener)
         listener.report(_MAPPED, "Writing the campaign's report")
         campaign = _write(config, found, classes, (listener, crew, began))
     listener.report(1.0, "Done")
     return _result(campaign, folder, listener)
+
+
+@contextlib.contextmanager
+def _cancel_told() -> Iterator[None]:
+    """Say of a cancel that it keeps what is finished."""
+    try:
+        yield
+    except Cancelled as error:
+        raise Cancelled("finished scenes are kept, and the same command goes on with the others.") from error
 
 
 def _make_task(config: ScenesConfig, scene: ListedScene) -> Task:

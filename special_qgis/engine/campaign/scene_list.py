@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..progress import Progress, check_cancelled
 from ..rasters.gdal_exceptions import use_exceptions
 from .list_files import LIST_SUFFIXES, read_list
+from .manifest import MANIFEST_NAME
 
 __all__ = ["ListedScene", "find_scenes"]
 
@@ -103,13 +104,18 @@ def _rasters(paths: Iterable[Path], progress: Progress) -> Iterator[_Found]:
     """Those of some files that are scenes; the others are told."""
     for path in paths:
         check_cancelled(progress)
-        if path.name.startswith(".") or not path.is_file() or path.suffix.lower() in LIST_SUFFIXES:
+        if path.name.startswith(".") or path.suffix.lower() in LIST_SUFFIXES or not path.is_file() or _is_output(path):
             continue
         n_bands = _count_bands(str(path))
         if n_bands >= FEWEST_BANDS:
             yield _Found("", {"source": str(path.absolute())})
         elif n_bands:
             progress.info(f"{path.name} was left out: it has {n_bands} bands, and a scene {FEWEST_BANDS} or more.")
+
+
+def _is_output(path: Path) -> bool:
+    """Whether a file is what a campaign has written for a scene, such as the probabilities of many classes."""
+    return path.name.startswith(f"{path.parent.name}_") and (path.parent / MANIFEST_NAME).is_file()
 
 
 def _matching(pattern: Path) -> Iterator[Path]:

@@ -167,7 +167,8 @@ class Workers:
         busy = [worker for worker in self._workers if worker.task is not None]
         names = ", ".join(self._tasks[worker.task].name for worker in busy[:3] if worker.task is not None)
         under_way = sum(worker.fraction for worker in busy)
-        progress.report((self._n_done + under_way) / n_tasks, f"{self._n_done} of {n_tasks} scenes; now {names}")
+        now = f"; now {names}" if names else ""
+        progress.report((self._n_done + under_way) / n_tasks, f"{self._n_done} of {n_tasks} scenes{now}")
 
     def _end_all(self) -> None:
         """End all processes within seconds, and remove what killed ones left."""

@@ -63,6 +63,14 @@ def test_find_glob_gives_what_matches(folder: Path, pattern: str, names: List[st
     assert [one.name for one in find(folder / pattern)] == names
 
 
+def test_find_glob_passes_over_what_a_campaign_has_written(folder: Path) -> None:
+    probabilities = write_cube(folder / "out" / "a" / "a_probabilities.tif")
+    assert [one.name for one in find(folder / "out" / "*" / "*.tif")] == ["a_probabilities"]
+    (folder / "out" / "a" / "scene.json").write_text("{}", encoding="utf-8")
+    assert [one.name for one in find(folder / "**" / "*.tif")] == ["a", "b_line", "a_2"]
+    assert [one.scene.source for one in find(probabilities)] == [str(probabilities)]
+
+
 def test_find_relative_glob_and_file_are_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert [one.scene.source for one in find("*.tif", "map.tif")][::2] == [
