@@ -35,6 +35,7 @@ from tests.helpers.campaigns import (
 )
 from tests.helpers.listener import Listener
 from tests.helpers.processes import wait_until_gone
+from tests.helpers.range_server import serve_folder
 from tests.helpers.small_scene import truth, write_scene
 
 
@@ -328,3 +329,17 @@ def wait_for_work(pid: int, folder: Path, file: str = "") -> List[int]:
             return children(pid)
         time.sleep(0.02)
     raise TimeoutError("the campaign has not begun to write")
+
+
+def test_scene_behind_an_address_is_mapped_and_skipped_until_it_changes(scenes: Path, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    (scenes / "line0.tif").rename(tmp_path / "served" / "remote.tif")
+    with serve_folder(tmp_path / "served") as address:
+        (scenes / "list.txt").write_text(f"{address}/remote.tif\nline1.tif\n", encoding="utf-8")
+        config = options(scenes / "list.txt", tmp_path / "out", outputs=())
+        assert statuses(run(config)) == {"remote": "done", "line1": "done"}
+        remote = gdal.Open(str(tmp_path / "out" / "remote" / "remote_map.tif"))
+        np.testing.assert_array_equal(remote.ReadAsArray(), truth())
+        assert statuses(run(config)) == {"remote": "skipped", "line1": "skipped"}
+        (scenes / "line2.tif").replace(tmp_path / "served" / "remote.tif")
+        assert statuses(run(config)) == {"remote": "done", "line1": "skipped"}
