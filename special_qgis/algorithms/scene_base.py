@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from qgis.core import (
+    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -28,6 +29,20 @@ from .parameter_values import (
     with_enum_words,
 )
 from .sources import extent_in_scene, find_raster_problem, is_text_without_layer, raster_source, vector_source
+
+
+def reading_options(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext
+) -> Dict[str, Any]:
+    """Fields of ``SceneConfig`` that hold for any number of scenes."""
+    return {
+        "wavelengths": string_value(algorithm, parameters, "WAVELENGTHS", context),
+        "sensor": sensor_value(algorithm, parameters, context),
+        "bad_bands": string_value(algorithm, parameters, "BAD_BANDS", context),
+        "drop_water_vapour": algorithm.parameterAsBool(dict(parameters), "DROP_WATER_VAPOUR", context),
+        "quantity": choice_value(algorithm, parameters, "QUANTITY", context),
+        "memory_budget_bytes": memory_budget_bytes(algorithm, parameters, context),
+    }
 
 
 class SceneAlgorithm(SpecialAlgorithm):
@@ -74,11 +89,6 @@ class SceneAlgorithm(SpecialAlgorithm):
         try:
             self.scene = SceneConfig(
                 source=source,
-                wavelengths=string_value(self, parameters, "WAVELENGTHS", context),
-                sensor=sensor_value(self, parameters, context),
-                bad_bands=string_value(self, parameters, "BAD_BANDS", context),
-                drop_water_vapour=self.parameterAsBool(parameters, "DROP_WATER_VAPOUR", context),
-                quantity=choice_value(self, parameters, "QUANTITY", context),
                 mask=raster_source(self, parameters, "MASK", context, feedback),
                 mask_meaning=choice_value(self, parameters, "MASK_MEANING", context),
                 quality_layers=string_value(self, parameters, "QUALITY_LAYERS", context),
@@ -86,7 +96,7 @@ class SceneAlgorithm(SpecialAlgorithm):
                 extent=extent_in_scene(self, parameters, context, source),
                 aoi=aoi,
                 aoi_layer=aoi_layer,
-                memory_budget_bytes=memory_budget_bytes(self, parameters, context),
+                **reading_options(self, parameters, context),
             )
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error

@@ -28,6 +28,7 @@ class Job(NamedTuple):
 
 JOBS: Mapping[str, Job] = {
     "classify": Job(".pipeline", "classify", "ClassifyConfig"),
+    "scenes": Job(".campaign.run", "classify_scenes", "ScenesConfig"),
     "refine": Job(".refine.jobs", "refine_labels", "RefineJobConfig"),
     "apply_classifier": Job(".refine.jobs", "apply_classifier", "ApplyConfig"),
     "spectral_prior": Job(".pipeline", "spectral_prior", "PriorJobConfig"),

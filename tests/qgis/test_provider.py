@@ -29,6 +29,7 @@ NAMES = (
     "checkruntime",
     "classify",
     "importproduct",
+    "classifyscenes",
     "inspectscene",
     "installmodel",
     "installruntime",

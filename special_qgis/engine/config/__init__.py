@@ -6,6 +6,11 @@ May import the engine's ground modules.
 
 from __future__ import annotations
 
+from .campaign import (
+    ANY_SCENE,
+    OUTPUT_CHOICES,
+    ScenesConfig,
+)
 from .jobs import (
     AREA_MEASURES,
     DEVICES,
@@ -58,11 +63,13 @@ from .stages import (
 )
 
 __all__ = [
+    "ANY_SCENE",
     "AREA_MEASURES",
     "BLENDINGS",
     "DEVICES",
     "LEARNING_PRESETS",
     "MASK_MEANINGS",
+    "OUTPUT_CHOICES",
     "OVERLAPS",
     "PRECISIONS",
     "PRESETS",
@@ -93,6 +100,7 @@ __all__ = [
     "RemoveModelConfig",
     "RuntimeCheckConfig",
     "SceneConfig",
+    "ScenesConfig",
     "TrueColourConfig",
     "parse_scales",
     "require",
