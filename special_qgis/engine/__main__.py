@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         console.show_error(EngineError(f"Memory ran out. {error}".strip(), MEMORY_HINT))
         return EXIT_ERROR
     except Cancelled as cancelled:
-        console.info(f"Cancelled; {cancelled or 'nothing was written.'}")
+        console.info(f"Cancelled; {str(cancelled) or 'nothing was written.'}")
         return EXIT_CANCELLED
     finally:
         console.close()

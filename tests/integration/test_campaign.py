@@ -18,7 +18,7 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.campaign.run import classify_scenes
-from special_qgis.engine.config import ClassifyConfig, SceneConfig
+from special_qgis.engine.config import ClassifyConfig, RefineConfig, SceneConfig
 from special_qgis.engine.errors import Cancelled, ConfigError
 from special_qgis.engine.jobs import run_job
 from special_qgis.engine.process_lock import hold
@@ -36,7 +36,7 @@ from tests.helpers.campaigns import (
 from tests.helpers.listener import Listener
 from tests.helpers.processes import wait_until_gone
 from tests.helpers.range_server import serve_folder
-from tests.helpers.small_scene import truth, write_scene
+from tests.helpers.small_scene import CLASSES, truth, write_scene
 
 
 class Killer(Listener):
@@ -343,3 +343,18 @@ def test_scene_behind_an_address_is_mapped_and_skipped_until_it_changes(scenes: 
         assert statuses(run(config)) == {"remote": "skipped", "line1": "skipped"}
         (scenes / "line2.tif").replace(tmp_path / "served" / "remote.tif")
         assert statuses(run(config)) == {"remote": "done", "line1": "skipped"}
+
+
+def test_campaign_with_the_network_gives_the_same_bytes_as_one_by_one(tmp_path: Path, with_runtime: str) -> None:
+    write_scenes(tmp_path / "in", 2)
+    sizes = {"tile_px": 64, "halo_px": 16, "training_tiles": 4}
+    network = RefineConfig(epochs=6, iterations_per_epoch=10, warm_up_epochs=3, **sizes)
+    classify = ClassifyConfig(SceneConfig("*"), CLASSES, source="spectral", device="cpu", network=network)
+    result = run(options(tmp_path / "in", tmp_path / "out", classify=classify, workers=2))
+    assert set(statuses(result).values()) == {"done"}
+    made = rasters(tmp_path / "out")
+    for name in statuses(result):
+        manifest = json.loads((tmp_path / "out" / name / "scene.json").read_text())
+        alone = run_job("classify", manifest["options"], Listener())
+        assert alone["changed_share"] is not None, alone["warnings"]
+    assert rasters(tmp_path / "out") == made
