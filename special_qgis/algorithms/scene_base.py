@@ -41,6 +41,9 @@ def reading_options(
         "bad_bands": string_value(algorithm, parameters, "BAD_BANDS", context),
         "drop_water_vapour": algorithm.parameterAsBool(dict(parameters), "DROP_WATER_VAPOUR", context),
         "quantity": choice_value(algorithm, parameters, "QUANTITY", context),
+        "mask_meaning": choice_value(algorithm, parameters, "MASK_MEANING", context),
+        "quality_layers": string_value(algorithm, parameters, "QUALITY_LAYERS", context),
+        "detector_overlap": choice_value(algorithm, parameters, "DETECTOR_OVERLAP", context),
         "memory_budget_bytes": memory_budget_bytes(algorithm, parameters, context),
     }
 
@@ -90,9 +93,6 @@ class SceneAlgorithm(SpecialAlgorithm):
             self.scene = SceneConfig(
                 source=source,
                 mask=raster_source(self, parameters, "MASK", context, feedback),
-                mask_meaning=choice_value(self, parameters, "MASK_MEANING", context),
-                quality_layers=string_value(self, parameters, "QUALITY_LAYERS", context),
-                detector_overlap=choice_value(self, parameters, "DETECTOR_OVERLAP", context),
                 extent=extent_in_scene(self, parameters, context, source),
                 aoi=aoi,
                 aoi_layer=aoi_layer,
