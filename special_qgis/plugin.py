@@ -13,6 +13,7 @@ from qgis.PyQt.QtWidgets import QAction, QApplication
 from .algorithms import running, styling
 from .engine.resources import resource_path
 from .provider import SpecialProvider
+from .translation import translate
 
 MENU = "SPECIAL"
 
@@ -44,13 +45,13 @@ class SpecialPlugin:
         """Register the algorithms and add the menu entries and the toolbar button."""
         self.initProcessing()
         icon = QIcon(str(resource_path("icons", "icon.svg")))
-        text = QCoreApplication.translate("SpecialPlugin", "Classify hyperspectral scene…")
+        text = translate("SpecialPlugin", "Classify hyperspectral scene…")
         self.action = QAction(icon, text, self.iface.mainWindow())
         self.action.setObjectName("specialClassifyAction")
         self.action.triggered.connect(self.open_classify_dialog)
         self.iface.addPluginToRasterMenu(MENU, self.action)
         self.iface.addToolBarIcon(self.action)
-        self.models_action = QAction(QCoreApplication.translate("SpecialPlugin", "Models…"), self.iface.mainWindow())
+        self.models_action = QAction(translate("SpecialPlugin", "Models…"), self.iface.mainWindow())
         self.models_action.setObjectName("specialModelsAction")
         self.models_action.triggered.connect(self.open_models_dialog)
         self.iface.addPluginToRasterMenu(MENU, self.models_action)

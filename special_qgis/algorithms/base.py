@@ -15,7 +15,6 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from ..engine.errors import EngineError, RuntimeMissingError
@@ -23,7 +22,8 @@ from ..engine.resources import resource_path
 from ..process.interpreters import Interpreter, light_interpreter
 from ..process.worker_client import WorkerCancelled, WorkerFailed, run_job
 from ..runtime.management import find_runtime
-from .parameters import describe_parameters, with_enum_words
+from ..translation import translate
+from .parameter_values import describe_parameters, with_enum_words
 from .running import listening
 
 # Which Python a job runs on: QGIS's own; the private runtime where it is installed; the private runtime or none.
@@ -41,7 +41,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
 
     def tr(self, text: str) -> str:
         """Translate a text of this class."""
-        return QCoreApplication.translate(type(self).__name__, text)
+        return translate(type(self).__name__, text)
 
     def createInstance(self) -> SpecialAlgorithm:
         """A fresh copy; QGIS runs copies."""
@@ -65,7 +65,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
 
     def helpUrl(self) -> str:
         """Page of the parameters, at this algorithm."""
-        return HELP_URL + self.name()
+        return f"{HELP_URL}{self.name()}"
 
     def description(self) -> str:
         """What the algorithm does, in a few sentences; paragraphs are lines."""
@@ -94,14 +94,15 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         if problem:
             return False, problem
         self._name_report(parameters, context)
-        return super().checkParameterValues(parameters, context)
+        accepted, message = super().checkParameterValues(parameters, context)
+        return bool(accepted), str(message)
 
     def _name_report(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
         """Have the Results Viewer name the report by tool and scene: it takes the title of the dialog's own output."""
         output = self.outputDefinition("REPORT")
         if output is None:
             return
-        kind = QCoreApplication.translate("SpecialAlgorithm", "Report: {}").format(self.displayName())
+        kind = translate("SpecialAlgorithm", "Report: {}").format(self.displayName())
         has_scene = self.parameterDefinition("INPUT") is not None
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context) if has_scene else None
         output.setDescription(f"{kind} – {layer.name()}" if layer is not None else kind)
@@ -112,6 +113,10 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         May raise an ``EngineError`` instead.
         """
         return ""
+
+    def cancelled_text(self) -> str:
+        """What a user is told who has cancelled."""
+        return translate("SpecialAlgorithm", "Cancelled; nothing was written.")
 
     def run_job(
         self, job: str, config: Mapping[str, Any], feedback: QgsProcessingFeedback, runtime: str = ""
@@ -131,9 +136,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             with listening(feedback) as progress:
                 return run_job(job, dict(config), progress, _interpreter(runtime or self.RUNTIME))
         except WorkerCancelled as error:
-            raise QgsProcessingException(
-                QCoreApplication.translate("SpecialAlgorithm", "Cancelled; nothing was written.")
-            ) from error
+            raise QgsProcessingException(self.cancelled_text()) from error
         except WorkerFailed as error:
             raise QgsProcessingException(f"{error.message} {error.hint}".strip()) from error
         except EngineError as error:
@@ -149,10 +152,8 @@ def _interpreter(runtime: str) -> Interpreter:
     found = None if runtime == LIGHT else find_runtime()
     if found is None and runtime == NEEDED:
         raise RuntimeMissingError(
-            QCoreApplication.translate(
-                "SpecialAlgorithm", "This algorithm needs the engine's runtime, which is not installed."
-            ),
-            QCoreApplication.translate(
+            translate("SpecialAlgorithm", "This algorithm needs the engine's runtime, which is not installed."),
+            translate(
                 "SpecialAlgorithm", "Run 'Install runtime' once; it also works from a folder of wheels, offline."
             ),
         )
@@ -161,7 +162,6 @@ def _interpreter(runtime: str) -> Interpreter:
 
 def group_titles() -> Dict[str, str]:
     """Titles of the groups in the toolbox, by id."""
-    translate = QCoreApplication.translate
     return {
         "landcover": translate("SpecialAlgorithm", "Land cover"),
         "scene": translate("SpecialAlgorithm", "Scene"),

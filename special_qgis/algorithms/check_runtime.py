@@ -23,7 +23,7 @@ from ..runtime.management import RuntimeStatus, check_light, check_runtime
 from .html import Table, page, write_page
 from .model_choice import qgis_models_folder
 from .outputs import file_output, written_files
-from .parameters import report_parameter
+from .parameter_kinds import report_parameter
 from .running import listening
 from .setup_base import SetupAlgorithm
 

@@ -22,7 +22,8 @@ from ..engine.models.library import InstalledModel
 from ..engine.models.registry import REGISTRY, UNKNOWN_HASH, ModelEntry, entry_named
 from ..engine.models.transfer import check_url
 from .model_choice import qgis_models_folder
-from .parameters import choice, choice_value, helped, string_value
+from .parameter_kinds import choice, helped
+from .parameter_values import choice_value, string_value
 from .running import listening
 from .setup_base import DownloadingAlgorithm
 
@@ -64,7 +65,7 @@ class InstallModel(DownloadingAlgorithm):
         """Declare parameters and outputs."""
         self.addParameter(
             helped(
-                choice("MODEL", self.tr("Model"), [OTHER_MODEL, *(entry.name for entry in REGISTRY)]),
+                choice("MODEL", self.tr("Model"), [OTHER_MODEL, *(entry.name for entry in REGISTRY)], OTHER_MODEL),
                 self.tr(
                     "A known model is downloaded from its page when neither file nor address is given. other: any "
                     "file that open_clip can load."

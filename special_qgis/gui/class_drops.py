@@ -13,14 +13,13 @@ from qgis.core import (
     QgsPalettedRasterRenderer,
     QgsProject,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QMimeData
+from qgis.PyQt.QtCore import QMimeData
 from qgis.PyQt.QtGui import QColor
 
 from ..engine.classes.classes import class_file_of
 from ..engine.errors import ClassListError
+from ..translation import translate
 from .class_rows import ClassRow, rows_from_list, rows_from_text
-
-translate = QCoreApplication.translate
 
 
 def has_rows(data: QMimeData) -> bool:

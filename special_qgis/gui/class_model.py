@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any, List, Optional
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QFont
 
 from ..engine.classes.text import quote
+from ..translation import translate
 from .class_rows import ClassRow, Finding, examine, rows_from_list
 
 COLOUR, NAME, WORDS, MEANING = range(4)
 
-translate = QCoreApplication.translate
 _Role = Qt.ItemDataRole
 _NO_COLOUR = "#00000000"
 _MAX_UNDO = 100  # changes that can be taken back
@@ -62,8 +62,10 @@ class ClassTableModel(QAbstractTableModel):
             return
         self._remember()
         for index in chosen:
+            rows = list(self.class_rows)
+            del rows[index]
             self.beginRemoveRows(QModelIndex(), index, index)
-            self._take([*self.class_rows[:index], *self.class_rows[index + 1 :]])
+            self._take(rows)
             self.endRemoveRows()
         self._tell()
 
@@ -170,7 +172,9 @@ class ClassTableModel(QAbstractTableModel):
         if row == self.class_rows[index]:
             return
         self._remember()
-        self._take([*self.class_rows[:index], row, *self.class_rows[index + 1 :]])
+        rows = list(self.class_rows)
+        rows[index] = row
+        self._take(rows)
         self._tell()
 
     def _show(self, rows: List[ClassRow]) -> None:
@@ -192,7 +196,7 @@ class ClassTableModel(QAbstractTableModel):
         self.list_changed.emit()
 
     def _remember(self) -> None:
-        self._past = [*self._past[1 - _MAX_UNDO :], list(self.class_rows)]
+        self._past = [*self._past, list(self.class_rows)][-_MAX_UNDO:]
         self._future = []
 
     def _go(self, source: List[List[ClassRow]], other: List[List[ClassRow]]) -> None:
@@ -202,7 +206,7 @@ class ClassTableModel(QAbstractTableModel):
 
     def is_muted(self, index: QModelIndex) -> bool:
         """Whether a cell tells something that the user did not type."""
-        return index.column() == MEANING or index.row() >= len(self.class_rows)
+        return bool(index.column() == MEANING or index.row() >= len(self.class_rows))
 
     def _id_of(self, row: int) -> str:
         """Id of a row's class in the map; rows without anything typed have none."""

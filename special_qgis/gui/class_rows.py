@@ -7,16 +7,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from qgis.PyQt.QtCore import QCoreApplication
-
 from ..engine.classes.classes import LandCoverClass, class_file_of, parse_classes
 from ..engine.classes.colours import choose_colours
 from ..engine.classes.files import read_class_file
 from ..engine.classes.text import ClassEntry, comparison_key, format_entry, make_entry, parse_entries
 from ..engine.errors import EngineError
 from ..engine.spectral_prior.interpretation import Interpretation, interpret
-
-translate = QCoreApplication.translate
+from ..translation import translate
 
 _LINE_BREAKS = re.compile("[\n\r\v\f\x85\u2028\u2029]+")
 _SEPARATORS = re.compile("[;；؛]")

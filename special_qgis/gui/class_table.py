@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import List, Optional
 
 from qgis.core import QgsApplication, QgsMimeDataUtils, QgsSettings
-from qgis.PyQt.QtCore import QCoreApplication, QMimeData, QPoint, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QMimeData, QPoint, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QKeyEvent, QTextCursor
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
@@ -30,12 +30,11 @@ from qgis.PyQt.QtWidgets import (
 
 from ..engine.classes.classes import load_presets
 from ..engine.errors import EngineError
+from ..translation import translate
 from .class_drops import has_rows, rows_from_data
 from .class_model import COLOUR, ClassTableModel
 from .class_rows import ClassRow, rows_from_text, text_from_rows
 from .class_view import ClassView
-
-translate = QCoreApplication.translate
 
 _FOLDER_SETTING = "special/class_file_folder"
 _TABLE_PAGE, _TEXT_PAGE = 0, 1
@@ -96,13 +95,13 @@ class ClassTableWidget(QWidget):
     def text(self) -> str:
         """The class list as it would be typed, one class a line."""
         if self.is_text:
-            return self.text_edit.toPlainText().strip()
+            return str(self.text_edit.toPlainText()).strip()
         return text_from_rows(self.model.class_rows)
 
     @property
     def is_text(self) -> bool:
         """Whether the list is shown as text."""
-        return self.pages.currentIndex() == _TEXT_PAGE
+        return bool(self.pages.currentIndex() == _TEXT_PAGE)
 
     def finish_editing(self) -> None:
         """Take over what stands in a cell that is being edited."""

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
 from qgis.gui import QgsAbstractProcessingParameterWidgetWrapper, QgsGui, QgsProcessingGui
-from qgis.PyQt.QtCore import QCoreApplication, Qt
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QKeyEvent
 from qgis.PyQt.QtWidgets import (
     QDialog,
@@ -25,10 +25,9 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..algorithms.base import LIGHT
+from ..translation import translate
 from .class_table import ClassTableWidget
 from .runtime_notice import RuntimeNotice
-
-translate = QCoreApplication.translate
 
 _LINE_BREAKS = re.compile("[\n\r\u2028\u2029]+")
 _STRETCH = 5  # of the table among the dialog's other widgets
@@ -102,7 +101,7 @@ class ClassLineEdit(QWidget):
 
     def text(self) -> str:
         """The class list or the path of a class file."""
-        return self.line.text().strip()
+        return str(self.line.text()).strip()
 
     def set_text(self, text: str) -> None:
         """Show a class list, on one line."""

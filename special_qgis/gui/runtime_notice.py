@@ -6,13 +6,12 @@ from __future__ import annotations
 from typing import Optional
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QCoreApplication, QEvent, QObject
+from qgis.PyQt.QtCore import QEvent, QObject
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from ..engine.errors import EngineError
 from ..runtime.management import find_runtime
-
-translate = QCoreApplication.translate
+from ..translation import translate
 
 _ICON_PX = 16
 
@@ -59,7 +58,7 @@ class RuntimeNotice(QFrame):
     @property
     def text(self) -> str:
         """What it says; empty where it says nothing."""
-        return self.label.text()
+        return str(self.label.text())
 
     def refresh(self) -> None:
         """Look for the runtime and say that it is missing, or be gone."""

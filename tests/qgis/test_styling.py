@@ -116,10 +116,10 @@ def test_map_opened_later_by_hand_has_its_legend(plugin: Any, scene: Path, tmp_p
 def test_results_not_loaded_keep_no_styler(plugin: Any, scene: Path, tmp_path: Path) -> None:
     import processing
 
-    before = styling.n_waiting()
+    before = len(styling._waiting)
     values = {"INPUT": str(scene), "CLASSES": small_scene.CLASSES, "OUTPUT": str(tmp_path / "map.tif")}
     processing.run("special:classify", values)
-    assert styling.n_waiting() == before
+    assert len(styling._waiting) == before
 
 
 @pytest.mark.parametrize("n_runs", [3])
@@ -131,7 +131,7 @@ def test_stylers_of_loaded_layers_do_not_pile_up(plugin: Any, n_runs: int) -> No
         styling.style_when_loaded(context, path, "map")
         processor = context.layerToLoadOnCompletionDetails(path).postProcessor()
         processor.postProcessLayer(QgsRasterLayer(), context, Messages())
-    assert styling.n_waiting() == 1
+    assert len(styling._waiting) == 1
 
 
 def test_all_results_of_a_run_lie_in_its_group_whatever_their_paths(plugin: Any, scene: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from ..decoding import decode_file
 from ..errors import ClassListError
 from .text import ClassEntry, comparison_key, make_entry, parse_entries, shorten
 
@@ -84,19 +85,7 @@ def _read_text(path: str) -> str:
         raise ClassListError(
             f"The class file {shorten(path, 200)} cannot be read: {error}.", "Check the path and its permissions."
         ) from error
-    return _decode(content, path)
-
-
-def _decode(content: bytes, path: str) -> str:
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise ClassListError(
-            f"The class file {shorten(path, 200)} is not UTF-8 text (byte {error.start}); UTF-8 and UTF-16 with a "
-            "byte-order mark are accepted.",
-            "Save it again as UTF-8.",
-        ) from error
+    return decode_file(content)
 
 
 def _read_txt(text: str) -> List[ClassEntry]:

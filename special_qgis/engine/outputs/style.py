@@ -68,7 +68,7 @@ def confidence_qml() -> str:
 
 def _ramp_qml(colours: Sequence[str]) -> str:
     """The colour ramp that the items come from, for QGIS's style panel; evenly spaced, first to last."""
-    rgba = [",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5)) + ",255" for colour in colours]
+    rgba = [",".join(map(str, bytes.fromhex(colour[1:]))) + ",255" for colour in colours]
     stops = ":".join(f"{i / (len(rgba) - 1):g};{rgba[i]}" for i in range(1, len(rgba) - 1))
     values = {"color1": rgba[0], "color2": rgba[-1], "discrete": "0", "rampType": "gradient", "stops": stops}
     options = "".join(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RasterReadError
-from .envi_header import LARGEST_HEADER_BYTES, expected_bytes, parse_envi_header
+from .envi_header import expected_bytes, read_envi_header
+from .text import description, files_of, metadata_item, source_of
 
 
 def check_whole(dataset: Any) -> None:
@@ -16,12 +17,12 @@ def check_whole(dataset: Any) -> None:
     Raises:
         RasterReadError: The file was cut off, or its header is wrong.
     """
-    path = Path(dataset.GetDescription())
+    path = Path(source_of(dataset))
     driver = dataset.GetDriver().ShortName
     if driver == "ENVI":
-        for name in dataset.GetFileList() or ():
-            if name.lower().endswith(".hdr"):
-                check_raw_length(path, Path(name))
+        for file in files_of(dataset):
+            if file.suffix.lower() == ".hdr":
+                check_raw_length(path, file)
     elif driver == "GTiff" and path.is_file():
         _check_tiff_length(dataset, path.stat().st_size)
 
@@ -36,7 +37,7 @@ def check_raw_length(path: Path, header: Path) -> None:
     """
     if not (path.is_file() and header.is_file()):
         return
-    sizes = expected_bytes(parse_envi_header(read_header_text(header)))
+    sizes = expected_bytes(read_envi_header(header))
     if sizes is None:
         return
     length = path.stat().st_size
@@ -54,23 +55,10 @@ def _check_tiff_length(dataset: Any, length: int) -> None:
         block_cols, block_rows = band.GetBlockSize()
         last_col, last_row = (dataset.RasterXSize - 1) // block_cols, (dataset.RasterYSize - 1) // block_rows
         for col, row in ((0, 0), (last_col, last_row)):
-            offset = band.GetMetadataItem(f"BLOCK_OFFSET_{col}_{row}", "TIFF")
-            size = band.GetMetadataItem(f"BLOCK_SIZE_{col}_{row}", "TIFF")
+            offset = metadata_item(band, f"BLOCK_OFFSET_{col}_{row}", "TIFF")
+            size = metadata_item(band, f"BLOCK_SIZE_{col}_{row}", "TIFF")
             if offset and size and int(offset) + int(size) > length:
                 raise RasterReadError(
-                    f"{dataset.GetDescription()} is {length} bytes long and ends before its pixels do.",
+                    f"{description(dataset)} is {length} bytes long and ends before its pixels do.",
                     "The file was cut off; copy or download it again.",
                 )
-
-
-def read_header_text(path: Path) -> str:
-    """Text of an ENVI header; characters outside UTF-8 are replaced.
-
-    Raises:
-        RasterReadError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(LARGEST_HEADER_BYTES).decode("utf-8", errors="replace")
-    except OSError as error:
-        raise RasterReadError(f"{path} cannot be read: {error}.", "Check its permissions.") from error
