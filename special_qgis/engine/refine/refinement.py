@@ -46,7 +46,7 @@ def predict_tiles(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
     transitions, evidence = trained.transitions.matrix(), trained.transitions.evidence()
-    share = network_share(trained.history.final_agreement)
+    share = network_share(trained.history.final_agreement, config.least_share)
     for window, probabilities in blended:
         first_stage, valid = pixels.first_stage(window)
         if config.fuse_stage_one:
