@@ -8,7 +8,6 @@ are accepted as well, because many scripts send positions.
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from qgis.core import (
@@ -31,6 +30,7 @@ from qgis.PyQt.QtCore import QCoreApplication
 
 from ..engine.classes.classes import class_file_of
 from ..engine.config import DEVICES, LEARNING_PRESETS, PRESETS, PRIOR_PRESETS, QUANTITIES, SOURCES
+from ..engine.data_folder import expand_home
 from ..engine.scene.sensors import SENSORS
 
 translate = QCoreApplication.translate
@@ -459,7 +459,7 @@ def classes_value(
     """The class list, or the absolute path of a class file, as the worker has another working folder."""
     text = string_value(algorithm, parameters, "CLASSES", context)
     path = class_file_of(text)
-    return text if path is None else str(Path(path).expanduser().absolute())
+    return text if path is None else str(expand_home(path).absolute())
 
 
 def memory_budget_bytes(

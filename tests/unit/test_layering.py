@@ -39,7 +39,7 @@ LIGHT_MODULES = (
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 LAYERS = (  # of the engine, from the bottom: a module imports from its own package and from lower layers, nothing else
     {"config", "stage_config", "options", "errors", "progress", "resources", "data_folder", "process_lock", "windows"}
-    | {"probabilities", "heavy_stages", "packages"},
+    | {"probabilities", "heavy_stages", "packages", "durable_files", "plain_text"},
     {"rasters", "classes", "report", "compute", "models"},
     {"outputs", "scene", "terminal"},
     {"spectral_prior", "accuracy"},

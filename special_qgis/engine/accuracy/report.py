@@ -16,6 +16,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import numpy as np
 
+from ..plain_text import table_cell
 from ..report.charts import IntervalRow, interval_chart
 from ..report.formats import (
     area_unit,
@@ -63,7 +64,7 @@ def render_csv(assessment: Assessment) -> str:
     stream.write("\ufeff")
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
-    writer.writerows(_csv_rows(assessment))
+    writer.writerows([table_cell(cell) for cell in row] for row in _csv_rows(assessment))
     return stream.getvalue()
 
 

@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from ..data_folder import expand_home, is_file
 from ..errors import ClassListError
 from .text import ClassEntry, comparison_key, make_entry, parse_entries, shorten
 
@@ -64,8 +65,8 @@ def read_class_file(path: str) -> List[ClassEntry]:
 
 def _read_text(path: str) -> str:
     try:
-        file = Path(path).expanduser()
-        if not file.is_file():
+        file = expand_home(path)
+        if not is_file(file):
             raise ClassListError(
                 f"The class file {shorten(path, 200)} does not exist; the path of a .txt, .csv, .json or .qml file "
                 "or a typed list is accepted.",

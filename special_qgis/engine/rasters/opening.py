@@ -18,7 +18,7 @@ from osgeo import gdal, osr
 from ..errors import InputError, RasterReadError
 from ..windows import Window
 from .gdal_exceptions import use_exceptions
-from .whole_files import check_raw_length, check_whole
+from .whole_files import check_raw_length, check_raw_size, check_whole
 
 GeoTransform = Tuple[float, float, float, float, float, float]
 
@@ -211,8 +211,8 @@ def open_raster(source: str) -> Any:
         RasterReadError: No such file, not a raster, only a container of rasters, or a file that was cut off.
     """
     use_exceptions()
-    if is_plain_path(source) and not Path(source).exists():
-        raise RasterReadError(f"There is no file {source}.", "Check the path, or choose the raster again.")
+    if is_plain_path(source) and not _exists(source):
+        raise RasterReadError(f"There is no file {source[:300]}.", "Check the path, or choose the raster again.")
     try:
         dataset = gdal.OpenEx(source, gdal.OF_RASTER | gdal.OF_READONLY | gdal.OF_VERBOSE_ERROR)
     except RuntimeError as error:
@@ -226,6 +226,13 @@ def open_raster(source: str) -> Any:
         raise _no_bands_error(source, dataset)
     check_whole(dataset)
     return dataset
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False
 
 
 def reopen(dataset: Any) -> Any:
@@ -272,6 +279,7 @@ def read_window(
         raise damaged_error(dataset, window, error) from error
     if buffer is None:
         raise damaged_error(dataset, window, gdal.GetLastErrorMsg())
+    check_raw_size(dataset)
     return buffer
 
 
