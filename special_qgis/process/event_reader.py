@@ -41,7 +41,8 @@ class Event:
     @property
     def fraction(self) -> float:
         """The progress in [0, 1]; 0 when it is not a number."""
-        return min(max(self.number("fraction"), 0.0), 1.0)
+        value = self.fields.get("fraction")
+        return min(max(value, 0.0), 1.0) if isinstance(value, (int, float)) else 0.0
 
     def number(self, name: str) -> float:
         """A field that is a number; 0 when it is none."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whatever text or file a user gives: a result or an ``EngineError``, soon. SPECIAL_FUZZ=nightly tries 100 000 inputs."""
+"""Whatever text or file a user gives: a result or an ``EngineError``. SPECIAL_FUZZ=nightly tries 100 000."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ GOOD: Dict[str, List[str]] = {
     "safetensors": ['{"a": {"dtype": "F32", "shape": [1, 0], "data_offsets": [0, 0]}, "__metadata__": {"b": "c"}}'],
 }
 PIECES = (
-    "\0", "\ud800", "\u202e", "٣", "𝟙", "\x1b", "\r\n", "=", ";", ",", "#", "{", "}", "[", "]", '"', "'", "<", ">", "&", "|",
-    "nan", "inf", "-1", "1e999", "1e-38", "9" * 5000, "9" * 20, "0x10", "é" * 300, "~", "../", "%00", "\\", "(", ")*", "a" * 10000,
+    *("=;,#{}[]\"'<>&|~()\t\0"), "\ud800", "\u202e", "٣", "𝟙", "\x1b", "\r\n", "nan", "inf", "-1", "1e999", "1e-38",
+    "9" * 5000, "9" * 20, "0x10", "é" * 300, "../", "%00", "\\", ")*", "a" * 10000,
     "[" * 2000, "<!DOCTYPE a [<!ENTITY b 'c'>]>", "&b;", "-" * 50, "1-" * 50, " " * 2000, "\t",
 )  # fmt: skip
 
