@@ -130,6 +130,8 @@ def _edge_reach_nm(axis: SpectralAxis, edge: int) -> float:
 
 
 _BAND_DIGITS = 18  # of a number that can be a band's
+_RANGE_CHARS = 100  # of a range of bands; longer text is none
+_DESCRIPTION_CHARS = 300  # of a band's description that are looked at
 
 
 def unit_of(word: str) -> str:
@@ -231,6 +233,7 @@ def parse_band_description(text: str) -> Optional[Tuple[float, str]]:
     Returns:
         The number and its unit word ("" for a bare number), or None when there is no wavelength.
     """
+    text = text[:_DESCRIPTION_CHARS]
     found = _DESCRIBED.search(text)
     if found:
         value = float(found.group(1))
@@ -264,7 +267,7 @@ def parse_band_list(text: str, n_bands: int, centres_nm: Optional[FloatArray] = 
         if part.isdecimal() and part.isascii() and len(part) <= _BAND_DIGITS:
             selected |= _numbered(part, int(part), int(part), n_bands)
             continue
-        found = _RANGE.match(part)
+        found = _RANGE.match(part) if len(part) <= _RANGE_CHARS else None
         if not found:
             raise _band_list_error(part)
         low, high = float(found.group(1)), float(found.group(3))
