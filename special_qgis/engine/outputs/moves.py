@@ -65,6 +65,8 @@ def carry_out(moves: Sequence[Move], folders: Sequence[Path]) -> None:
         TornError: A move failed, and could not be taken back.
         OSError: A journal or a second name cannot be written; nothing was moved.
     """
+    if not moves:
+        return
     by_parent = {folder.parent: folder for folder in folders}
     prepared = [_prepare(move, by_parent[move.target.parent], number) for number, move in enumerate(moves)]
     for folder in folders[1:]:

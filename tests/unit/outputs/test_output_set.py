@@ -325,3 +325,9 @@ def test_write_error_in_one_raster_names_it_and_leaves_nothing(tmp_path: Path) -
         with pytest.raises(RasterWriteError, match=r"map\.tif cannot be written: .* free in"):
             writer.write(Window(5, 5, 9, 9), np.zeros((9, 9)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commit_without_outputs_does_nothing(tmp_path: Path) -> None:
+    with OutputSet() as outputs:
+        outputs.commit()
+    assert list(tmp_path.iterdir()) == []
