@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Time and memory of stage 1 beside the bare image tower and beside the plain form, in one run.
+"""Time and memory of the first stage beside the bare image tower and beside the plain form, in one run.
 
 Run with ``python -m benchmarks.clip_speed [--rows 1096 --cols 715] [--threads 2] [--write]``. A ViT-B/16 and a
 JBU-one upsampler of random weights score a random scene at the scales {1, 2}, windows of 224 every 112, 9 classes,
@@ -21,7 +21,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
 import numpy as np
 import torch
@@ -31,7 +31,9 @@ from torch.nn import functional
 from benchmarks.machine import describe_machine, show, stage_tests_pass
 from benchmarks.plain_clip import plain_scores
 from special_qgis.engine.classes.classes import parse_classes
+from special_qgis.engine.clip.loaded_clip import ImageTower, LoadedClip
 from special_qgis.engine.clip.scorer import WindowScorer
+from special_qgis.engine.clip.scoring_options import ScoringOptions, choose_upsampler
 from special_qgis.engine.clip.source import ArrayColours
 from special_qgis.engine.clip.stage import plan_scales, score_scene
 from special_qgis.engine.clip.upsampling import read_weights
@@ -84,29 +86,36 @@ def timed(function: Callable[[], Any]) -> Dict[str, Any]:
     return {"wall_s": time.perf_counter() - wall, "processor_s": time.process_time() - processor, "result": result}
 
 
+def scoring(options: argparse.Namespace, cache_folder: Optional[Path] = None) -> ScoringOptions:
+    """On the processor, with the upsampler of random weights."""
+    stage = config(options)
+    chosen = choose_upsampler(stage.upsampler, read_weights(upsampler()))
+    return ScoringOptions(stage, torch.device("cpu"), chosen, cache_folder)
+
+
 def scorer(options: argparse.Namespace) -> WindowScorer:
     """What the stage scores windows with, queries at random."""
     queries = functional.normalize(torch.randn(9, DIMENSIONS, generator=torch.Generator().manual_seed(1)), dim=1)
-    weights = read_weights(upsampler())
-    device = torch.device("cpu")
-    return WindowScorer(model().visual, queries.numpy(), config(options), weights, (224, 224), device, NullProgress())
+    return WindowScorer(ImageTower(model().visual), queries.numpy(), scoring(options), (224, 224), NullProgress())
 
 
 def run_bare(options: argparse.Namespace) -> Dict[str, Any]:
     """The tower's forward of as many windows as the stage has, after one batch to warm up."""
-    scoring = scorer(options)
-    n_windows = sum(scale.plan.n_windows for scale in plan_scales(scene(options), scoring._source, config(options)))
-    batch = torch.rand(scoring.batch, 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(scoring.dtype)
-    n_batches = -(-n_windows // scoring.batch)
+    windows = scorer(options)
+    n_windows = sum(
+        scale.plan.n_windows for scale in plan_scales(scene(options), windows._source.visual, config(options))
+    )
+    batch = torch.rand(windows.batch, 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(windows.dtype)
+    n_batches = -(-n_windows // windows.batch)
 
     def forward(times: int) -> None:
         with torch.inference_mode():
             for _ in range(times):
-                scoring._tower(batch)
+                windows._tower(batch)
 
     forward(1)
     found = timed(lambda: forward(n_batches))
-    share = n_windows / (n_batches * scoring.batch)
+    share = n_windows / (n_batches * windows.batch)
     return {key: found[key] * share for key in ("wall_s", "processor_s")}
 
 
@@ -128,43 +137,32 @@ def run_limit(options: argparse.Namespace) -> Dict[str, Any]:
 
 def run_stage(options: argparse.Namespace) -> Dict[str, Any]:
     """The stage, its text embeddings kept from a small scene before; the time of these apart."""
-    clip, state, source, stage = model(), upsampler(), scene(options), config(options)
+    clip, source = LoadedClip(model(), tokenizer(), "random"), scene(options)
     with tempfile.TemporaryDirectory() as folder:
+        stage = scoring(options, Path(folder))
 
         def score(colours: ArrayColours) -> Any:
             with TileStore(colours.rows, colours.cols, len(CLASSES)) as store:
-                return score_scene(
-                    colours,
-                    clip,
-                    tokenizer(),
-                    CLASSES,
-                    stage,
-                    store,
-                    "cpu",
-                    NullProgress(),
-                    upsampler=state,
-                    cache_folder=Path(folder),
-                    checkpoint_hash="random",
-                )
+                return score_scene(colours, clip, CLASSES, stage, store, NullProgress())
 
         small = ArrayColours(np.zeros((3, 64, 64), np.float32))
         names = timed(lambda: score(small))
         again = timed(lambda: score(small))
         found = timed(lambda: score(source))
-    facts = found.pop("result")
-    return {**found, "names_s": names["wall_s"] - again["wall_s"], "batch": facts["batch"], "n": facts["n_windows"]}
+    summary = found.pop("result")
+    return {**found, "names_s": names["wall_s"] - again["wall_s"], "batch": summary.batch, "n": list(summary.n_windows)}
 
 
 def run_plain(options: argparse.Namespace) -> Dict[str, Any]:
     """A window of the plain form, and how far its scores are from those of the stage."""
-    scoring, state = scorer(options), upsampler()
+    windows, state = scorer(options), upsampler()
     image = scene(options).read(Window(0, 0, 224, 224))[0][None].copy()
-    batch = (torch.from_numpy(image) - scoring._mean) / scoring._std
+    batch = (torch.from_numpy(image) - windows._mean) / windows._std
 
     def plain() -> torch.Tensor:
-        return plain_scores(scoring._source, state, scoring._queries, batch, 0.3)
+        return plain_scores(windows._source.visual, state, windows._queries, batch, 0.3)
 
-    difference = float(np.abs(scoring.score(image)[0] - plain().numpy()).max())
+    difference = float(np.abs(windows.score(image)[0] - plain().numpy()).max())
     times = [timed(plain) for _ in range(N_PLAIN)]
     return {**{key: min(one[key] for one in times) for key in ("wall_s", "processor_s")}, "difference": difference}
 
@@ -225,7 +223,7 @@ def render(options: argparse.Namespace, measured: List[Measured], plain: Dict[st
         "names, once",
     )
     lines = [
-        "# Speed of stage 1",
+        "# Speed of the first stage",
         "",
         f"ViT-B/16 and JBU one of random weights, {options.rows} × {options.cols} pixels, scales 1 and 2, windows of "
         f"224 every 112 ({n_windows[0]} + {n_windows[1]}), {len(CLASSES)} classes, threads: "

@@ -20,7 +20,8 @@ from typing import Dict, List, NamedTuple, Tuple
 import torch
 
 from benchmarks.machine import describe_machine, show, stage_tests_pass
-from special_qgis.engine.mamba import MambaHSI, seeded_network
+from special_qgis.engine.mamba import MambaHSI
+from tests.helpers.seeded_network import seeded_network
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "mamba_speed.md"

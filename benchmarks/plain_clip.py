@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage 1 as it is usually written: one window at a time, all channels upsampled, neighbours gathered by unfold.
+"""The first stage as it is usually written: a window at a time, all channels upsampled, neighbours gathered by unfold.
 
 The yardstick of ``clip_speed``: nothing here is compressed, shared or compiled. The buffer of unfold has 121
 neighbours of every channel; 64 channels are gathered at once, since those of all 512 need 11.6 GiB.
@@ -12,7 +12,7 @@ from typing import Any, Dict
 import torch
 from torch.nn import functional
 
-from special_qgis.engine.clip.reference import plain_dense_features
+from tests.helpers.plain_dense import plain_dense_features
 
 CHANNELS_AT_ONCE = 64
 SIDE = 11

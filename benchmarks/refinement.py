@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Accuracy of stage 2 on the real scenes, before and after, with stage-1 labels of two kinds.
+"""Accuracy of the network stage on the real scenes, before and after, with stage-1 labels of two kinds.
 
-Run with the runtime that has torch: ``python -m benchmarks.refinement [--scenes FOLDER] [--seeds 0 1] [--write]``.
-Stage 1 is the spectral prior, whose errors are systematic, or the reference with whole segments flipped to a class of
-similar spectra, which is how an image-text model errs. References are read here alone, for the score and to make
-the second kind; refinement sees nothing but probabilities.
+Run with the runtime that has torch: ``python -m benchmarks.refinement [--scenes FOLDER] [--seeds 0 1] [--write]``. The
+first stage is the spectral prior, whose errors are systematic, or the reference with whole segments flipped to a class
+of similar spectra, which is how an image-text model errs. References are read here alone, for the score and to make the
+second kind; refinement sees nothing but probabilities.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 from osgeo import gdal
 
-from benchmarks.accuracy import RESULTS, SCENES, LabelledScene, load_scene, scenes_folder, score
+from benchmarks.labelled_scenes import RESULTS, LabelledScene, load_scene, scenes_folder, score
 from benchmarks.machine import describe_machine, processor, stage_tests_pass, versions
 from special_qgis.engine.config import PriorConfig, RefineConfig
 from special_qgis.engine.errors import RefinementError
 from special_qgis.engine.probabilities import decide, probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.spectral_prior import SpectralPrior
+from tests.helpers.refined_cube import refine
 
+SCENES = ("jasper_ridge", "samson", "enmap_potsdam")
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments
-FLIPPED_CONFIDENCE = 0.9  # of every label of the second kind, right or wrong: stage 1 does not know what is wrong
+FLIPPED_CONFIDENCE = (
+    0.9  # of every label of the second kind, right or wrong: the first stage does not know what is wrong
+)
 STAGES = ("spectral prior", "10 % flipped", "30 % flipped", "50 % flipped")
 PRESETS: Dict[str, RefineConfig] = {"default": RefineConfig(), "paper": RefineConfig.published()}
 CONFIGS: Dict[str, RefineConfig] = {  # the default without one addition at a time beside the presets
@@ -75,7 +78,7 @@ def flipped_probabilities(scene: LabelledScene, share: float, seed: int) -> np.n
     return probabilities_of_labels(labels, confidence, n_classes)
 
 
-def stage_one(scene: LabelledScene, stage: str, seed: int) -> np.ndarray:
+def first_stage(scene: LabelledScene, stage: str, seed: int) -> np.ndarray:
     """Probabilities by the name of a stage."""
     if stage == STAGES[0]:
         return prior_probabilities(scene, seed)
@@ -92,14 +95,14 @@ def overall(scene: LabelledScene, probabilities: np.ndarray) -> Dict[str, Any]:
 def measure(scene: LabelledScene, stage: str, config_name: str, seed: int) -> Dict[str, Any]:
     """One refinement: figures before and after, seconds, and what it said of itself."""
     config = CONFIGS[config_name]
-    before = stage_one(scene, stage, seed)
+    before = first_stage(scene, stage, seed)
     started = time.monotonic()
     told: Dict[str, Any] = {"scene": scene.name, "stage": stage, "config": config_name, "seed": seed}
     try:
         done = refine(scene.values, scene.valid, before, network_builder(config), config, seed)
         after, failure = done.probabilities, ""
         told["agreement"] = done.history.final_agreement
-    except RefinementError as error:  # the product then keeps stage 1's result
+    except RefinementError as error:  # the product then keeps the first stage's result
         after, failure = before, error.reason
     told.update(seconds=time.monotonic() - started, failure=failure)
     return {**told, "before": overall(scene, before), "after": overall(scene, after)}
@@ -110,11 +113,11 @@ def render(runs: Sequence[Dict[str, Any]]) -> str:
     lines = [
         "# Refinement on real scenes",
         "",
-        "Overall accuracy before and after stage 2, mean over seeds.",
+        "Overall accuracy before and after the network stage, mean over seeds.",
         describe_machine(),
         "“Flipped”: the reference with that share of its segments given another class, all equally sure.",
         "",
-        "| stage 1 | scene | preset | seeds | before | after | change, worst seed | seconds |",
+        "| the first stage | scene | preset | seeds | before | after | change, worst seed | seconds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     groups: Dict[tuple[str, str, str], List[Dict[str, Any]]] = {}

@@ -2,7 +2,7 @@
 """What learning from windows costs in accuracy: the demo scene, learnt whole and from windows of several sizes.
 
 Run with ``python -m benchmarks.refinement_tiles [--sides 400 256 128 64] [--seeds 0 1] [--write]``. The demo scene of
-400 × 400 pixels has classes of very different size. Stage 1 is the spectral prior. A seam would show as labels
+400 × 400 pixels has classes of very different size. The first stage is the spectral prior. A seam would show as labels
 that change more often across the borders of inference windows than elsewhere; the ratio of both rates is told.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from osgeo import gdal
 
-from benchmarks.accuracy import RESULTS, LabelledScene, load_scene, score
+from benchmarks.labelled_scenes import RESULTS, LabelledScene, load_scene, score
 from benchmarks.machine import describe_machine, show, stage_tests_pass
 from benchmarks.refinement import prior_probabilities
 from resources.demo.demo_scene.scene import make_scene
@@ -29,7 +29,7 @@ from special_qgis.engine.errors import RefinementError
 from special_qgis.engine.probabilities import decide
 from special_qgis.engine.refine.infer import plan_offsets
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
+from tests.helpers.refined_cube import refine
 
 
 def demo_scene(folder: Path) -> LabelledScene:
@@ -85,14 +85,14 @@ def render(runs: Sequence[Dict[str, Any]], scene: LabelledScene) -> str:
     lines = [
         "# Learning a scene from windows",
         "",
-        f"Demo scene of {scene.valid.shape[0]} × {scene.valid.shape[1]} pixels, stage 1 = spectral prior, mean over "
+        f"Demo scene of {scene.valid.shape[0]} × {scene.valid.shape[1]} pixels, first stage by spectra, mean over "
         f"seeds {', '.join(map(str, seeds))}. {describe_machine()}",
         "Seam: rate of label changes across borders of inference windows over the rate elsewhere. Recall by class.",
         "",
         f"| windows of | OA | lowest to highest | AA | seam | processor s | {names} |",
         "|---" * (6 + len(scene.classes)) + "|",
     ]
-    groups: Dict[str, List[Dict[str, Any]]] = {"stage 1": [run["before"] for run in runs]}
+    groups: Dict[str, List[Dict[str, Any]]] = {"the first stage": [run["before"] for run in runs]}
     for run in runs:
         groups.setdefault(f"{run['side']}²", []).append({**run["after"], **run})
     for name, group in groups.items():
@@ -106,7 +106,10 @@ def render(runs: Sequence[Dict[str, Any]], scene: LabelledScene) -> str:
         average = np.mean([one["aa"] for one in group])
         lines.append(f"| {name} | {overall.mean():.4f} | {spread} | {average:.4f} | {seam} | {seconds} | {recall} |")
     failed = [f"{run['side']}² with seed {run['seed']}: {run['failure']}" for run in runs if run["failure"]]
-    return "\n".join([*lines, *(["", "Refused, stage 1 kept: " + "; ".join(failed) + "."] if failed else [])]) + "\n"
+    return (
+        "\n".join([*lines, *(["", "Refused, the first stage kept: " + "; ".join(failed) + "."] if failed else [])])
+        + "\n"
+    )
 
 
 def main() -> None:

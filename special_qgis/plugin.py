@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
 
 from .algorithms import styling
 from .engine.resources import resource_path
 from .provider import SpecialProvider
+from .translation import translate
 
 MENU = "SPECIAL"
 
@@ -41,13 +41,13 @@ class SpecialPlugin:
         """Register the algorithms and add the menu entries and the toolbar button."""
         self.initProcessing()
         icon = QIcon(str(resource_path("icons", "icon.svg")))
-        text = QCoreApplication.translate("SpecialPlugin", "Classify hyperspectral scene…")
+        text = translate("SpecialPlugin", "Classify hyperspectral scene…")
         self.action = QAction(icon, text, self.iface.mainWindow())
         self.action.setObjectName("specialClassifyAction")
         self.action.triggered.connect(self.open_classify_dialog)
         self.iface.addPluginToRasterMenu(MENU, self.action)
         self.iface.addToolBarIcon(self.action)
-        self.models_action = QAction(QCoreApplication.translate("SpecialPlugin", "Models…"), self.iface.mainWindow())
+        self.models_action = QAction(translate("SpecialPlugin", "Models…"), self.iface.mainWindow())
         self.models_action.setObjectName("specialModelsAction")
         self.models_action.triggered.connect(self.open_models_dialog)
         self.iface.addPluginToRasterMenu(MENU, self.models_action)

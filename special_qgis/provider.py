@@ -6,13 +6,15 @@ from __future__ import annotations
 from typing import List
 
 from qgis.core import QgsProcessingProvider
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from .algorithms.apply_classifier import ApplyClassifier
+from .algorithms.areas import Areas
 from .algorithms.assess import Assess
 from .algorithms.check_runtime import CheckRuntime
 from .algorithms.classify import Classify
+from .algorithms.classify_scenes import ClassifyScenes
+from .algorithms.import_product import ImportProduct
 from .algorithms.inspect_scene import InspectScene
 from .algorithms.install_model import InstallModel
 from .algorithms.install_runtime import InstallRuntime
@@ -20,17 +22,22 @@ from .algorithms.pseudo_labels import PseudoLabels
 from .algorithms.refine import Refine
 from .algorithms.spectral_prior import SpectralPriorAlgorithm
 from .algorithms.true_colour import TrueColour
+from .engine.areas.vector_formats import FORMATS
 from .engine.resources import plugin_version, resource_path
+from .translation import translate
 
 ALGORITHMS = (
     Classify,
+    ClassifyScenes,
     PseudoLabels,
     Refine,
     ApplyClassifier,
     SpectralPriorAlgorithm,
     TrueColour,
     InspectScene,
+    ImportProduct,
     Assess,
+    Areas,
     CheckRuntime,
     InstallRuntime,
     InstallModel,
@@ -50,7 +57,7 @@ class SpecialProvider(QgsProcessingProvider):
 
     def longName(self) -> str:
         """Name with what the provider is for."""
-        return QCoreApplication.translate("SpecialProvider", "SPECIAL – land cover from class names")
+        return translate("SpecialProvider", "SPECIAL – land cover from class names")
 
     def versionInfo(self) -> str:
         """Version of the plugin, written to the log of each run."""
@@ -67,6 +74,14 @@ class SpecialProvider(QgsProcessingProvider):
     def supportedOutputRasterLayerExtensions(self) -> List[str]:
         """Extensions of rasters that the engine writes."""
         return ["tif", "tiff"]
+
+    def supportedOutputVectorLayerExtensions(self) -> List[str]:
+        """Extensions of vector layers that the engine writes."""
+        return [suffix.lstrip(".") for suffix in FORMATS]
+
+    def defaultVectorFileExtension(self, hasGeometry: bool = True) -> str:  # noqa: N803 - QGIS's own signature
+        """Extension of vector layers where none is named."""
+        return "gpkg"
 
     def loadAlgorithms(self) -> None:
         """Register one of each algorithm."""

@@ -8,26 +8,20 @@ from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterFile
 
-from ..engine.config import ApplyConfig, OutputConfig
+from ..engine.config import ApplyConfig, MapOutputConfig
 from .base import NEEDED
 from .map_base import MapAlgorithm
-from .parameters import (
-    area_parameters,
-    choice_value,
-    device_parameter,
-    helped,
-    input_parameter,
-    memory_parameter,
-    min_confidence_parameter,
-    reading_parameters,
-    string_value,
-)
+from .parameter_kinds import helped
+from .parameter_values import choice_value, string_value
+from .run_parameters import device_parameter, min_confidence_parameter
+from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
 
 
 class ApplyClassifier(MapAlgorithm):
     """Maps a scene with a network trained on another."""
 
     JOB = "apply_classifier"
+    OUTPUTS = MapOutputConfig
     RUNTIME = NEEDED
 
     def name(self) -> str:
@@ -76,7 +70,7 @@ class ApplyClassifier(MapAlgorithm):
         self.add_map_outputs()
 
     def make_config(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: MapOutputConfig
     ) -> ApplyConfig:
         """Options of the job."""
         return ApplyConfig(

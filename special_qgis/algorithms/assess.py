@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import (
@@ -11,6 +12,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputFile,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
     QgsProcessingParameterFeatureSource,
@@ -22,7 +24,8 @@ from ..engine.config import AssessConfig
 from ..engine.errors import EngineError
 from .base import SpecialAlgorithm
 from .outputs import file_output, require_distinct_outputs, written_files
-from .parameters import decimal, file_destination, helped, is_given, report_parameter, string_value
+from .parameter_kinds import decimal, file_destination, helped, report_parameter
+from .parameter_values import is_given, string_value
 from .sources import find_raster_problem, raster_source, vector_source
 
 
@@ -68,6 +71,7 @@ class Assess(SpecialAlgorithm):
         """Declare parameters and outputs."""
         for parameter in [*self._inputs(), *self._destinations()]:
             self.addParameter(parameter)
+        self.addOutput(QgsProcessingOutputFile("REPORT_JSON", self.tr("Report as JSON, beside the HTML")))
         self.addOutput(QgsProcessingOutputNumber("OVERALL_ACCURACY", self.tr("Overall accuracy")))
         self.addOutput(QgsProcessingOutputNumber("AVERAGE_ACCURACY", self.tr("Average accuracy")))
         self.addOutput(QgsProcessingOutputNumber("KAPPA", self.tr("Kappa")))
@@ -101,7 +105,13 @@ class Assess(SpecialAlgorithm):
                 self.tr("Field with class ids or class names."),
             ),
             helped(
-                decimal("CONFIDENCE_LEVEL", self.tr("Level of the confidence intervals"), 0.95, (0.5, 0.9999), 4),
+                decimal(
+                    "CONFIDENCE_LEVEL",
+                    self.tr("Level of the confidence intervals"),
+                    AssessConfig.confidence_level,
+                    (0.5, 0.9999),
+                    4,
+                ),
                 self.tr("0.95: intervals that hold in 95 of 100 cases."),
                 advanced=True,
             ),
@@ -167,7 +177,8 @@ class Assess(SpecialAlgorithm):
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error
         result = self.run_job("assess", config.to_json(), feedback)
-        return {**written_files(paths, feedback), **_values(result)}
+        beside = {"REPORT_JSON": str(Path(paths["REPORT"]).with_suffix(".json"))} if paths["REPORT"] else {}
+        return {**written_files(paths, feedback), **beside, **_values(result)}
 
 
 def _values(result: Mapping[str, Any]) -> Dict[str, Any]:

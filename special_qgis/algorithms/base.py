@@ -15,7 +15,6 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from ..engine.errors import EngineError, RuntimeMissingError
@@ -23,8 +22,9 @@ from ..engine.resources import resource_path
 from ..process.interpreters import Interpreter, light_interpreter
 from ..process.worker_client import WorkerCancelled, WorkerFailed, run_job
 from ..runtime.management import find_runtime
+from ..translation import translate
 from .feedback import FeedbackProgress
-from .parameters import describe_parameters, with_enum_words
+from .parameter_values import describe_parameters, with_enum_words
 
 # Which Python a job runs on: QGIS's own; the private runtime where it is installed; the private runtime or none.
 LIGHT, PREFERRED, NEEDED = "light", "preferred", "needed"
@@ -41,7 +41,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
 
     def tr(self, text: str) -> str:
         """Translate a text of this class."""
-        return QCoreApplication.translate(type(self).__name__, text)
+        return translate(type(self).__name__, text)
 
     def createInstance(self) -> SpecialAlgorithm:
         """A fresh copy; QGIS runs copies."""
@@ -65,7 +65,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
 
     def helpUrl(self) -> str:
         """Page of the parameters, at this algorithm."""
-        return HELP_URL + self.name()
+        return f"{HELP_URL}{self.name()}"
 
     def description(self) -> str:
         """What the algorithm does, in a few sentences; paragraphs are lines."""
@@ -93,7 +93,8 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             problem = str(error)
         if problem:
             return False, problem
-        return super().checkParameterValues(parameters, context)
+        accepted, message = super().checkParameterValues(parameters, context)
+        return bool(accepted), str(message)
 
     def find_problem(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> str:
         """What is wrong with the parameters, in words; empty when nothing is.
@@ -101,6 +102,10 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         May raise an ``EngineError`` instead.
         """
         return ""
+
+    def cancelled_text(self) -> str:
+        """What a user is told who has cancelled."""
+        return translate("SpecialAlgorithm", "Cancelled; nothing was written.")
 
     def run_job(
         self, job: str, config: Mapping[str, Any], feedback: QgsProcessingFeedback, runtime: str = ""
@@ -119,9 +124,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         try:
             return run_job(job, dict(config), FeedbackProgress(feedback), _interpreter(runtime or self.RUNTIME))
         except WorkerCancelled as error:
-            raise QgsProcessingException(
-                QCoreApplication.translate("SpecialAlgorithm", "Cancelled; nothing was written.")
-            ) from error
+            raise QgsProcessingException(self.cancelled_text()) from error
         except WorkerFailed as error:
             raise QgsProcessingException(f"{error.message} {error.hint}".strip()) from error
         except EngineError as error:
@@ -137,10 +140,8 @@ def _interpreter(runtime: str) -> Interpreter:
     found = None if runtime == LIGHT else find_runtime()
     if found is None and runtime == NEEDED:
         raise RuntimeMissingError(
-            QCoreApplication.translate(
-                "SpecialAlgorithm", "This algorithm needs the engine's runtime, which is not installed."
-            ),
-            QCoreApplication.translate(
+            translate("SpecialAlgorithm", "This algorithm needs the engine's runtime, which is not installed."),
+            translate(
                 "SpecialAlgorithm", "Run 'Install runtime' once; it also works from a folder of wheels, offline."
             ),
         )
@@ -149,7 +150,6 @@ def _interpreter(runtime: str) -> Interpreter:
 
 def group_titles() -> Dict[str, str]:
     """Titles of the groups in the toolbox, by id."""
-    translate = QCoreApplication.translate
     return {
         "landcover": translate("SpecialAlgorithm", "Land cover"),
         "scene": translate("SpecialAlgorithm", "Scene"),

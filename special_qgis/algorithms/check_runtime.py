@@ -24,7 +24,7 @@ from .feedback import FeedbackProgress
 from .html import Table, page, write_page
 from .model_choice import qgis_models_folder
 from .outputs import file_output, written_files
-from .parameters import report_parameter
+from .parameter_kinds import report_parameter
 from .setup_base import SetupAlgorithm
 
 

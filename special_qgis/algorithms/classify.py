@@ -8,7 +8,8 @@ from typing import Any, Dict, Mapping, Optional
 from qgis.core import QgsProcessingContext
 
 from .names_base import NamesAlgorithm
-from .parameters import optional_raster_destination, preset_parameter, refine_parameter
+from .parameter_kinds import optional_raster_destination
+from .run_parameters import preset_parameter, refine_parameter
 
 
 class Classify(NamesAlgorithm):

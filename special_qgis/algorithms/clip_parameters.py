@@ -15,8 +15,11 @@ from qgis.core import (
 
 from ..engine.config import BLENDINGS, TEMPLATE_SETS, UPSAMPLERS, ClipConfig, parse_scales
 from ..engine.models.library import choose_default_model
+from ..engine.source_kinds import AUTOMATIC, source_kind
+from ..translation import translate
 from .model_choice import model_value, qgis_models_folder
-from .parameters import choice, choice_value, helped, optional_raster_destination, string_value, translate, whole_number
+from .parameter_kinds import choice, helped, optional_raster_destination, whole_number
+from .parameter_values import choice_value, string_value
 
 
 def clip_parameters() -> List[QgsProcessingParameterDefinition]:
@@ -26,46 +29,19 @@ def clip_parameters() -> List[QgsProcessingParameterDefinition]:
         _size(
             "WINDOW",
             translate("SpecialParameters", "Side of a window, pixels"),
+            ClipConfig.window_px,
             translate("SpecialParameters", "0: the side of the images that the model was trained on."),
         ),
         _size(
             "STRIDE",
             translate("SpecialParameters", "Step from window to window, pixels"),
+            ClipConfig.stride_px,
             translate("SpecialParameters", "0: half a window."),
         ),
-        helped(
-            choice("UPSAMPLING", translate("SpecialParameters", "From patches to pixels"), UPSAMPLERS),
-            translate(
-                "SpecialParameters",
-                "automatic: learned (JBU) where an upsampler is installed, else bilateral, guided by the scene's "
-                "spectra. bilinear: no guide.",
-            ),
-            advanced=True,
-        ),
-        helped(
-            choice("BLENDING", translate("SpecialParameters", "Blending of windows"), BLENDINGS),
-            translate("SpecialParameters", "hann: smooth weights. mean: plain average, as published."),
-            advanced=True,
-        ),
-        helped(
-            choice("TEMPLATES", translate("SpecialParameters", "Prompt templates"), TEMPLATE_SETS),
-            translate(
-                "SpecialParameters",
-                "Sentences that each name is put into: the 80 of OpenAI, ours for remote sensing, or both.",
-            ),
-            advanced=True,
-        ),
-        helped(
-            QgsProcessingParameterBoolean(
-                "USE_ALIASES", translate("SpecialParameters", "Also use words of the dictionary"), defaultValue=True
-            ),
-            translate(
-                "SpecialParameters",
-                "Common other words for a name (“tree”: “forest”, “woods”) are compared with the image too; the report "
-                "lists them.",
-            ),
-            advanced=True,
-        ),
+        _upsampling(),
+        _blending(),
+        _templates(),
+        _use_aliases(),
     ]
 
 
@@ -83,8 +59,57 @@ def _scales() -> QgsProcessingParameterDefinition:
     )
 
 
-def _size(name: str, label: str, text: str) -> QgsProcessingParameterDefinition:
-    return helped(whole_number(name, label, 4096), text, advanced=True)
+def _size(name: str, label: str, default: int, text: str) -> QgsProcessingParameterDefinition:
+    return helped(whole_number(name, label, default, 4096), text, advanced=True)
+
+
+def _upsampling() -> QgsProcessingParameterDefinition:
+    return helped(
+        choice(
+            "UPSAMPLING", translate("SpecialParameters", "From patches to pixels"), UPSAMPLERS, ClipConfig.upsampler
+        ),
+        translate(
+            "SpecialParameters",
+            "automatic: learned (JBU) where an upsampler is installed, else bilateral, guided by the scene's "
+            "spectra. bilinear: no guide.",
+        ),
+        advanced=True,
+    )
+
+
+def _blending() -> QgsProcessingParameterDefinition:
+    return helped(
+        choice("BLENDING", translate("SpecialParameters", "Blending of windows"), BLENDINGS, ClipConfig.blending),
+        translate("SpecialParameters", "hann: smooth weights. mean: plain average, as published."),
+        advanced=True,
+    )
+
+
+def _templates() -> QgsProcessingParameterDefinition:
+    return helped(
+        choice("TEMPLATES", translate("SpecialParameters", "Prompt templates"), TEMPLATE_SETS, ClipConfig.templates),
+        translate(
+            "SpecialParameters",
+            "Sentences that each name is put into: the 80 of OpenAI, ours for remote sensing, or both.",
+        ),
+        advanced=True,
+    )
+
+
+def _use_aliases() -> QgsProcessingParameterDefinition:
+    return helped(
+        QgsProcessingParameterBoolean(
+            "USE_ALIASES",
+            translate("SpecialParameters", "Also use words of the dictionary"),
+            defaultValue=ClipConfig.use_aliases,
+        ),
+        translate(
+            "SpecialParameters",
+            "Common other words for a name (“tree”: “forest”, “woods”) are compared with the image too; the report "
+            "lists them.",
+        ),
+        advanced=True,
+    )
 
 
 def agreement_destination() -> QgsProcessingParameterDefinition:
@@ -132,6 +157,6 @@ def has_model(source: str, model: str) -> bool:
         source: One of ``config.SOURCES``.
         model: Path of the named one; "" = none.
     """
-    return source != "spectral" and (
-        bool(model) or source == "clip" or choose_default_model(qgis_models_folder()) is not None
-    )
+    if source == AUTOMATIC:
+        return bool(model) or choose_default_model(qgis_models_folder()) is not None
+    return source_kind(source).needs_model

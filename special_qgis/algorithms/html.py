@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import List, Sequence, Tuple
 
 from qgis.core import QgsProcessingException
-from qgis.PyQt.QtCore import QCoreApplication
+
+from ..translation import translate
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color:#222;background:#fff}"
@@ -50,7 +51,7 @@ def write_page(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise QgsProcessingException(
-            QCoreApplication.translate(
+            translate(
                 "SpecialOutputs", "The report {} cannot be written: {}. Choose a folder that you may write to."
             ).format(path, error.strerror or error)
         ) from error

@@ -16,8 +16,9 @@ from qgis.core import (
 
 from .html import page, write_page
 from .outputs import file_output, written_files
-from .parameters import area_parameters, input_parameter, reading_parameters, report_parameter
+from .parameter_kinds import report_parameter
 from .scene_base import SceneAlgorithm
+from .scene_parameters import area_parameters, input_parameter, reading_parameters
 from .scene_tables import scene_tables
 
 

@@ -23,7 +23,8 @@ from ..engine.models.registry import REGISTRY, UNKNOWN_HASH, ModelEntry, entry_n
 from ..engine.models.transfer import check_url
 from .feedback import FeedbackProgress
 from .model_choice import qgis_models_folder
-from .parameters import choice, choice_value, helped, string_value
+from .parameter_kinds import choice, helped
+from .parameter_values import choice_value, string_value
 from .setup_base import DownloadingAlgorithm
 
 OTHER_MODEL = "other"  # first choice of MODEL: whatever FILE or URL holds
@@ -64,7 +65,7 @@ class InstallModel(DownloadingAlgorithm):
         """Declare parameters and outputs."""
         self.addParameter(
             helped(
-                choice("MODEL", self.tr("Model"), [OTHER_MODEL, *(entry.name for entry in REGISTRY)]),
+                choice("MODEL", self.tr("Model"), [OTHER_MODEL, *(entry.name for entry in REGISTRY)], OTHER_MODEL),
                 self.tr(
                     "A known model is downloaded from its page when neither file nor address is given. other: any "
                     "file that open_clip can load."

@@ -18,7 +18,8 @@ from ..engine.errors import Cancelled, EngineError
 from ..runtime.install import INDEXES
 from ..runtime.management import RuntimeOptions, install_runtime
 from .feedback import FeedbackProgress
-from .parameters import choice, choice_value, helped, string_value
+from .parameter_kinds import choice, helped
+from .parameter_values import choice_value, string_value
 from .setup_base import DownloadingAlgorithm
 
 
@@ -55,7 +56,7 @@ class InstallRuntime(DownloadingAlgorithm):
         """Declare parameters and outputs."""
         self.addParameter(
             helped(
-                choice("INDEX", self.tr("Build of PyTorch"), INDEXES),
+                choice("INDEX", self.tr("Build of PyTorch"), INDEXES, RuntimeOptions.index),
                 self.tr(
                     "default: with support for NVIDIA graphics cards where there is one for this system. "
                     "cpu: without, a much smaller download."
@@ -78,7 +79,9 @@ class InstallRuntime(DownloadingAlgorithm):
         )
         self.addParameter(
             helped(
-                QgsProcessingParameterBoolean("REINSTALL", self.tr("Install again"), defaultValue=False),
+                QgsProcessingParameterBoolean(
+                    "REINSTALL", self.tr("Install again"), defaultValue=RuntimeOptions.reinstall
+                ),
                 self.tr("Replace a runtime that is installed already, to repair it."),
                 advanced=True,
             )

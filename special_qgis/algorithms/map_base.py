@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Type
 
 from qgis.core import (
     QgsProcessingContext,
@@ -13,13 +13,13 @@ from qgis.core import (
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 
-from ..engine.config import OutputConfig
+from ..engine.config import MapOutputConfig, OutputConfig
 from ..engine.errors import EngineError
+from ..translation import translate
 from .base import PREFERRED
 from .outputs import file_output, raster_output, require_distinct_outputs, written_files
-from .parameters import file_destination, optional_raster_destination, raster_destination, report_parameter
+from .parameter_kinds import file_destination, optional_raster_destination, raster_destination, report_parameter
 from .scene_base import SceneAlgorithm
 from .styling import style_when_loaded
 
@@ -36,7 +36,7 @@ _FIELDS = {**_RASTERS, **_FILES}
 
 
 def _tr(text: str) -> str:
-    return QCoreApplication.translate("MapAlgorithm", text)
+    return translate("MapAlgorithm", text)
 
 
 class MapAlgorithm(SceneAlgorithm):
@@ -46,12 +46,13 @@ class MapAlgorithm(SceneAlgorithm):
     GROUP = "landcover"
     RUNTIME = PREFERRED
     JOB = ""  # a key of engine.jobs.JOBS
+    OUTPUTS: Type[MapOutputConfig] = OutputConfig  # what the job makes
 
     def __init__(self) -> None:
         super().__init__()
         self._written: Dict[str, str] = {}
 
-    def make_config(self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig) -> Any:
+    def make_config(self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Any) -> Any:
         """Options of the job; may raise an ``EngineError``."""
         raise NotImplementedError
 
@@ -119,7 +120,7 @@ class MapAlgorithm(SceneAlgorithm):
         paths = self._paths(parameters, context)
         require_distinct_outputs(paths)
         try:
-            outputs = OutputConfig(**{_FIELDS[name]: path for name, path in paths.items()})
+            outputs = self.OUTPUTS(**{_FIELDS[name]: path for name, path in paths.items()})
             config = self.make_config(parameters, context, outputs)
         except EngineError as error:
             raise QgsProcessingException(str(error)) from error

@@ -19,7 +19,9 @@ from qgis.core import (
 )
 
 from ..engine.models.library import InstalledModel, choose_default_model, find_model, models_folder
-from .parameters import helped, string_value, translate
+from ..translation import translate
+from .parameter_kinds import helped
+from .parameter_values import string_value
 
 FOLDER_SETTING = "special/models_folder"
 
@@ -43,7 +45,7 @@ def model_parameter() -> QgsProcessingParameterDefinition:
 
 
 def model_value(
-    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext, name: str = "MODEL"
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext
 ) -> Optional[InstalledModel]:
     """The model that is meant.
 
@@ -53,7 +55,6 @@ def model_value(
         algorithm: Whose parameter it is.
         parameters: Values as they came.
         context: Of the run.
-        name: Key of the parameter.
 
     Returns:
         The named one, else the best that is installed, but never the demo model; None where no CLIP is installed.
@@ -61,6 +62,6 @@ def model_value(
     Raises:
         ModelError: The named one is not there; the message says which file to bring, from where, and where to put it.
     """
-    named = string_value(algorithm, parameters, name, context)
+    named = string_value(algorithm, parameters, "MODEL", context)
     folder = qgis_models_folder()
     return find_model(named, folder) if named else choose_default_model(folder)

@@ -8,15 +8,28 @@ from pathlib import Path
 from typing import Any, Dict, Mapping
 
 from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
-from qgis.PyQt.QtCore import QCoreApplication
 
-from .parameters import is_given
+from ..translation import translate
+from .parameter_values import is_given
 
 
 def raster_output(
     algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
 ) -> str:
     """Path of a raster output; its layer is loaded afterwards where the user asked for it."""
+    return _layer_output(algorithm, parameters, name, context)
+
+
+def vector_output(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
+) -> str:
+    """Path of a vector output; its layer is loaded afterwards where the user asked for it."""
+    return _layer_output(algorithm, parameters, name, context)
+
+
+def _layer_output(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
+) -> str:
     if not is_given(parameters, name):
         return ""
     return _absolute(algorithm.parameterAsOutputLayer(dict(parameters), name, context))
@@ -56,7 +69,7 @@ def require_distinct_outputs(paths: Mapping[str, str]) -> None:
         owner = owners.setdefault(os.path.normcase(path), name) if path else name
         if owner != name:
             raise QgsProcessingException(
-                QCoreApplication.translate(
+                translate(
                     "SpecialOutputs",
                     "{} and {} have the same path, {}. Each output needs a file of its own. Change one of them.",
                 ).format(owner, name, path)

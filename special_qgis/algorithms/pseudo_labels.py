@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Optional
 
 from .names_base import NamesAlgorithm
-from .parameters import first_stage_preset_parameter
+from .run_parameters import first_stage_preset_parameter
 
 
 class PseudoLabels(NamesAlgorithm):

@@ -11,24 +11,14 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from ..engine.config import OutputConfig, RefineJobConfig
+from ..engine.config import RefineJobConfig, RefineOutputConfig
 from .base import NEEDED
+from .class_parameters import optional_classes_parameter
 from .map_base import MapAlgorithm
-from .parameters import (
-    area_parameters,
-    choice_value,
-    classes_value,
-    decimal,
-    device_parameter,
-    helped,
-    input_parameter,
-    learning_preset_parameter,
-    memory_parameter,
-    min_confidence_parameter,
-    optional_classes_parameter,
-    reading_parameters,
-    seed_parameter,
-)
+from .parameter_kinds import decimal, helped
+from .parameter_values import choice_value, classes_value
+from .run_parameters import device_parameter, learning_preset_parameter, min_confidence_parameter, seed_parameter
+from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
 from .sources import find_raster_problem, raster_source
 
 _RASTER_INPUTS = ("LABELS", "LABEL_CONFIDENCE")
@@ -38,6 +28,7 @@ class Refine(MapAlgorithm):
     """Learns a scene from an old or noisy map and maps it again."""
 
     JOB = "refine"
+    OUTPUTS = RefineOutputConfig
     RUNTIME = NEEDED
 
     def __init__(self) -> None:
@@ -83,7 +74,13 @@ class Refine(MapAlgorithm):
             self.tr("Raster of how sure each label is, 0 to 1, such as that of a classification. Empty: all alike."),
         )
         assumed = helped(
-            decimal("ASSUMED_CONFIDENCE", self.tr("Confidence of labels without one"), 0.9, (0.001, 1.0), 3),
+            decimal(
+                "ASSUMED_CONFIDENCE",
+                self.tr("Confidence of labels without one"),
+                RefineJobConfig.assumed_confidence,
+                (0.001, 1.0),
+                3,
+            ),
             self.tr("How sure labels are where no confidence raster is given."),
             advanced=True,
         )
@@ -110,7 +107,7 @@ class Refine(MapAlgorithm):
         return super().prepareAlgorithm(parameters, context, feedback)
 
     def make_config(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: OutputConfig
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: RefineOutputConfig
     ) -> RefineJobConfig:
         """Options of the job."""
         return RefineJobConfig(

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from typing import Any, List, Mapping, Optional, Tuple
 
-from qgis.PyQt.QtCore import QCoreApplication
-
+from ..translation import translate
 from .html import Table
-
-translate = QCoreApplication.translate
 
 Row = Tuple[str, str]
 

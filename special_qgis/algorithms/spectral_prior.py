@@ -16,20 +16,13 @@ from qgis.core import (
 
 from ..engine.config import PriorJobConfig
 from ..engine.errors import EngineError
+from .class_parameters import classes_parameter
 from .outputs import raster_output
-from .parameters import (
-    area_parameters,
-    choice_value,
-    classes_parameter,
-    classes_value,
-    input_parameter,
-    memory_parameter,
-    prior_preset_parameter,
-    raster_destination,
-    reading_parameters,
-    seed_parameter,
-)
+from .parameter_kinds import raster_destination
+from .parameter_values import choice_value, classes_value
+from .run_parameters import prior_preset_parameter, seed_parameter
 from .scene_base import SceneAlgorithm
+from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
 from .styling import style_when_loaded
 
 

@@ -85,11 +85,6 @@ def forget_all() -> None:
     _waiting.clear()
 
 
-def n_waiting() -> int:
-    """Number of layers whose style is kept ready."""
-    return len(_waiting)
-
-
 def confidence_renderer(layer: QgsRasterLayer) -> QgsSingleBandPseudoColorRenderer:
     """Renderer of a confidence layer: 0 dark, 1 light, whatever values the layer holds."""
     ramp = QgsColorRampShader(0.0, 1.0, None, QgsColorRampShader.Interpolated)

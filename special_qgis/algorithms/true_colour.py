@@ -15,16 +15,9 @@ from qgis.core import (
 from ..engine.config import TrueColourConfig
 from ..engine.errors import EngineError
 from .outputs import raster_output
-from .parameters import (
-    area_parameters,
-    decimal,
-    helped,
-    input_parameter,
-    memory_parameter,
-    raster_destination,
-    reading_parameters,
-)
+from .parameter_kinds import decimal, helped, raster_destination
 from .scene_base import SceneAlgorithm
+from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
 from .styling import style_when_loaded
 
 _LONGEST_NM = 20000.0
@@ -81,19 +74,22 @@ class TrueColour(SceneAlgorithm):
 
     def _colours(self) -> list[Any]:
         text = self.tr("Wavelength in nm; interpolated between the two nearest bands.")
-        colours = [("RED", self.tr("Red, nm"), 655.0), ("GREEN", self.tr("Green, nm"), 553.0)]
-        colours.append(("BLUE", self.tr("Blue, nm"), 451.0))
+        colours = [
+            ("RED", self.tr("Red, nm"), TrueColourConfig.red_nm),
+            ("GREEN", self.tr("Green, nm"), TrueColourConfig.green_nm),
+        ]
+        colours.append(("BLUE", self.tr("Blue, nm"), TrueColourConfig.blue_nm))
         return [helped(decimal(name, label, nm, (1.0, _LONGEST_NM), 1), text) for name, label, nm in colours]
 
     def _quantiles(self) -> list[Any]:
         return [
             helped(
-                decimal("LOW_QUANTILE", self.tr("Black at quantile"), 0.001, (0.0, 1.0), 4),
+                decimal("LOW_QUANTILE", self.tr("Black at quantile"), TrueColourConfig.low_quantile, (0.0, 1.0), 4),
                 self.tr("Quantile of all three channels together that becomes black."),
                 advanced=True,
             ),
             helped(
-                decimal("HIGH_QUANTILE", self.tr("White at quantile"), 0.999, (0.0, 1.0), 4),
+                decimal("HIGH_QUANTILE", self.tr("White at quantile"), TrueColourConfig.high_quantile, (0.0, 1.0), 4),
                 self.tr("Quantile of all three channels together that becomes white."),
                 advanced=True,
             ),

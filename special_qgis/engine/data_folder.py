@@ -48,9 +48,9 @@ def data_folder_on(platform: str, environ: Mapping[str, str], home: Path) -> Pat
     """Folder for lasting data by a platform's custom.
 
     Args:
-        platform: As ``sys.platform``.
+        platform: Name of the platform, as ``sys.platform`` gives it.
         environ: Environment variables; ``SPECIAL_DATA_DIR`` wins over the platform's custom.
-        home: The user's home folder.
+        home: Home folder of the user.
     """
     if environ.get(DATA_VARIABLE):
         return expand_home(environ[DATA_VARIABLE]).absolute()

@@ -95,11 +95,11 @@ class DownloadError(EngineError, OSError):
 
 
 class RefinementError(EngineError, ArithmeticError):
-    """Training diverged or gave a map of hardly any information; the stage-1 result is the one to use.
+    """Training diverged or gave a map of hardly any information; the first stage's result is the one to use.
 
     Args:
-        message: What happened.
-        reason: One word for it: "loss", "collapse" or "disagreement".
+        message: What happened, with which value, and what is accepted.
+        reason: Reason in one word: "loss", "collapse" or "disagreement".
         hint: What the user can do next.
     """
 

@@ -17,11 +17,11 @@ from .progress import Progress, check_cancelled
 
 
 def check_runtime(config: RuntimeCheckConfig, progress: Progress) -> Dict[str, Any]:
-    """Import modules one by one and tell how it went.
+    """Import modules one by one and report the outcome of each.
 
     Args:
-        config: Names of the modules.
-        progress: Listener; it is told each name before the import, so that a crash can be put down to a module.
+        config: Names of the modules to import.
+        progress: Receives the name of each module before its import, so that a crash can be traced to a module.
 
     Returns:
         ``python`` version, ``executable``, ``versions`` by module name, ``problems`` by module name, ``gpu`` (name of

@@ -9,31 +9,36 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional
 
-from .classes.classes import LandCoverClass, class_file_of, parse_classes
-from .config import ClassifyConfig, PriorConfig, PriorJobConfig, SceneConfig, used_prior
-from .evidence.evidence import SpectralEvidence, decided_tiles
-from .evidence.first_stage import check_names, choose_sources, fit_prior, fit_stage_one
-from .mapping.map_run import MapRun, map_result, probability_writer, require_map, with_nodata
+from .classes.classes import class_file_of, parse_classes
+from .config import ClassifyConfig, PriorJobConfig, SceneConfig, used_prior
+from .evidence.evidence import SourceEvidence, decided_tiles
+from .evidence.first_stage import fit_first_stage, plan_sources
+from .evidence.spectral_source import FittedPrior, check_names, fit_prior
+from .mapping.envelope import MAPPED, OPENED, Envelope
+from .mapping.map_run import MapRun, map_result, require_map
+from .mapping.map_writers import probability_writer, with_nodata
 from .mapping.network_stage import NETWORK_NAME, NetworkOptions, map_with_network
 from .mapping.provenance import describe_run
-from .mapping.run_summary import RunFacts, Stopwatch
-from .outputs.output_set import OutputSet
-from .progress import NullProgress, Progress, RecordingProgress, SubProgress
-from .scene.scene import Scene, open_scene
-from .spectral_prior import SpectralPrior
+from .mapping.run_summary import RunFacts
+from .progress import NullProgress, Progress, SubProgress
+from .scene.opening import open_scene
+from .spectral_prior import interpret
 
-OPENED, MAPPED = 0.03, 0.95  # fractions of a job at which its stages end
-FITTED, SCORED = 0.07, 0.4  # shares of the first stage's fit, without and with an image-text model
+CHEAP, DEAR = (
+    0.07,
+    0.4,
+)  # shares of the job that fitting the first stage takes: spectra alone, scores of the whole scene
+CHEAP_COST = 2.0  # of the sources, beside the spectral prior; above, they count as dear
 
 
 def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[str, Any]:
     """Map the land cover of a scene from class names alone.
 
     Args:
-        config: Scene, class names, outputs and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, class names, outputs and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         Paths of the outputs, areas, mean confidence, class figures, status and warnings, as JSON values.
@@ -42,42 +47,35 @@ def classify(config: ClassifyConfig, progress: Progress | None = None) -> Dict[s
         EngineError: Anything wrong with the input, the options or the outputs; nothing has been written then.
         Cancelled: The user cancelled; nothing has been written.
     """
-    listener = RecordingProgress(progress or NullProgress())
-    watch = Stopwatch()
+    job = Envelope(progress)
     classes = parse_classes(config.classes)
     require_map(config.outputs)
-    sources = choose_sources(config, classes, listener)
-    with OutputSet(inputs=[*_input_paths(config.scene, config.classes), *sources.files]) as outputs:
-        with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
-            run = MapRun(outputs, scene, classes, config, listener, watch)
-            watch.lap("Reading the scene's description")
-            scene.pass_on_warnings(listener)
-            sample = scene.sample(config.used_prior.sample_px, config.seed, listener)
-            run.remember(sample)
-            watch.lap("Sampling the scene")
-            with ExitStack() as resources:
-                fitted = OPENED + (SCORED if sources.model else FITTED)
-                part = SubProgress(listener, OPENED, fitted)
-                first = fit_stage_one(scene, classes, sources, sample, config, resources, part)
-                watch.lap("Fitting the first stage")
-                learning = map_with_network(
-                    run, first.evidence, _network_options(config), SubProgress(listener, fitted, MAPPED)
-                )
-            summary = run.finish(
-                RunFacts(
-                    title=f"Land cover of {Path(config.scene.source).name}",
-                    parameters=config.to_json(),
-                    estimates=first.estimates,
-                    quantity=first.quantity,
-                    interpretation=first.interpretation,
-                    clip=first.clip,
-                    learning=learning,
-                    stages=(*first.stages, *([NETWORK_NAME] if learning and learning.is_used else [])),
-                )
+    sources = plan_sources(config, classes, job.listener)
+    with job.files(config.scene, [_class_file(config.classes), *sources.files]) as files:
+        scene = files.scene
+        run = MapRun(files, classes, config, job)
+        job.watch.lap("Reading the scene's description")
+        scene.pass_on_warnings(job.listener)
+        sample = scene.sample(config.used_prior.sample_px, config.seed, job.listener)
+        run.remember(sample)
+        job.watch.lap("Sampling the scene")
+        with ExitStack() as resources:
+            fitted = OPENED + (CHEAP if sources.cost <= CHEAP_COST else DEAR)
+            first = fit_first_stage(scene, sample, sources, resources, job.part(OPENED, fitted))
+            job.watch.lap("Fitting the first stage")
+            learning = map_with_network(run, first.evidence, _network_options(config), job.part(fitted, MAPPED))
+        summary = run.finish(
+            RunFacts(
+                title=f"Land cover of {Path(config.scene.source).name}",
+                parameters=config.to_json(),
+                estimates=first.estimates,
+                quantity=first.quantity or scene.quantity,
+                interpretation=first.interpretation,
+                sources=first.reports,
+                learning=learning,
+                stages=(*first.stages, *([NETWORK_NAME] if learning and learning.is_used else [])),
             )
-        listener.report(0.98, "Moving the outputs into place")
-        outputs.commit()
-    listener.report(1.0, "Done")
+        )
     return map_result(config.outputs, summary)
 
 
@@ -91,8 +89,8 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
     """Write the spectral prior's probabilities, one band a class.
 
     Args:
-        config: Scene, class names, output and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, class names, output and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         Path of the raster, interpretation of each name, warnings and status, as JSON values.
@@ -101,30 +99,37 @@ def spectral_prior(config: PriorJobConfig, progress: Progress | None = None) -> 
         EngineError: Anything wrong with the input, the options or the output; nothing has been written then.
         Cancelled: The user cancelled; nothing has been written.
     """
-    listener = RecordingProgress(progress or NullProgress())
+    job = Envelope(progress)
     classes = parse_classes(config.classes)
-    check_names(classes, listener)
-    with OutputSet(inputs=_input_paths(config.scene, config.classes)) as outputs:
-        with open_scene(config.scene, SubProgress(listener, 0.0, OPENED)) as scene:
-            writer = probability_writer(outputs, config.probabilities, scene, classes)
-            prior = _fit_prior(scene, classes, used_prior(config.prior, config.preset), config.seed, listener)
-            tiles = decided_tiles(scene, SpectralEvidence(prior), None, SubProgress(listener, OPENED + FITTED, MAPPED))
-            for tile in tiles:
-                writer.write(tile.window, with_nodata(tile.probabilities, tile.valid))
-            writer.set_metadata(describe_run(config.to_json(), prior.to_json()))
-        outputs.commit()
-    listener.report(1.0, "Done")
+    interpretation = interpret(classes)
+    check_names(classes, interpretation, job.listener)
+    options = used_prior(config.prior, config.preset)
+    with job.files(config.scene, [_class_file(config.classes)]) as (scene, outputs):
+        writer = probability_writer(outputs, config.probabilities, scene, classes)
+        scene.pass_on_warnings(job.listener)
+        part = job.part(OPENED, OPENED + CHEAP)
+        part.report(0.0, "Sampling the scene")
+        sample = scene.sample(options.sample_px, config.seed)
+        prior = fit_prior(scene, interpretation, sample, options, SubProgress(part, 0.5, 1.0))
+        evidence = SourceEvidence(FittedPrior(prior))
+        for tile in decided_tiles(scene, evidence, None, job.part(OPENED + CHEAP, MAPPED)):
+            writer.write(tile.window, with_nodata(tile.probabilities, tile.valid))
+        writer.set_metadata(describe_run(config.to_json(), prior.to_json()))
     return {
         "probabilities": config.probabilities,
         "classes": {one.name: one.text for one in prior.interpretation.classes},
         "class_count": len(classes),
-        "warnings": listener.warnings,
-        "status": listener.status,
+        "warnings": job.listener.warnings,
+        "status": job.listener.status,
     }
 
 
 def inspect_scene(config: SceneConfig, progress: Progress | None = None) -> Dict[str, Any]:
-    """Tell what is read from a scene: bands, wavelengths, bad bands, value range, warnings.
+    """What is read from a scene: bands, wavelengths, bad bands, value range, warnings.
+
+    Args:
+        config: How to read the scene.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Raises:
         EngineError: The scene cannot be read.
@@ -134,16 +139,6 @@ def inspect_scene(config: SceneConfig, progress: Progress | None = None) -> Dict
         return scene.summary()
 
 
-def _input_paths(scene: SceneConfig, classes: str) -> list[str]:
-    class_file = class_file_of(classes)
-    return [*scene.files, *([str(class_file)] if class_file else [])]
-
-
-def _fit_prior(
-    scene: Scene, classes: Sequence[LandCoverClass], prior: PriorConfig, seed: int, progress: Progress
-) -> SpectralPrior:
-    scene.pass_on_warnings(progress)
-    part = SubProgress(progress, OPENED, OPENED + FITTED)
-    part.report(0.0, "Sampling the scene")
-    sample = scene.sample(prior.sample_px, seed)
-    return fit_prior(scene, classes, sample, prior, SubProgress(part, 0.5, 1.0))
+def _class_file(classes: str) -> str:
+    """Path of the class file that is given in place of a list; empty = a list is typed."""
+    return str(class_file_of(classes) or "")

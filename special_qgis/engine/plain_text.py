@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Text from elsewhere made harmless: JSON within bounds, shortened values, table cells that are no formulae."""
+"""Text from elsewhere made harmless: JSON within bounds, shortened values."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ import json
 from typing import Any, Union
 
 _LONGEST_NUMBER = 400  # digits; more is no size, and Python needs quadratic time for them
-_FORMULA_SIGNS = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "＝",
-    "＋",
-    "－",
-    "＠",
-)  # with which spreadsheets take a cell for a formula
 
 
 def parse_json(text: Union[str, bytes]) -> Any:
@@ -58,14 +45,3 @@ def shorten(value: object, n_chars: int = 80) -> str:
     if len(shown) <= n_chars and not (isinstance(value, str) and len(value) > n_chars * 2):
         return shown
     return f"{shown[: n_chars * 2 // 3]}…{'' if isinstance(value, str) else shown[-n_chars // 3 :]}"
-
-
-def table_cell(value: object) -> object:
-    """A cell for a CSV file: a text that a spreadsheet would run as a formula gets an apostrophe in front.
-
-    Args:
-        value: The cell; numbers stay as they are.
-    """
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_SIGNS):
-        return f"'{value}"
-    return value

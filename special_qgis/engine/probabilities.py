@@ -17,7 +17,7 @@ def normalise(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """Divide by the sum over classes, in place, class by class in order, so that tiles of any shape agree.
 
     Args:
-        weights: (classes, …) float32, > 0 for some class everywhere; overwritten.
+        weights: (classes, …) float32, 0 or more and above 0 for some class everywhere; overwritten.
     """
     total = weights[0].copy()
     for row in weights[1:]:
@@ -35,8 +35,8 @@ def decide(
 
     Args:
         probabilities: (classes, rows, cols) float32, sum 1 where valid; at most 255 classes.
-        valid: (rows, cols) bool.
-        precedence: All rows of ``probabilities`` in the order in which equals win; None = as they are.
+        valid: (rows, cols) bool, pixels with data.
+        precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
 
     Returns:
         (rows, cols) uint8 labels, 1…K, 0 where invalid; (rows, cols) float32 confidence in [0, 1], 0 where invalid.
@@ -56,15 +56,33 @@ def decide(
     return labels, confidence
 
 
+def decide_known(
+    probabilities: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    precedence: Optional[Sequence[int]] = None,
+) -> Tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Label and confidence of pixels as maps show them and training learns them: ``decide``, where anything is known.
+
+    Args:
+        probabilities: (classes, rows, cols) float32, sum 1 where known; all 0 = nothing is known there.
+        valid: (rows, cols) bool, pixels with data.
+        precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
+
+    Returns:
+        (rows, cols) uint8 labels, 1…K, 0 where invalid or unknown; (rows, cols) float32 confidence, 0 there.
+    """
+    return decide(probabilities, valid & (probabilities.max(axis=0) > 0.0), precedence)
+
+
 def sharpen(probabilities: NDArray[np.float32], power: float) -> NDArray[np.float32]:
     """Raise probabilities to a power and scale them to sum 1; ranks and equals stay.
 
     Args:
-        probabilities: (classes, …) float32, sum 1, or all 0 = no label.
-        power: Above 1 sharpens.
+        probabilities: (classes, …) float32, sum 1; all 0 = no label.
+        power: Power that the probabilities are raised to, above 0; above 1 sharpens, below 1 flattens.
 
     Returns:
-        As ``probabilities``; 0 where all are 0.
+        (classes, …) float32, sum 1; 0 where all probabilities are 0.
     """
     raised = probabilities**power
     total = raised.sum(axis=0)
@@ -78,8 +96,8 @@ def probabilities_of_labels(
     """Probabilities whose likeliest class and lead over the others are those given, all others being equal.
 
     Args:
-        labels: (rows, cols) uint8, 1…K; 0 = no label.
-        confidence: (rows, cols) float32 in [0, 1].
+        labels: (rows, cols) uint8, class ids 1…K; 0 = no label.
+        confidence: (rows, cols) float32 in [0, 1], confidence of each label.
         n_classes: Number of classes K.
 
     Returns:

@@ -16,7 +16,7 @@ class LockHeldError(Exception):
     """Another process, or another thread of this one, holds the lock.
 
     Args:
-        holder: Number of that process; "" when it cannot be read.
+        holder: Process number of the holder; "" when it cannot be read.
     """
 
     def __init__(self, holder: str) -> None:
@@ -29,7 +29,7 @@ def hold(path: Path) -> Iterator[None]:
     """Hold a lock; the file stays behind, because removing it would open a gap between two who want it.
 
     Args:
-        path: The lock's file, made where it is missing.
+        path: Path of the lock file, which is made where it is missing.
 
     Raises:
         LockHeldError: Somebody else holds it.
@@ -81,6 +81,6 @@ def _try_lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the latter is how Windows says that the byte is taken
+    except (BlockingIOError, PermissionError):  # the latter is raised on Windows where the byte is taken
         return False
     return True

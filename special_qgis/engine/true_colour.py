@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from .config import TrueColourConfig
+from .mapping.envelope import MAPPED, OPENED, Envelope
 from .outputs.output_set import OutputSet
-from .progress import NullProgress, Progress, RecordingProgress, SubProgress
+from .progress import Progress, SubProgress
 from .scene.rgb import SAMPLE_PX, Mixer, find_stretch, plan_mixer, to_rgba
-from .scene.scene import Block, Scene, open_scene
+from .scene.scene import Block, Scene
 
 _BAND_NAMES = ("red", "green", "blue", "alpha")
 _COLOURS = (gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand, gdal.GCI_AlphaBand)
@@ -27,8 +28,8 @@ def true_colour(config: TrueColourConfig, progress: Optional[Progress] = None) -
     """Write a true-colour raster.
 
     Args:
-        config: Scene, wavelengths, stretch and output.
-        progress: Listener; None = nobody listens.
+        config: Scene, wavelengths, stretch and output of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
         Path, wavelengths, stretch, status and warnings, as JSON values.
@@ -37,18 +38,15 @@ def true_colour(config: TrueColourConfig, progress: Optional[Progress] = None) -
         EngineError: Anything wrong with the input, the options or the output; nothing has been written then.
         Cancelled: The user cancelled; nothing has been written.
     """
-    listener = RecordingProgress(progress or NullProgress())
-    with OutputSet(config.scene.files) as outputs:
-        with open_scene(config.scene, listener) as scene:
-            low, high = render(scene, config, outputs, listener)
-        outputs.commit()
-    listener.report(1.0, "Done")
+    job = Envelope(progress)
+    with job.files(config.scene) as (scene, outputs):
+        low, high = render(scene, config, outputs, job.part(OPENED, MAPPED))
     return {
         "output": config.output,
         "rgb_nm": [config.red_nm, config.green_nm, config.blue_nm],
         "stretch": [low, high],
-        "status": listener.status,
-        "warnings": listener.warnings,
+        "status": job.listener.status,
+        "warnings": job.listener.warnings,
     }
 
 

@@ -38,8 +38,8 @@ def plan_tiles(area: Window, tile_px: int = TILE_PX) -> List[Window]:
     """Cut an area into tiles of a fixed grid that begins at the area's first pixel, row by row.
 
     Args:
-        area: Rectangle to cover.
-        tile_px: Side of a tile; tiles at the right and lower border are smaller.
+        area: Window to cover, in pixels.
+        tile_px: Side of a tile in pixels; tiles at the right and lower border are smaller.
 
     Returns:
         Tiles that cover the area once.
@@ -60,11 +60,11 @@ def plan_reads(
     a block is decoded as a whole.
 
     Args:
-        area: Rectangle to cover.
-        bytes_per_px: Size of one pixel with all the bands that are read.
-        budget_bytes: Largest read wanted; one tile is read even where it is larger.
-        tile_px: Side of a tile.
-        block_rows: Rows of the file's blocks.
+        area: Window to cover, in pixels.
+        bytes_per_px: Size of one pixel in bytes, with all the bands that are read.
+        budget_bytes: Largest read wanted in bytes; one tile is read even where it is larger.
+        tile_px: Side of a tile in pixels.
+        block_rows: Number of rows of the file's blocks.
 
     Returns:
         Read windows, each a union of tiles, that cover the area once.

@@ -8,14 +8,14 @@ from html import escape
 from typing import Any, List, Optional
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QFont, QPalette
 
+from ..translation import translate
 from .class_rows import ClassRow, Finding, examine
 
 COLOUR, NAME, WORDS, MEANING = range(4)
 
-translate = QCoreApplication.translate
 _Role = Qt.ItemDataRole
 _NO_COLOUR = "#00000000"
 _MUTED_ALPHA = 165  # of 255

@@ -6,15 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from qgis.PyQt.QtCore import QCoreApplication
-
 from ..engine.classes.classes import LandCoverClass, class_file_of, parse_classes
 from ..engine.classes.files import read_class_file
 from ..engine.classes.text import ClassEntry, format_entry, parse_entries
 from ..engine.errors import EngineError
 from ..engine.spectral_prior.interpretation import Interpretation, interpret
-
-translate = QCoreApplication.translate
+from ..translation import translate
 
 
 @dataclass(frozen=True)

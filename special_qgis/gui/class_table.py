@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import List, Optional
 
 from qgis.core import QgsApplication, QgsSettings
-from qgis.PyQt.QtCore import QCoreApplication, QModelIndex, QPoint, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QModelIndex, QPoint, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QKeyEvent, QKeySequence
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
@@ -31,10 +31,9 @@ from qgis.PyQt.QtWidgets import (
 
 from ..engine.classes.classes import load_presets
 from ..engine.errors import EngineError
+from ..translation import translate
 from .class_model import COLOUR, NAME, WORDS, ClassTableModel
 from .class_rows import ClassRow, rows_from_text, text_from_rows
-
-translate = QCoreApplication.translate
 
 _FOLDER_SETTING = "special/class_file_folder"
 _TABLE_PAGE, _TEXT_PAGE = 0, 1
@@ -81,7 +80,7 @@ class ClassTableWidget(QWidget):
     def text(self) -> str:
         """The class list as it would be typed, one class a line."""
         if self.pages.currentIndex() == _TEXT_PAGE:
-            return self.text_edit.toPlainText().strip()
+            return str(self.text_edit.toPlainText()).strip()
         return text_from_rows(self.model.class_rows)
 
     def set_text(self, text: str) -> None:

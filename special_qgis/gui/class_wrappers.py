@@ -10,7 +10,6 @@ from typing import Any, Optional
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
 from qgis.gui import QgsAbstractProcessingParameterWidgetWrapper, QgsGui, QgsProcessingGui
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -22,9 +21,8 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from ..translation import translate
 from .class_table import ClassTableWidget
-
-translate = QCoreApplication.translate
 
 _STRETCH = 5  # of the table among the dialog's other widgets
 
@@ -90,7 +88,7 @@ class ClassLineEdit(QWidget):
 
     def text(self) -> str:
         """The class list or the path of a class file."""
-        return self.line.text().strip()
+        return str(self.line.text()).strip()
 
     def set_text(self, text: str) -> None:
         """Show a class list, on one line."""

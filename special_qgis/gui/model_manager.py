@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from qgis.core import QgsApplication, QgsSettings
-from qgis.PyQt.QtCore import QCoreApplication, Qt, QUrl
+from qgis.PyQt.QtCore import Qt, QUrl
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
@@ -35,6 +35,7 @@ from ..engine.models.importing import Wish, import_file
 from ..engine.models.library import FOLDER_VARIABLE, SUFFIXES, remove_model
 from ..engine.models.registry import UNKNOWN_HASH, ModelEntry, entry_named
 from ..engine.models.tasks import list_in
+from ..translation import translate
 from .model_task import ModelTask, Work
 
 _COLUMNS = 5
@@ -72,7 +73,7 @@ class ModelManager(QDialog):
 
     def tr(self, text: str) -> str:
         """Translate a text of this class."""
-        return QCoreApplication.translate("ModelManager", text)
+        return translate("ModelManager", text)
 
     def refresh(self) -> None:
         """Read the folder anew."""
@@ -263,8 +264,8 @@ class ModelManager(QDialog):
             facts = (model["path"], model["source"], model["sha256"] or UNKNOWN_HASH)
             self.details.setText(self.tr("{}\nfrom {}\nSHA-256: {}").format(*facts))
         elif entry is not None:
-            facts = (entry.title, entry.file_name, entry.page, entry.sha256 or UNKNOWN_HASH)
-            self.details.setText(self.tr("{}: {} from {}\nSHA-256: {}").format(*facts))
+            known = (entry.title, entry.file_name, entry.page, entry.sha256 or UNKNOWN_HASH)
+            self.details.setText(self.tr("{}: {} from {}\nSHA-256: {}").format(*known))
         else:
             self.details.setText("")
 

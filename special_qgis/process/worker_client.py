@@ -27,6 +27,7 @@ from ..engine.progress import Progress
 from .crash_diagnosis import diagnose
 from .event_reader import Event, EventReader
 from .interpreters import Interpreter, clean_environment, module_command
+from .lent_data import lent_data_variables
 from .process_group import kill_group, start_group, terminate_group
 
 WORKER_MODULE = "special_qgis.engine.worker"
@@ -90,7 +91,7 @@ def run_job(
         WorkerFailed: The job or the worker failed.
         WorkerCancelled: The listener asked to stop.
     """
-    environment = clean_environment(interpreter.is_private, os.environ, sys.platform)
+    environment = {**clean_environment(interpreter.is_private, os.environ, sys.platform), **lent_data_variables()}
     request = {"job": job, "config": config}
     return run_command(module_command(interpreter, WORKER_MODULE), environment, request, feedback, patience)
 

@@ -47,8 +47,8 @@ MATERIALS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "dry": lambda nm: rising(nm, 0.05, 0.48, 350.0) - 0.07 * bump(nm, 2100.0, 60.0) - 0.1 * step(nm, 2000.0, 120.0),
     "soil": lambda nm: rising(nm, 0.04, 0.42, 420.0),
     "sand": lambda nm: rising(nm, 0.14, 0.62, 260.0),
-    "asphalt": lambda nm: 0.10 + 0.03 * step(nm, 550.0, 200.0),
-    "concrete": lambda nm: 0.26 + 0.05 * step(nm, 500.0, 80.0),
+    "asphalt": lambda nm: 0.09 + 0.06 * step(nm, 600.0, 150.0),
+    "concrete": lambda nm: 0.20 + 0.14 * step(nm, 560.0, 120.0),
     "bitumen": lambda nm: 0.055 + 0.01 * step(nm, 700.0, 300.0),
     "slate": lambda nm: 0.075 + 0.012 * step(nm, 600.0, 200.0),
     "tile": lambda nm: 0.05 + 0.28 * step(nm, 600.0, 18.0) + 0.12 * step(nm, 1200.0, 200.0),
@@ -83,7 +83,7 @@ def mixed_scene(
 
 def sample_of(spectra: np.ndarray) -> Sample:
     """A sample whose pixels stand in one row."""
-    return Sample(np.zeros(len(spectra), np.int64), np.arange(len(spectra)), spectra, 1.0, len(spectra))
+    return Sample(np.zeros(len(spectra), np.int64), np.arange(len(spectra)), spectra, 1.0)
 
 
 def axis_of(nm: np.ndarray = FULL_RANGE_NM) -> SpectralAxis:

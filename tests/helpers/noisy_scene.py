@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small cube of stripes of materials, stage-1 probabilities with whole regions wrong, and a small network."""
+"""A small cube of stripes of materials, first-stage probabilities with whole regions wrong, and a small network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS, COLS = 40, 52
 
 
 class NoisyScene(NamedTuple):
-    """A scene and what stage 1 says of it."""
+    """A scene and what the first stage says of it."""
 
     cube: np.ndarray  # (bands, rows, cols) float32
     valid: np.ndarray  # (rows, cols) bool
@@ -23,7 +23,7 @@ class NoisyScene(NamedTuple):
 
 
 def noisy_scene(seed: int = 0, wrong_share: float = 0.25, rows: int = ROWS, cols: int = COLS) -> NoisyScene:
-    """Three materials in blocks of 10 pixels; a share of blocks of 5 pixels has another class in stage 1."""
+    """Three materials in blocks of 10 pixels; a share of blocks of 5 pixels has another class in the first stage."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(1, N_CLASSES + 1, (rows // 10 + 1, cols // 10 + 1))
     truth = np.kron(blocks, np.ones((10, 10), int))[:rows, :cols].astype(np.uint8)

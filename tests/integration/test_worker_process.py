@@ -177,7 +177,7 @@ def test_worker_whose_starter_is_killed_does_not_live_on(interpreter: Interprete
     script = f"""
 import pathlib, sys, os
 sys.path.insert(0, {str(plugin_parent())!r})
-from special_qgis import process_group, worker_client
+from special_qgis.process import process_group, worker_client
 from special_qgis.engine.progress import NullProgress
 from special_qgis.process.interpreters import Interpreter
 original = worker_client.start_group

@@ -26,14 +26,14 @@ def test_unload_after_init_gui_leaves_no_provider_action_or_styler(qgis_app: Qgs
         details = QgsProcessingContext.LayerDetails("map", QgsProject.instance())
         context.addLayerToLoadOnCompletion("/tmp/map.tif", details)
         styling.style_when_loaded(context, "/tmp/map.tif", "{}", "/tmp/scene.tif")
-        assert styling.n_waiting() == 1
+        assert len(styling._waiting) == 1
         plugin.unload()
         qgis_app.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
         assert provider() is None
         assert window.menu_actions == [] and window.toolbar_actions == []
         for name in ("specialClassifyAction", "specialModelsAction"):
             assert window.window.findChildren(QAction, name) == []
-        assert styling.n_waiting() == 0
+        assert len(styling._waiting) == 0
 
 
 def test_unload_twice_is_harmless(qgis_app: QgsApplication, window: Any) -> None:

@@ -10,13 +10,26 @@ from typing import Any, Dict, List
 import pytest
 from qgis.core import QgsApplication, QgsProcessingAlgorithm, QgsProcessingParameterDefinition
 
+from special_qgis.engine.config import (
+    AssessConfig,
+    ClassifyConfig,
+    ClipConfig,
+    PriorJobConfig,
+    RefineJobConfig,
+    SceneConfig,
+    TrueColourConfig,
+)
+
 STORED = Path(__file__).resolve().parent.parent / "data" / "public_api.json"
 NEED_RUNTIME = ("applyclassifier", "refine")
 NAMES = (
     *NEED_RUNTIME,
+    "areas",
     "assess",
     "checkruntime",
     "classify",
+    "importproduct",
+    "classifyscenes",
     "inspectscene",
     "installmodel",
     "installruntime",
@@ -46,6 +59,39 @@ def public_api() -> Dict[str, Dict[str, List[str]]]:
 
 def test_public_api_of_provider_equals_stored_list(plugin: Any) -> None:
     assert public_api() == json.loads(STORED.read_text(encoding="utf-8"))
+
+
+DEFAULTS = [
+    *((name, "SEED", ClassifyConfig.seed) for name in ("classify", "pseudolabels", "spectralprior", "refine")),
+    *((name, "DEVICE", ClassifyConfig.device) for name in ("classify", "pseudolabels", "refine", "applyclassifier")),
+    *((name, "QUANTITY", SceneConfig.quantity) for name in ("classify", "truecolour", "inspectscene")),
+    *((name, "MEMORY", SceneConfig.memory_budget_bytes) for name in ("classify", "truecolour")),
+    ("classify", "DROP_WATER_VAPOUR", SceneConfig.drop_water_vapour),
+    ("classify", "PRESET", ClassifyConfig.preset),
+    ("classify", "SOURCE", ClassifyConfig.source),
+    ("classify", "REFINE", ClassifyConfig.refine),
+    ("classify", "MIN_CONFIDENCE", ClassifyConfig.min_confidence),
+    ("classify", "WINDOW", ClipConfig.window_px),
+    ("classify", "STRIDE", ClipConfig.stride_px),
+    ("classify", "UPSAMPLING", ClipConfig.upsampler),
+    ("classify", "BLENDING", ClipConfig.blending),
+    ("classify", "TEMPLATES", ClipConfig.templates),
+    ("classify", "USE_ALIASES", ClipConfig.use_aliases),
+    ("spectralprior", "PRESET", PriorJobConfig.preset),
+    ("refine", "PRESET", RefineJobConfig.preset),
+    ("refine", "ASSUMED_CONFIDENCE", RefineJobConfig.assumed_confidence),
+    ("truecolour", "RED", TrueColourConfig.red_nm),
+    ("truecolour", "GREEN", TrueColourConfig.green_nm),
+    ("truecolour", "BLUE", TrueColourConfig.blue_nm),
+    ("truecolour", "LOW_QUANTILE", TrueColourConfig.low_quantile),
+    ("truecolour", "HIGH_QUANTILE", TrueColourConfig.high_quantile),
+    ("assess", "CONFIDENCE_LEVEL", AssessConfig.confidence_level),
+]
+
+
+@pytest.mark.parametrize(("name", "key", "value"), DEFAULTS, ids=[f"{name}-{key}" for name, key, _ in DEFAULTS])
+def test_default_of_parameter_is_that_of_the_configuration(plugin: Any, name: str, key: str, value: Any) -> None:
+    assert algorithm(name).parameterDefinition(key).defaultValue() == value
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -102,10 +102,10 @@ def test_map_opened_later_by_hand_has_its_legend(plugin: Any, scene: Path, tmp_p
 def test_results_not_loaded_keep_no_styler(plugin: Any, scene: Path, tmp_path: Path) -> None:
     import processing
 
-    before = styling.n_waiting()
+    before = len(styling._waiting)
     values = {"INPUT": str(scene), "CLASSES": small_scene.CLASSES, "OUTPUT": str(tmp_path / "map.tif")}
     processing.run("special:classify", values)
-    assert styling.n_waiting() == before
+    assert len(styling._waiting) == before
 
 
 @pytest.mark.parametrize("n_runs", [3])
@@ -117,4 +117,4 @@ def test_stylers_of_loaded_layers_do_not_pile_up(plugin: Any, n_runs: int) -> No
         styling.style_when_loaded(context, path, "{}", "/nowhere/scene.tif")
         processor = context.layerToLoadOnCompletionDetails(path).postProcessor()
         processor.postProcessLayer(QgsRasterLayer(), context, Messages())
-    assert styling.n_waiting() == 1
+    assert len(styling._waiting) == 1

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import random
@@ -13,6 +15,8 @@ from typing import Callable, Dict, List
 import pytest
 
 from special_qgis.engine import config as config_module
+from special_qgis.engine.areas.estimates import read_accuracy_report
+from special_qgis.engine.campaign.list_files import read_list
 from special_qgis.engine.classes.files import read_class_file
 from special_qgis.engine.classes.text import parse_colour, parse_entries
 from special_qgis.engine.config import ClassifyConfig
@@ -21,8 +25,10 @@ from special_qgis.engine.jobs import JOBS
 from special_qgis.engine.models.card import read_card
 from special_qgis.engine.models.inspection import inspect
 from special_qgis.engine.models.transfer import check_url, shown_url
-from special_qgis.engine.plain_text import parse_json, shorten, table_cell
-from special_qgis.engine.rasters.envi_header import expected_bytes, parse_envi_header, parse_number_list
+from special_qgis.engine.plain_text import parse_json, shorten
+from special_qgis.engine.rasters.envi_header import expected_bytes, parse_envi_header
+from special_qgis.engine.report.tables import csv_text
+from special_qgis.engine.scene.number_lists import parse_flags, parse_number, parse_number_list
 from special_qgis.engine.scene.spectra import parse_band_description, parse_band_list, parse_wavelengths
 from special_qgis.engine.worker import parse_request
 from special_qgis.process.event_reader import parse_event
@@ -43,6 +49,18 @@ GOOD: Dict[str, List[str]] = {
     "description": ["Band 1 (443.2 nm)", "B02 0.49 um", "1/cm 20000"],
     "envi": [ENVI],
     "json": ['{"a": [1, 2.5e3, null, true, "x"]}'],
+    "number": ["400.5 nm", "0,4", "1e-3"],
+    "flags": ["1, 0, 1", "true false good bad"],
+    "scenes.txt": ["a.tif\n# note\nfolder/b.tif\n"],
+    "scenes.csv": ["scene,name,extent\na.tif,one,0 0 1 1\n"],
+    "scenes.json": [
+        '{"type": "FeatureCollection", "features": [{"id": "a", '
+        '"assets": {"x": {"href": "a.tif", "roles": ["data"]}}}]}'
+    ],
+    "accuracy": [
+        '{"map": "a.tif", "confusion": {"classes": ["a", "b"], "counts": [[5, 1], [0, 4]], "map_values": [[1], [2]]}, '
+        '"per_class": {"a": {"mapped_px": 9}, "b": {"mapped_px": 7}}}'
+    ],
     "request": ['{"job": "classify", "config": {"classes": "a"}}'],
     "event": ['{"event": "progress", "fraction": 0.5, "message": "x"}'],
     "card": ['{"name": "a", "file": "a.pt", "kind": "clip", "architecture": "", "sha256": "", "size_bytes": 1}'],
@@ -85,12 +103,17 @@ def parsers(folder: Path) -> Dict[str, Callable[[str], object]]:
             expected_bytes(parse_envi_header(text)),
             parse_number_list(parse_envi_header(text).get("wavelength", ""), "wavelength"),
         ],
+        "number": parse_number,
+        "flags": parse_flags,
+        "accuracy": file_reader(folder, "accuracy.json", lambda path: read_accuracy_report(str(path))),
         "request": lambda text: parse_request(text.encode("utf-8", errors="replace")),
         "event": lambda text: parse_event(text.encode("utf-8", errors="replace")),
         "card": file_reader(folder, "a.card.json", read_card),
         "url": lambda text: [shown_url(text), check_url(text)],
         "safetensors": file_reader(folder, "a.safetensors", look_into_header),
     }
+    for name in ("scenes.txt", "scenes.csv", "scenes.json"):
+        found[name] = file_reader(folder, name, read_list)
     for suffix in (".csv", ".json", ".qml", ".txt"):
         found[suffix] = file_reader(folder, f"a{suffix}", lambda path: read_class_file(str(path)))
     return found
@@ -131,7 +154,8 @@ def test_parse_json_mutated_text_gives_a_value_or_a_value_error() -> None:
         except ValueError as error:
             shown = shorten(error)
         assert len(shown) < 200
-        assert not str(table_cell(text)).lstrip(" ").startswith(("=", "+", "-", "@", "\t"))
+        cell = next(csv.reader(io.StringIO(csv_text((text,), ())[1:], newline="")))[0]
+        assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t"))
 
 
 def values(chance: random.Random) -> object:

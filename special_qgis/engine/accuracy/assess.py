@@ -22,9 +22,9 @@ from ..errors import ConfigError, InputError
 from ..outputs.output_set import OutputSet
 from ..progress import NullProgress, Progress, check_cancelled
 from ..rasters.class_raster import Values, open_class_raster, read_classes
-from ..rasters.legend import Legend, read_legend
+from ..rasters.legend import Legend, fallback_colour, read_legend
 from ..rasters.opening import read_grid
-from ..resources import plugin_version
+from ..report.provenance import provenance_of
 from ..windows import Window, plan_reads
 from .assessment import Assessment, figures
 from .confusion import Confusion, classified_accuracy, overall_accuracy
@@ -34,7 +34,6 @@ from .report import render_csv, render_html, render_json
 _BLOCK_PX = 512  # rows of a block
 _BLOCK_BYTES = 64 * 1024 * 1024  # of one block with its counting arrays
 _BYTES_PER_PX = 48  # map, reference, mask and index arrays while counting
-_FALLBACK_COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f")
 
 
 @dataclass
@@ -48,8 +47,8 @@ class PairCounts:
         """Count a block.
 
         Args:
-            mapped: Any shape, int64, class values of the map; 0 = none.
-            reference: The same shape, int64, class values of the reference; 0 = unlabelled.
+            mapped: int64 of any shape, class values of the map; 0 = none.
+            reference: int64 of the shape of ``mapped``, class values of the reference; 0 = unlabelled.
         """
         values, counts = _count(mapped.ravel())
         for value, count in zip(values, counts):
@@ -82,11 +81,11 @@ def _compact(values: Values) -> Tuple[Values, Values]:
 
 
 def assess(config: AssessConfig, progress: Optional[Progress] = None) -> Dict[str, Any]:
-    """Compare a map with a reference and write the reports asked for.
+    """Compare a map with a reference and write the reports that are wanted.
 
     Args:
-        config: What to compare and where to write.
-        progress: Receives progress and warnings; asked for cancel at every block.
+        config: Paths of map and reference, of the outputs, and the confidence level.
+        progress: Receives progress and warnings; checked for cancel at every block.
 
     Returns:
         JSON values: the figures (``assessment.figures``), ``report``, ``table`` and ``warnings``.
@@ -144,8 +143,8 @@ def count_pairs(map_dataset: gdal.Dataset, reference: Reference, progress: Progr
 
     Args:
         map_dataset: The open map.
-        reference: The reference on the map's grid.
-        progress: Receives progress; asked for cancel at every block.
+        reference: The reference on the map's grid, read window by window.
+        progress: Receives progress; checked for cancel at every block.
     """
     area = Window(0, 0, map_dataset.RasterYSize, map_dataset.RasterXSize)
     blocks = plan_reads(area, _BYTES_PER_PX, _BLOCK_BYTES, _BLOCK_PX)
@@ -176,10 +175,11 @@ def _assemble(config: AssessConfig, map_dataset: gdal.Dataset, reference: Refere
         confusion=confusion,
         mapped_px=mapped_px,
         colours=_colours(match, legend),
+        map_values=_map_values(match),
         level=config.confidence_level,
         pixel_area_m2=read_grid(map_dataset).pixel_area_m2,
         warnings=(*reference.warnings, *_warnings(match, confusion)),
-        provenance=_provenance(config),
+        provenance=provenance_of(config.to_json()),
     )
     covered = 1.0 if assessment.adjusted is None else assessment.adjusted.covered
     if covered < 1.0:
@@ -241,14 +241,12 @@ def _quoted(names: Tuple[str, ...]) -> str:
 
 def _colours(match: ClassMatch, legend: Legend) -> Tuple[str, ...]:
     own = {index: legend.colours[value] for value, index in match.map_index.items() if value in legend.colours}
-    return tuple(own.get(i, _FALLBACK_COLOURS[i % len(_FALLBACK_COLOURS)]) for i in range(len(match.names)))
+    return tuple(own.get(i) or fallback_colour(i) for i in range(len(match.names)))
 
 
-def _provenance(config: AssessConfig) -> Dict[str, Any]:
-    return {
-        "software": "SPECIAL for QGIS",
-        "version": plugin_version(),
-        "gdal": gdal.__version__,
-        "numpy": np.__version__,
-        "parameters": config.to_json(),
-    }
+def _map_values(match: ClassMatch) -> Tuple[Tuple[int, ...], ...]:
+    """Values in the map of each class."""
+    values: List[List[int]] = [[] for _ in match.names]
+    for value, index in sorted(match.map_index.items()):
+        values[index].append(value)
+    return tuple(map(tuple, values))

@@ -28,16 +28,17 @@ class Assessment:
     """A map compared with a reference.
 
     Attributes:
-        map: Path of the map.
+        map: Path of the class raster that is assessed.
         reference: Path of the reference.
         how: How the reference was brought onto the map's grid, in words.
-        matched_by: "name" or "number".
-        confusion: Numbers of pixels by class.
+        matched_by: How classes of map and reference were matched: "name" or "number".
+        confusion: Confusion matrix, in pixels.
         mapped_px: (K,) int64, pixels of each class in the whole map.
-        colours: K colours "#rrggbb".
-        level: Confidence level of the intervals.
-        pixel_area_m2: None where the map has no ground units.
-        warnings: What the reader must know.
+        colours: K colours "#rrggbb", in the order of the classes.
+        map_values: Of each of the K classes, its values in the map; () = it is not in the map.
+        level: Confidence level of the intervals, above 0 and below 1.
+        pixel_area_m2: Area of a pixel in m²; None where the map has no ground units.
+        warnings: Warnings for the reader, in sentences.
         provenance: Versions and parameters, JSON values.
     """
 
@@ -48,6 +49,7 @@ class Assessment:
     confusion: Confusion
     mapped_px: NDArray[np.int64]
     colours: Tuple[str, ...]
+    map_values: Tuple[Tuple[int, ...], ...] = ()
     level: float = 0.95
     pixel_area_m2: Optional[float] = None
     warnings: Tuple[str, ...] = ()
@@ -73,7 +75,7 @@ def figures(assessment: Assessment) -> Dict[str, Any]:
     """All figures as JSON values; what cannot be computed is None.
 
     Args:
-        assessment: What was found.
+        assessment: Counts of map and reference, and where they come from.
 
     Returns:
         Keys are stable: they are what the JSON report and the job's result show.

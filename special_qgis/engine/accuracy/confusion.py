@@ -113,8 +113,8 @@ def class_accuracies(confusion: Confusion, level: float = 0.95) -> Tuple[ClassAc
     """Figures of every class, in the matrix's order.
 
     Args:
-        confusion: The matrix.
-        level: Confidence level of the intervals.
+        confusion: Confusion matrix, in pixels.
+        level: Confidence level of the intervals, above 0 and below 1.
     """
     rows = zip(confusion.names, confusion.n_reference, confusion.n_map, np.diagonal(confusion.counts))
     return tuple(_class_accuracy(name, int(ref), int(mapped), int(hit), level) for name, ref, mapped, hit in rows)
@@ -139,8 +139,8 @@ def wilson_interval(n_hits: int, n: int, level: float = 0.95) -> Optional[Interv
     """Score interval of a share; None for an empty sample.
 
     Args:
-        n_hits: Number of hits.
-        n: Sample size.
+        n_hits: Number of hits, 0 to ``n``.
+        n: Sample size, 0 or more.
         level: Confidence level, above 0 and below 1.
 
     Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.

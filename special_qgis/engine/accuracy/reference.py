@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """References for assessing a map: class rasters on any grid, polygons or points, read as blocks on the map's grid.
 
-Whatever the reference is, ``read(window)`` gives its class values on the map's pixels, 0 where it says nothing. Rasters
+Whatever the reference is, ``read(window)`` gives its class values on the map's pixels, 0 where it has no label. Rasters
 are taken at the nearest pixel; a polygon holds the pixels whose centre lies in it; a point holds the pixel it falls in.
 Only the accuracy assessment reads references: no stage that makes maps may.
 """
@@ -18,6 +18,7 @@ from ..rasters.aligned_raster import AlignedRaster
 from ..rasters.class_raster import Values, as_classes, open_class_raster, open_source
 from ..rasters.legend import read_legend
 from ..rasters.opening import is_plain_path, read_grid
+from ..rasters.text import description
 from ..windows import Window
 from .vector_reference import VectorReference
 
@@ -38,10 +39,10 @@ def open_reference(path: str, layer: str, field: str, map_dataset: gdal.Dataset)
     """Open a reference raster or vector and put it onto the map's grid.
 
     Args:
-        path: Anything GDAL opens, raster or vector.
-        layer: Layer of a vector source; "" = its first.
-        field: Field of a vector source that holds the classes; "" = find it.
-        map_dataset: The map.
+        path: Path of anything that GDAL opens, raster or vector.
+        layer: Name of the layer of a vector source; "" = its first.
+        field: Name of the field of a vector source that holds the classes; "" = find it.
+        map_dataset: The open map, whose grid the reference is brought onto.
 
     Raises:
         RasterReadError: It is missing or GDAL cannot open it.
@@ -63,8 +64,8 @@ class RasterReference:
     """A class raster seen at the map's pixels.
 
     Args:
-        map_dataset: The map.
-        dataset: The reference.
+        map_dataset: The open map, whose grid the reference is brought onto.
+        dataset: The open reference.
 
     Raises:
         InputError: One of them has no georeferencing and their sizes differ.
@@ -79,4 +80,4 @@ class RasterReference:
 
     def read(self, window: Window) -> Values:
         """Class values of a window of the map; 0 = unlabelled."""
-        return as_classes(self._aligned.read(window), self._aligned.dataset.GetDescription())
+        return as_classes(self._aligned.read(window), description(self._aligned.dataset))

@@ -2,13 +2,11 @@
 """Reports of an accuracy assessment: one HTML page, the same figures as JSON, and a tidy CSV table.
 
 The CSV has one figure a row (``figure, class, reference_class, value, lower, upper, unit``), so that it loads as it is
-into a spreadsheet, a data frame or a QGIS table; it begins with a byte-order mark, without which Excel misreads names.
+into a spreadsheet, a data frame or a QGIS table.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from html import escape
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import numpy as np
 
-from ..plain_text import table_cell
 from ..report.charts import IntervalRow, interval_chart
 from ..report.formats import (
     area_unit,
@@ -29,6 +26,7 @@ from ..report.formats import (
     to_json_value,
 )
 from ..report.page import figure, key_values, page, paragraph, section, swatch, table, tiles, warning_list
+from ..report.tables import csv_text
 from .assessment import Assessment, figures
 from .confusion import ClassAccuracy, class_accuracies
 
@@ -49,6 +47,7 @@ def render_json(assessment: Assessment) -> str:
         **figures(assessment),
         "confusion": {
             "classes": list(confusion.names),
+            "map_values": [list(values) for values in assessment.map_values],
             "counts": confusion.counts.tolist(),  # rows = map, columns = reference
             "unclassified": confusion.unclassified.tolist(),
         },
@@ -60,12 +59,7 @@ def render_json(assessment: Assessment) -> str:
 
 def render_csv(assessment: Assessment) -> str:
     """All figures as a tidy table, one figure a row."""
-    stream = io.StringIO()
-    stream.write("\ufeff")
-    writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([table_cell(cell) for cell in row] for row in _csv_rows(assessment))
-    return stream.getvalue()
+    return csv_text(_COLUMNS, _csv_rows(assessment))
 
 
 def _csv_rows(assessment: Assessment) -> Iterable[Tuple[Any, ...]]:

@@ -11,12 +11,13 @@ Source: Olofsson et al. 2014, Remote Sensing of Environment 148, 42-57, doi:10.1
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Amounts = Union[NDArray[np.int64], Floats]
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class AdjustedAccuracy:
 
     Attributes:
         overall: Overall accuracy, in [0, 1].
-        overall_se: Its standard error.
+        overall_se: Standard error of the overall accuracy.
         precision: (K,) float64, user's accuracy; NaN for a class without sample pixels in the map.
-        precision_se: (K,) float64, its standard error.
+        precision_se: (K,) float64, standard error of the precision.
         recall: (K,) float64, producer's accuracy; NaN for a class that the sample never finds in the reference.
-        recall_se: (K,) float64, its standard error.
+        recall_se: (K,) float64, standard error of the recall.
         share: (K,) float64, share of the area that the class really covers, sums to 1.
-        share_se: (K,) float64, its standard error.
+        share_se: (K,) float64, standard error of the share.
         covered: Share of the map's area whose classes have sample pixels; the figures hold for that part.
     """
 
@@ -46,23 +47,23 @@ class AdjustedAccuracy:
     covered: float
 
 
-def adjust(counts: NDArray[np.int64], mapped_px: NDArray[np.int64]) -> Optional[AdjustedAccuracy]:
+def adjust(counts: NDArray[np.int64], mapped: Amounts) -> Optional[AdjustedAccuracy]:
     """Weight a confusion matrix by the area that the map gives each class.
 
-    Classes that the map has but the sample never meets are left out; ``covered`` tells how much of the map remains.
+    Classes that the map has but the sample never meets are left out; ``covered`` is the share of the map that remains.
 
     Args:
         counts: (K, K) int64, sample pixels, rows = map, columns = reference.
-        mapped_px: (K,) int64, pixels of each class in the whole map.
+        mapped: (K,) int64 or float64, how much of the whole map has each class: pixels, or area in any unit.
 
     Returns:
         The adjusted figures; None where the sample meets no mapped class.
     """
     n_rows = counts.sum(axis=1)
-    sampled = (n_rows > 0) & (mapped_px > 0)
+    sampled = (n_rows > 0) & (mapped > 0)
     if not sampled.any():
         return None
-    weights = np.where(sampled, mapped_px, 0) / mapped_px[sampled].sum()  # W_i
+    weights = np.where(sampled, mapped, 0) / mapped[sampled].sum()  # W_i
     rows = counts / np.maximum(n_rows, 1)[:, None]  # n_ij / n_i.
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.where(rows * (1 - rows) > 0, rows * (1 - rows) / (n_rows - 1)[:, None], 0.0)  # NaN if n_i. = 1
@@ -81,7 +82,7 @@ def adjust(counts: NDArray[np.int64], mapped_px: NDArray[np.int64]) -> Optional[
         recall_se=recall_se,
         share=share,
         share_se=np.sqrt(weighted.sum(axis=0)),  # Eq. 10
-        covered=float(mapped_px[sampled].sum() / mapped_px.sum()),
+        covered=float(mapped[sampled].sum() / mapped.sum()),
     )
 
 
@@ -90,7 +91,7 @@ def _recall(cells: Floats, share: Floats, weighted: Floats) -> tuple[Floats, Flo
 
     Args:
         cells: (K, K) float64, estimated shares p_ij of the area.
-        share: (K,) float64, their column sums.
+        share: (K,) float64, sums of ``cells`` over the rows: share of the area of each class, sums to 1.
         weighted: (K, K) float64, W_i² · n_ij/n_i. · (1 - n_ij/n_i.) / (n_i. - 1).
     """
     with np.errstate(divide="ignore", invalid="ignore"):

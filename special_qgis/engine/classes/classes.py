@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..errors import ClassListError
 from ..resources import resource_path
 from .colours import choose_colours
 from .files import class_file_of, read_class_file
-from .text import MAX_NAME_CHARS, ClassEntry, comparison_key, format_entry, parse_entries, shorten
+from .text import MAX_NAME_CHARS, ClassEntry, comparison_key, parse_entries, shorten
 
 __all__ = [
     "MAX_CLASSES",
     "MAX_NAME_CHARS",
     "LandCoverClass",
     "class_file_of",
-    "format_classes",
     "load_presets",
     "parse_classes",
 ]
@@ -54,11 +53,11 @@ def parse_classes(text_or_path: str) -> Tuple[LandCoverClass, ...]:
     """Read a class list.
 
     A string that ends with .txt, .csv, .json or .qml and has neither a line break nor ``;`` is the path of a class
-    file; anything else is the list itself, in the grammar of ``class_text``. Classes without a colour get one by
+    file; anything else is the list itself, in the grammar of ``classes.text``. Classes without a colour get one by
     their meaning, different from all others.
 
     Args:
-        text_or_path: The list as typed, or a path.
+        text_or_path: Class list as typed, or the path of a class file.
 
     Returns:
         Classes with ids 1…K in the order given.
@@ -77,16 +76,6 @@ def parse_classes(text_or_path: str) -> Tuple[LandCoverClass, ...]:
         LandCoverClass(number, entry.name, entry.aliases, colour)
         for number, (entry, colour) in enumerate(zip(entries, colours), start=1)
     )
-
-
-def format_classes(classes: Sequence[LandCoverClass], separator: str = "\n") -> str:
-    """Write classes, with their colours, so that ``parse_classes`` reads them back the same.
-
-    Args:
-        classes: Classes in the order of their ids.
-        separator: What stands between two classes: a line break or ``"; "``.
-    """
-    return separator.join(format_entry(ClassEntry(c.name, c.aliases, c.colour)) for c in classes)
 
 
 def load_presets() -> Mapping[str, str]:

@@ -65,8 +65,8 @@ def choose_colours(words: Sequence[Sequence[str]], given: Sequence[Optional[str]
     Given colours are kept as they are. Classes with a known meaning choose first, in order, then the others.
 
     Args:
-        words: For each class its name and other words.
-        given: For each class "#rrggbb" in lower case, or None to choose.
+        words: Name and other words of each class, in the order of the classes.
+        given: Colour "#rrggbb" in lower case of each class, or None where one is to be chosen.
 
     Returns:
         "#rrggbb" for each class, no chosen one equal to another colour.
@@ -87,7 +87,7 @@ def perceived_lab(colours: Sequence[str]) -> FloatArray:
     """Colours as seen by each kind of sight.
 
     Args:
-        colours: n texts "#rrggbb".
+        colours: n colours "#rrggbb".
 
     Returns:
         (visions, n, 3) float64, CIE L*a*b* for each of ``VISIONS`` in order.
@@ -101,8 +101,8 @@ def least_distances(lab: FloatArray, others: FloatArray) -> FloatArray:
     """Distance of each colour to each other colour, for the sight that sees them closest.
 
     Args:
-        lab: (visions, n, 3) float64 from ``perceived_lab``.
-        others: (visions, m, 3) float64 from ``perceived_lab``.
+        lab: (visions, n, 3) float64, CIE L*a*b* from ``perceived_lab``.
+        others: (visions, m, 3) float64, CIE L*a*b* from ``perceived_lab``.
 
     Returns:
         (n, m) float64, CIE 1976 colour difference.

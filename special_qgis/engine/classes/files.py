@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..data_folder import expand_home, is_file
+from ..decoding import decode_file
 from ..errors import ClassListError
+from ..plain_text import parse_json
 from .text import ClassEntry, comparison_key, make_entry, parse_entries, shorten
 
 MAX_FILE_BYTES = 4 * 1024 * 1024  # a class list is a few kilobytes; a QGIS style may be some hundred
@@ -85,19 +87,7 @@ def _read_text(path: str) -> str:
         raise ClassListError(
             f"The class file {shorten(path, 200)} cannot be read: {error}.", "Check the path and its permissions."
         ) from error
-    return _decode(content, path)
-
-
-def _decode(content: bytes, path: str) -> str:
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise ClassListError(
-            f"The class file {shorten(path, 200)} is not UTF-8 text (byte {error.start}); UTF-8 and UTF-16 with a "
-            "byte-order mark are accepted.",
-            "Save it again as UTF-8.",
-        ) from error
+    return decode_file(content)
 
 
 def _read_txt(text: str) -> List[ClassEntry]:
@@ -162,8 +152,8 @@ def _hex_of(channels: List[Any], class_name: str) -> str:
 
 def _read_json(text: str) -> List[ClassEntry]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise ClassListError(f"The file is not valid JSON: {error}.", "Correct it, or use a .txt file.") from error
     if isinstance(content, dict) and "classes" in content:
         content = content["classes"]

@@ -35,11 +35,12 @@ def match_classes(
     that are all numbers, as in a text field of ids, are numbers; names that only repeat the value, "class 3", are none.
 
     Args:
-        map_values: Values that occur in the map.
-        map_names: Names by value; may be empty.
-        reference_values: Values that occur in the reference.
-        reference_names: Names by value; may be empty.
-        reference_has_ids: False where its values only number its names in the order found.
+        map_values: Class values that occur in the map, 1 or more.
+        map_names: Class names of the map by value; may be empty.
+        reference_values: Class values that occur in the reference, 1 or more.
+        reference_names: Class names of the reference by value; may be empty.
+        reference_has_ids: Whether the reference's values are ids; False where they only number its names in the order
+            found.
 
     Raises:
         InputError: They have no class in common.

@@ -59,10 +59,10 @@ def make_entry(name: str, aliases: Iterable[str], colour: Optional[str], number:
     another are left out.
 
     Args:
-        name: The class's name.
-        aliases: Other words for it.
+        name: Name of the class.
+        aliases: Other words for the class.
         colour: ``#rgb`` or ``#rrggbb``; None or blank = to be chosen.
-        number: Place in the list, from 1, for messages.
+        number: Place in the list, from 1, for error messages.
 
     Raises:
         ClassListError: The name is empty, a name or alias is too long or holds characters that cannot be shown, or

@@ -4,7 +4,7 @@
 All blocks but the last run as trained. Of the last block only the attention's output is kept, without residual and
 MLP, and its queries, keys and values attend each to themselves, so that a patch looks at patches like it. The tower
 object is used as it is; of a compiled one, each block and the last attention run compiled.
-``reference.plain_dense_features`` is the specification.
+``tests/helpers/plain_dense.py`` is the specification.
 
 Source: Li et al. 2024, SegEarth-OV, arXiv 2410.01768, section 3; open_clip's modules for all that is as trained.
 """

@@ -1,41 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Loads a CLIP checkpoint into an unmodified open_clip model: from a file, never from the network.
 
-Takes a path, gives the model with its tokenizer and what stage 1 must know of it. The architecture comes from, in this
-order: the safetensors metadata ``open_clip_config``, ``open_clip_config.json`` beside the file, the card of the import,
-the name that the user gives, the shapes of the weights. Whatever it says has to fit the weights.
+Takes a path, gives the model with its tokenizer and what the first stage must know of it. The architecture comes from,
+in this order: the safetensors metadata ``open_clip_config``, ``open_clip_config.json`` beside the file, the card of the
+import, the shapes of the weights. Whatever it says has to fit the weights.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
-from ..errors import ConfigError, InputError, ModelError
+from ..errors import InputError, ModelError
 from ..models.architecture import CONFIG_KEY, check_config, difference, infer, name_of, normal_names, parse_config
 from ..models.card import ModelCard, card_of
 from ..models.hashing import check_hash, sha256_of
 from ..models.inspection import TORCH, find_config, find_format
 from ..models.registry import ModelEntry, entry_named, entry_of_file_name, entry_of_hash
 from ..models.torch_archive import read_archive
-from ..progress import NullProgress, Progress, SubProgress, check_cancelled
+from ..progress import Progress, SubProgress, check_cancelled
 from .compact import expand, is_compact
+from .loaded_clip import OPENAI_MEAN, OPENAI_STD, LoadedClip
 from .tensor_files import Tensors, read_tensors, shapes_of
 
 for _variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):  # read when open_clip imports Hugging Face's packages
     os.environ[_variable] = "1"
 
 import open_clip  # noqa: E402
-from open_clip.model import convert_weights_to_lp  # noqa: E402
 from open_clip.tokenizer import SimpleTokenizer  # noqa: E402
-from open_clip.transformer import LayerScale  # noqa: E402
-
-DTYPES = (torch.float32, torch.bfloat16, torch.float16)  # of the image tower
 
 _TOKENIZER_OPTIONS = ("clean", "reduction_mask")  # of open_clip's own tokenizer
 _NAMED_DIFFERENCES = 3  # in a message
@@ -43,51 +39,17 @@ _NAMED_DIFFERENCES = 3  # in a message
 Config = Dict[str, Any]
 
 
-@dataclass(frozen=True)
-class LoadedClip:
-    """A CLIP model, ready to score."""
-
-    model: Any  # open_clip.CLIP in evaluation mode; image tower in ``dtype``, text tower in float32
-    tokenizer: SimpleTokenizer  # texts -> (texts, context_length) int64
-    sha256: str  # of the file
-    name: str  # of the model, or of its file
-    architecture: str  # open_clip's name where there is one
-    image_mean: Tuple[float, float, float]  # of RGB in [0, 1], to be subtracted
-    image_std: Tuple[float, float, float]  # to be divided by
-    image_px: Tuple[int, int]  # rows and columns that it was trained on
-    patch_px: Tuple[int, int]  # rows and columns of a patch
-    embed_dim: int  # length of embeddings
-    context_length: int  # tokens of a text
-    device: torch.device
-    dtype: torch.dtype  # of the image tower
-    known_words: Optional[Tuple[str, ...]] = None  # words that it was trained on; None = no such limit
-
-
-def load_clip(
-    path: Path,
-    architecture: Optional[str] = None,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    progress: Progress = NullProgress(),  # noqa: B008 - has no state
-) -> LoadedClip:
-    """Load a checkpoint.
-
-    The image tower gets the type asked for (norms stay in float32, as open_clip does it); the text tower stays in
-    float32, because it runs once per name and its embeddings should not depend on the device.
+def load_clip(path: Path, progress: Progress) -> LoadedClip:
+    """Load a checkpoint in float32, on the processor.
 
     Args:
         path: A checkpoint: safetensors, file of ``torch.save``, or OpenAI's archive.
-        architecture: open_clip's name of it; None = told from the file.
-        device: As PyTorch names it.
-        dtype: float32, bfloat16 or float16.
         progress: Listener; told what had to be assumed, as a warning.
 
     Raises:
         ModelError: Not there, wrong hash, no checkpoint, damaged, unsafe, or of an architecture that cannot be used.
         Cancelled: The listener asked to stop.
     """
-    if dtype not in DTYPES:
-        raise ConfigError(f"dtype must be float32, bfloat16 or float16; got {dtype}.")
     if not path.is_file():
         raise ModelError(f"There is no checkpoint {path}.", "Run ‘Install model’ to bring one.")
     file = _identify(path, SubProgress(progress, 0.0, 0.3))
@@ -97,21 +59,18 @@ def load_clip(
         tensors = {normal: tensors[name] for name, normal in normal_names(tensors).items()}
         facts = infer(shapes_of(tensors))
         inferred = facts.config
-        found = _find_config(file, inferred, metadata, architecture)
+        found = _find_config(file, inferred, metadata)
         if found is None and facts.not_told:
             raise ModelError(facts.not_told, "Import it again with its architecture named.")
         config = dict(inferred) if found is None else found
         if "quick_gelu" not in config:
             config["quick_gelu"] = _activation(file, found is None, progress)
-        model = _build(config, tensors, dtype)
+        model = _build(config, tensors)
     except (ModelError, InputError) as error:
         if isinstance(error, ModelError) and str(path) in error.message:
             raise
         raise ModelError(f"{path}: {error.message}", error.hint) from error
     check_cancelled(progress)
-    if dtype != torch.float32:
-        _lower_precision(model.visual, dtype)
-    model.to(device)
     progress.report(1.0, "The model is loaded")
     name = name_of({**inferred, "quick_gelu": config["quick_gelu"]})
     return _describe(model, config, name, file, known_words)
@@ -156,13 +115,11 @@ def _identify(path: Path, progress: Progress) -> _File:
     return _File(path, sha256, card, entry_of_hash(sha256) or entry)
 
 
-def _find_config(
-    file: _File, inferred: Mapping[str, Any], metadata: Mapping[str, str], architecture: Optional[str]
-) -> Optional[Config]:
+def _find_config(file: _File, inferred: Mapping[str, Any], metadata: Mapping[str, str]) -> Optional[Config]:
     """The configuration to build, which fits the weights; None where nothing but the weights tells."""
-    named = _named_config(file, architecture)
-    if named is not None:
-        _require_fit(named, inferred, f"The architecture {architecture or 'named at the import'}")
+    named = _named_config(file)
+    if named is not None and file.card is not None:
+        _require_fit(named, inferred, f"The architecture {file.card.named_architecture}, named at the import,")
     if CONFIG_KEY in metadata or file.card is None:
         config, origin = find_config(file.path, metadata), "The configuration that comes with the file"
     elif file.card.config is not None:  # in the folder of models a file beside it may belong to another model
@@ -185,16 +142,13 @@ def _require_fit(config: Mapping[str, Any], inferred: Mapping[str, Any], origin:
         )
 
 
-def _named_config(file: _File, architecture: Optional[str]) -> Optional[Config]:
-    """open_clip's own configuration of the architecture that is named now, or was at the import; None = none was."""
-    wanted = (architecture or (file.card.named_architecture if file.card is not None else "")).strip().replace("/", "-")
+def _named_config(file: _File) -> Optional[Config]:
+    """open_clip's own configuration of the architecture that was named at the import; None = none was."""
+    wanted = file.card.named_architecture.strip().replace("/", "-") if file.card is not None else ""
     names = {name.lower(): name for name in open_clip.list_models()}
-    found = open_clip.get_model_config(names[wanted.lower()]) if wanted.lower() in names else None
-    if found is None and not architecture:
+    if wanted.lower() not in names:
         return None
-    if found is None:
-        usual = ", ".join(name for name in ("ViT-B-16", "ViT-B-32", "ViT-L-14", "ViT-H-14") if name.lower() in names)
-        raise ModelError(f"open_clip knows no architecture {architecture!r}; it knows {usual} and others.")
+    found = open_clip.get_model_config(names[wanted.lower()])
     check_config(found, f"The architecture {wanted}")
     return dict(found)
 
@@ -216,15 +170,7 @@ def _activation(file: _File, is_inferred: bool, progress: Progress) -> bool:
     return False  # what open_clip takes where a configuration says nothing
 
 
-def _lower_precision(visual: Any, dtype: torch.dtype) -> None:
-    """Give the image tower a type as open_clip does; norms and positions stay in float32."""
-    convert_weights_to_lp(visual, dtype)
-    for module in visual.modules():
-        if isinstance(module, LayerScale):
-            module.gamma.data = module.gamma.data.to(dtype)
-
-
-def _build(config: Config, tensors: Tensors, dtype: torch.dtype) -> Any:
+def _build(config: Config, tensors: Tensors) -> Any:
     """The model with its weights, in float32."""
     options: Config = {key: config[key] for key in ("embed_dim", "quick_gelu")}
     options["vision_cfg"] = {**config["vision_cfg"], "output_tokens": False, "patch_dropout": 0.0}
@@ -237,7 +183,7 @@ def _build(config: Config, tensors: Tensors, dtype: torch.dtype) -> Any:
         options["nonscalar_logit_scale"] = True
     try:
         with torch.device("meta"):  # no first weights are drawn: that takes seconds, and random numbers from others
-            model = open_clip.CLIP(**options, cast_dtype=None if dtype == torch.float32 else dtype)
+            model = open_clip.CLIP(**options, cast_dtype=None)
     except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
         raise ModelError(f"The configuration describes no model that open_clip can build: {error}.") from error
     _load_weights(model, tensors)
@@ -289,7 +235,6 @@ def _describe(
 ) -> LoadedClip:
     preprocessing = config.get("preprocess_cfg") or {}
     options = config["text_cfg"].get("tokenizer_kwargs") or {}
-    weight = model.visual.conv1.weight
     return LoadedClip(
         model=model,
         tokenizer=SimpleTokenizer(
@@ -298,14 +243,8 @@ def _describe(
         sha256=file.sha256,
         name=file.name,
         architecture=architecture,
-        image_mean=_triple(preprocessing.get("mean") or open_clip.OPENAI_DATASET_MEAN),
-        image_std=_triple(preprocessing.get("std") or open_clip.OPENAI_DATASET_STD),
-        image_px=_pair(model.visual.image_size),
-        patch_px=_pair(model.visual.patch_size),
-        embed_dim=int(config["embed_dim"]),
-        context_length=int(model.context_length),
-        device=weight.device,
-        dtype=weight.dtype,
+        image_mean=_triple(preprocessing.get("mean") or OPENAI_MEAN),
+        image_std=_triple(preprocessing.get("std") or OPENAI_STD),
         known_words=known_words,
     )
 
@@ -313,8 +252,3 @@ def _describe(
 def _triple(values: Sequence[float]) -> Tuple[float, float, float]:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
-
-
-def _pair(values: Sequence[int]) -> Tuple[int, int]:
-    rows, cols = (int(value) for value in values)
-    return rows, cols

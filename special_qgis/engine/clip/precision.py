@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How precisely stage 1 computes, and how many windows at once.
+"""How precisely the first stage computes, and how many windows at once.
 
 Both follow from the machine and the model, never from the scene, so a scene gives the same map again.
 """

@@ -20,42 +20,19 @@ from torch.nn import functional
 
 from ..compute.compiled_kernels import has_numba
 from ..compute.devices import is_out_of_memory
-from ..config import ClipConfig
 from ..errors import CompileError, ConfigError, EngineError
 from ..progress import Progress, check_cancelled
 from .compilation import compiled_features
 from .dense import dense_features
+from .loaded_clip import ImageTower
 from .precision import choose_batch, choose_precision, prepare_tower
+from .scoring_options import ScoringOptions
 from .tower import check_tower, is_compiled, patch_px, uncompiled
 from .upsampling import Bilateral, Bilinear, JbuWeights, KernelPool, Learned, Upsampler, compress, cosines
 
-__all__ = ["Placement", "WindowScorer", "choose_upsampler"]
+__all__ = ["Placement", "WindowScorer"]
 
 COMPILED_TOGETHER = 4  # windows upsampled at once on a CPU, for its threads; plain code takes one, for its caches
-
-OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
-OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-def choose_upsampler(wanted: str, weights: Optional[JbuWeights]) -> str:
-    """The kind of upsampler, one of ``config.UPSAMPLERS`` but "automatic".
-
-    Args:
-        wanted: One of ``config.UPSAMPLERS``.
-        weights: Learned weights at hand; None = there are none.
-
-    Raises:
-        ConfigError: Learned weights are wanted and not there, or are of the other kind.
-    """
-    there = weights.kind if weights is not None else None
-    if wanted == "automatic":
-        return there or "bilateral"
-    if wanted in ("bilateral", "bilinear") or wanted == there:
-        return wanted
-    raise ConfigError(
-        f"upsampler is {wanted}, and the weights at hand are {'those of ' + there if there else 'none'}.",
-        "Import an upsampler's checkpoint, or choose bilateral, which needs none.",
-    )
 
 
 @dataclass(frozen=True)
@@ -75,12 +52,10 @@ class WindowScorer:
     """Scores batches of windows.
 
     Args:
-        visual: Visual tower of an open_clip model; it is left as it is.
+        tower: Of an open_clip model; it is left as it is.
         queries: (queries, dimensions) float32, of unit length.
-        config: Upsampler, precision, tolerance, share of the class token, batch, whether to compile.
-        weights: Of a learned upsampler; None = there are none.
+        options: Upsampler, device, precision, tolerance, share of the class token, batch, whether to compile.
         window: Rows and columns of a window.
-        device: Where to compute.
         progress: Hears when memory does not suffice and when the tower cannot be compiled; asked for cancel between
             the tower's blocks and before upsampling.
 
@@ -90,45 +65,39 @@ class WindowScorer:
 
     def __init__(
         self,
-        visual: Any,
+        tower: ImageTower,
         queries: NDArray[np.float32],
-        config: ClipConfig,
-        weights: Optional[JbuWeights],
+        options: ScoringOptions,
         window: Tuple[int, int],
-        device: torch.device,
         progress: Progress,
     ) -> None:
+        config, visual = options.config, tower.visual
         check_tower(visual)
-        self.kind = choose_upsampler(config.upsampler, weights)
-        self._weights = weights if self.kind.startswith("jbu") else None
+        self.kind, self.uses_spectra = options.upsampler.kind, options.upsampler.uses_spectra
+        self._weights = options.upsampler.weights
         _check_dimensions(visual, queries, self._weights)
-        self._source, self._config, self._progress, self._window = visual, config, progress, window
+        self._source, self._config, self._progress, self._window = tower, config, progress, window
         self.is_compiled = config.compile or is_compiled(visual)
         self._queries, self._precision = torch.from_numpy(queries), config.precision
-        self.batch = choose_batch(config.batch, visual, window, device)
-        self._move(device)
+        self.batch = choose_batch(config.batch, visual, window, options.device)
+        self._move(options.device)
 
     @property
     def n_queries(self) -> int:
         """Number of queries."""
         return int(self._queries.shape[0])
 
-    @property
-    def uses_spectra(self) -> bool:
-        """Whether the guide is the principal components of the spectra."""
-        return self.kind == "bilateral"
-
     def _move(self, device: torch.device) -> None:
         """Take the tower and all that is computed with to a device."""
         self._pools: Dict[int, KernelPool] = {}
         self.device, self.dtype = device, choose_precision(self._precision, device)
-        self._tower = prepare_tower(self._source, device, self.dtype)
+        self._tower = prepare_tower(self._source.visual, device, self.dtype)
         self._queries = self._queries.to(device)
         if self._weights is not None:
             self._weights = self._weights.to(device, torch.float32)
         self._mean, self._std = (
-            torch.tensor(getattr(self._source, name, None) or default, device=device)[:, None, None]
-            for name, default in (("image_mean", OPENAI_MEAN), ("image_std", OPENAI_STD))
+            torch.tensor(of_colours, device=device)[:, None, None]
+            for of_colours in (self._source.mean, self._source.std)
         )
 
     def score(
@@ -259,7 +228,7 @@ class WindowScorer:
     def _upsampler(self) -> Upsampler:
         if self.kind == "bilinear":
             return Bilinear()
-        factor = max(patch_px(self._source))
+        factor = max(patch_px(self._source.visual))
         if self._weights is not None:
             return Learned(self._weights, self._weights.n_steps(factor))
         return Bilateral(steps_to(factor))

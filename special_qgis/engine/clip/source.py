@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What stage 1 sees of a scene: true colour in [0, 1], valid pixels, and principal components as a guide.
+"""What the first stage sees of a scene: true colour in [0, 1], valid pixels, and principal components as a guide.
 
 ``RgbSource`` is all that the stage asks for; ``SceneColours`` gives it from an open scene. Colours are computed
 once, tile by tile, and kept in memory or, for a large scene, in a temporary file: every scale and every window reads
@@ -11,7 +11,7 @@ Source: the true colour of SPECIAL, arXiv 2501.16222: bands at 655, 553 and 451 
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Protocol, Sequence, Tuple
+from typing import Any, Optional, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..config import ClipConfig
 from ..progress import Progress
 from ..scene.blocks import Sample
-from ..scene.rgb import RGB_NM, SAMPLE_PX, find_stretch, plan_mixer
+from ..scene.rgb import SAMPLE_PX, find_stretch, plan_mixer
 from ..scene.scene import Scene
 from ..windows import Window
 from .windows import allocate
@@ -86,7 +86,6 @@ class SceneColours(ArrayColours):
         config: Quantiles and seed.
         with_guide: Whether principal components of the spectra are wanted.
         progress: Reports the share of pixels done; asked for cancel at every tile.
-        rgb_nm: Wavelengths of red, green and blue.
 
     Raises:
         SpectraError: The scene does not cover one of the wavelengths.
@@ -94,15 +93,8 @@ class SceneColours(ArrayColours):
         RasterWriteError: There is no room for the colours of a large scene.
     """
 
-    def __init__(
-        self,
-        scene: Scene,
-        config: ClipConfig,
-        with_guide: bool,
-        progress: Progress,
-        rgb_nm: Sequence[float] = RGB_NM,
-    ) -> None:
-        mixer = plan_mixer(scene.axis, rgb_nm)
+    def __init__(self, scene: Scene, config: ClipConfig, with_guide: bool, progress: Progress) -> None:
+        mixer = plan_mixer(scene.axis)
         sample = scene.sample(SAMPLE_PX, config.seed, progress)
         channels = mixer.mix(np.ascontiguousarray(sample.spectra[:, mixer.band_indices].T))
         low, high = find_stretch(channels, config.low_quantile, config.high_quantile)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage 1: a scene's colours and class names to class probabilities of every pixel, in bounded memory.
+"""The first stage: a scene's colours and class names to class probabilities of every pixel, in bounded memory.
 
 The scene is scored at several scales. At each, windows slide over it row by row; their scores are averaged where they
 overlap; a softmax over all queries gives probabilities, of which a class takes the largest of its queries; area
@@ -11,26 +11,26 @@ Source: SPECIAL, arXiv 2501.16222, section III-A; Li et al. 2024, SegEarth-OV, a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Iterator, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..classes.classes import LandCoverClass
-from ..compute.devices import choose_device
 from ..config import ClipConfig
 from ..errors import ConfigError
 from ..evidence.tile_store import TileStore
 from ..progress import Progress, SubProgress, check_cancelled
+from ..report.summary import ClipSummary
 from ..windows import TILE_PX, Window, plan_tiles
+from .loaded_clip import LoadedClip
 from .scaled_image import ScaledImage
 from .scales import automatic_factors
 from .scorer import Placement, WindowScorer
+from .scoring_options import ScoringOptions
 from .source import RgbSource
 from .text import ClassEmbeddings, embed_classes
 from .tower import image_side_px, patch_px
-from .upsampling import JbuWeights, read_weights
 from .way_back import WayBack, cut_bands
 from .windows import RowMerger, WindowPlan, batches, plan_windows
 
@@ -48,36 +48,36 @@ class _Scale:
     plan: WindowPlan
 
 
+@dataclass(frozen=True)
+class _Scoring:
+    """What a scene is scored with."""
+
+    source: RgbSource
+    scorer: WindowScorer
+    embeddings: ClassEmbeddings
+    config: ClipConfig
+
+
 def score_scene(
     source: RgbSource,
-    model: Any,
-    tokenizer: Any,
+    clip: LoadedClip,
     classes: Sequence[LandCoverClass],
-    config: ClipConfig,
+    options: ScoringOptions,
     store: TileStore,
-    device: str,
     progress: Progress,
-    upsampler: Optional[Union[Mapping[str, Any], JbuWeights]] = None,
-    cache_folder: Optional[Path] = None,
-    checkpoint_hash: str = "",
-) -> Dict[str, Any]:
+) -> ClipSummary:
     """Write class probabilities of every tile of a scene.
 
     Args:
         source: The scene's colours.
-        model: open_clip model whose visual tower is a ViT; it is left as it is.
-        tokenizer: Its tokenizer.
+        clip: The model, whose visual tower is a ViT; it is left as it is.
         classes: In the order of their ids.
-        config: Options.
+        options: How, where and by which upsampler.
         store: Of the scene's size and number of classes; every tile is written.
-        device: "automatic", "cpu" or "cuda".
         progress: Reports the share of windows done; asked for cancel at every batch and every window.
-        upsampler: State dict of a learned upsampler; None = there is none.
-        cache_folder: Where text embeddings are kept; None = nowhere.
-        checkpoint_hash: Names the checkpoint in that folder.
 
     Returns:
-        What the report tells of the stage, as JSON values.
+        What the report tells of the stage; what names the checkpoint is left empty.
 
     Raises:
         ConfigError: Model, upsampler, options or store do not fit one another.
@@ -90,22 +90,14 @@ def score_scene(
             f"The store holds {store.n_classes} classes of {store.rows} × {store.cols} pixels; "
             f"{len(classes)} classes of {source.rows} × {source.cols} are needed."
         )
-    scales = plan_scales(source, model.visual, config)
-    embeddings = embed_classes(
-        model,
-        tokenizer,
-        classes,
-        config.templates,
-        config.use_aliases,
-        cache_folder,
-        checkpoint_hash,
-        SubProgress(progress, 0.0, _ENCODED),
-    )
-    weights = read_weights(upsampler) if upsampler is not None else None
+    scales = plan_scales(source, clip.model.visual, options.config)
+    part = SubProgress(progress, 0.0, _ENCODED)
+    embeddings = embed_classes(clip, classes, options.config, options.cache_folder, part)
     window = (scales[0].plan.window_rows, scales[0].plan.window_cols)
-    scorer = WindowScorer(model.visual, embeddings.queries, config, weights, window, choose_device(device), progress)
-    _write_scales(source, scales, scorer, embeddings, config, store, SubProgress(progress, _ENCODED, 1.0))
-    return _facts(source, scales, scorer, embeddings, config)
+    scorer = WindowScorer(clip.tower, embeddings.queries, options, window, progress)
+    scoring = _Scoring(source, scorer, embeddings, options.config)
+    _write_scales(scoring, scales, store, SubProgress(progress, _ENCODED, 1.0))
+    return _summary(scoring, scales)
 
 
 def plan_scales(source: RgbSource, visual: Any, config: ClipConfig) -> List[_Scale]:
@@ -125,18 +117,11 @@ def plan_scales(source: RgbSource, visual: Any, config: ClipConfig) -> List[_Sca
     return scales
 
 
-def _write_scales(
-    source: RgbSource,
-    scales: Sequence[_Scale],
-    scorer: WindowScorer,
-    embeddings: ClassEmbeddings,
-    config: ClipConfig,
-    store: TileStore,
-    progress: Progress,
-) -> None:
+def _write_scales(scoring: _Scoring, scales: Sequence[_Scale], store: TileStore, progress: Progress) -> None:
     """Score all scales side by side, one row of tiles after the other, and write their mean."""
     counter = _Counter(sum(scale.plan.n_windows for scale in scales), progress)
-    streams = [_bands(source, scale, scorer, embeddings, config, counter) for scale in scales]
+    source = scoring.source
+    streams = [_bands(scoring, scale, counter) for scale in scales]
     for bands in zip(*streams):
         first, n_rows = bands[0][0], bands[0][1].shape[1]
         place = Window(first, 0, n_rows, source.cols)
@@ -161,20 +146,14 @@ class _Counter:
         self.progress.report(self._n_done / self._n_windows, "Comparing the scene with the class names")
 
 
-def _bands(
-    source: RgbSource,
-    scale: _Scale,
-    scorer: WindowScorer,
-    embeddings: ClassEmbeddings,
-    config: ClipConfig,
-    counter: _Counter,
-) -> Iterator[Tuple[int, NDArray[np.float32]]]:
+def _bands(scoring: _Scoring, scale: _Scale, counter: _Counter) -> Iterator[Tuple[int, NDArray[np.float32]]]:
     """First row and (classes, rows, cols) probabilities of each row of the scene's tiles, at one scale."""
-    image = scale.image
-    back = WayBack((image.rows, image.cols), (source.rows, source.cols), embeddings.class_of_query, config.temperature)
+    image, source, config = scale.image, scoring.source, scoring.config
+    class_of_query = scoring.embeddings.class_of_query
+    back = WayBack((image.rows, image.cols), (source.rows, source.cols), class_of_query, config.temperature)
 
     def parts() -> Iterator[Tuple[int, NDArray[np.float32]]]:
-        for place, scores in _score_rows(scale, scorer, config.blending, counter):
+        for place, scores in _score_rows(scale, scoring.scorer, config.blending, counter):
             back.add(place, scores)
             yield back.finished()
 
@@ -223,30 +202,25 @@ def _cols(plan: WindowPlan, col: int, origin: int) -> slice:
     return slice(plan.lefts[col] - origin, plan.lefts[col] - origin + plan.window_cols)
 
 
-def _facts(
-    source: RgbSource,
-    scales: Sequence[_Scale],
-    scorer: WindowScorer,
-    embeddings: ClassEmbeddings,
-    config: ClipConfig,
-) -> Dict[str, Any]:
+def _summary(scoring: _Scoring, scales: Sequence[_Scale]) -> ClipSummary:
     """What the report tells."""
+    scorer, embeddings, config = scoring.scorer, scoring.embeddings, scoring.config
     words: List[List[str]] = [[] for _ in range(embeddings.n_classes)]
     for index, word in zip(embeddings.class_of_query, embeddings.words):
         words[index].append(word)
-    return {
-        "words": words,
-        "templates": config.templates,
-        "scales": [scale.image.factor for scale in scales],
-        "scales_chosen": "by the options" if config.scales else "by the size of a pixel",
-        "pixel_m": source.gsd_m,
-        "window_px": [[scale.plan.window_rows, scale.plan.window_cols] for scale in scales],
-        "n_windows": [scale.plan.n_windows for scale in scales],
-        "blending": config.blending,
-        "upsampler": scorer.kind,
-        "tolerance": config.tolerance,
-        "device": str(scorer.device),
-        "precision": str(scorer.dtype).rpartition(".")[2],
-        "batch": scorer.batch,
-        "compiled": scorer.is_compiled,
-    }
+    return ClipSummary(
+        words=tuple(map(tuple, words)),
+        templates=config.templates,
+        scales=tuple(scale.image.factor for scale in scales),
+        scales_chosen="by the options" if config.scales else "by the size of a pixel",
+        pixel_m=scoring.source.gsd_m,
+        window_px=tuple((scale.plan.window_rows, scale.plan.window_cols) for scale in scales),
+        n_windows=tuple(scale.plan.n_windows for scale in scales),
+        blending=config.blending,
+        upsampler=scorer.kind,
+        tolerance=config.tolerance,
+        device=str(scorer.device),
+        precision=str(scorer.dtype).rpartition(".")[2],
+        batch=scorer.batch,
+        compiled=scorer.is_compiled,
+    )

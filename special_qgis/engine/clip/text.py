@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from ..classes.classes import LandCoverClass
+from ..config import ClipConfig
 from ..errors import ConfigError
 from ..progress import NullProgress, Progress, check_cancelled
+from .loaded_clip import LoadedClip
 from .prompts import class_queries, fill_templates
 from .text_cache import TextCache
 
@@ -45,25 +47,19 @@ class ClassEmbeddings:
 
 
 def embed_classes(
-    model: Any,
-    tokenizer: Any,
+    clip: LoadedClip,
     classes: Sequence[LandCoverClass],
-    templates: str = "both",
-    use_aliases: bool = True,
+    config: ClipConfig,
     cache_folder: Optional[Path] = None,
-    checkpoint_hash: str = "",
     progress: Optional[Progress] = None,
 ) -> ClassEmbeddings:
     """Embed all words of all classes.
 
     Args:
-        model: open_clip model, in ``eval()`` mode.
-        tokenizer: Its tokenizer.
+        clip: The model with its tokenizer.
         classes: In the order of their ids.
-        templates: One of ``config.TEMPLATE_SETS``.
-        use_aliases: Whether words of the shipped dictionary are added.
-        cache_folder: Where embeddings are kept; None = nowhere. Used only with a checkpoint hash.
-        checkpoint_hash: Names the checkpoint.
+        config: Prompt templates, and whether words of the shipped dictionary are added.
+        cache_folder: Where embeddings are kept; None = nowhere. Used only where the model comes from a file.
         progress: Hears how far it is and of a cache that cannot be written; asked for cancel at every batch of
             prompts.
 
@@ -75,16 +71,16 @@ def embed_classes(
         Cancelled: The user asked to stop.
     """
     listener = progress or NullProgress()
-    words = class_queries(classes, use_aliases)
+    words = class_queries(classes, config.use_aliases)
     pairs = [(index, word) for index, of_class in enumerate(words) for word in of_class]
-    cache = TextCache(cache_folder, checkpoint_hash, listener) if cache_folder and checkpoint_hash else None
+    cache = TextCache(cache_folder, clip.sha256, listener) if cache_folder and clip.sha256 else None
     vectors = []
     for number, (_, word) in enumerate(pairs):
         listener.report(number / len(pairs), "Encoding the class names")
-        prompts = fill_templates(word, templates)
+        prompts = fill_templates(word, config.templates)
         vector = cache.read(prompts) if cache else None
         if vector is None:
-            vector = _embed_word(model, tokenizer, prompts, listener)
+            vector = _embed_word(clip, prompts, listener)
             if cache:
                 cache.write(prompts, vector)
         vectors.append(vector)
@@ -94,11 +90,11 @@ def embed_classes(
     )
 
 
-def _embed_word(model: Any, tokenizer: Any, prompts: Sequence[str], progress: Progress) -> NDArray[np.float32]:
+def _embed_word(clip: LoadedClip, prompts: Sequence[str], progress: Progress) -> NDArray[np.float32]:
     parts: List[torch.Tensor] = []
     for start in range(0, len(prompts), PROMPTS_AT_ONCE):
         check_cancelled(progress)
-        parts.append(encode_prompts(model, tokenizer, prompts[start:][:PROMPTS_AT_ONCE]))
+        parts.append(encode_prompts(clip.model, clip.tokenizer, prompts[start:][:PROMPTS_AT_ONCE]))
     unit = functional.normalize(torch.cat(parts).double(), dim=1)
     vector = functional.normalize(unit.mean(dim=0), dim=0)
     if not bool(torch.isfinite(vector).all()) or float(vector.norm()) < 0.5:

@@ -1,26 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage 1 as the pipeline sees it: whatever gives class probabilities of any tile of a scene.
+"""The first stage as the pipeline sees it: whatever gives class probabilities of any tile of a scene.
 
-A source of evidence looks at one tile at a time and may be asked from several threads. Tiles come on the fixed grid, so
+Evidence reads one tile at a time and may be called from several threads. Tiles come on the fixed grid, so
 what is computed for one never depends on memory or on the order of the tiles.
 """
 
 from __future__ import annotations
 
-import threading
 from typing import Callable, Iterator, NamedTuple, Optional, Protocol, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..probabilities import decide
+from ..probabilities import decide_known
 from ..progress import Progress
 from ..scene.scene import Block, Scene
-from ..spectral_prior import SpectralPrior
 from ..windows import Window
-from .fusion import Fusion, agreement, tempered
+from .fusion import Fusion, source_agreement
 from .parallel import map_ordered
-from .tile_store import TileStore
+from .source import FittedSource
 
 
 class Evidence(Protocol):
@@ -28,17 +26,17 @@ class Evidence(Protocol):
 
     @property
     def precedence(self) -> Optional[Sequence[int]]:
-        """All rows of the probabilities in the order in which equals win; None = as they are."""
+        """Row indices of all classes in the order in which they win ties; None = the order of the rows."""
 
     def predict(self, window: Window, block: Block) -> Prediction:
-        """What is known of a tile."""
+        """Class probabilities of a tile."""
 
 
 class Prediction(NamedTuple):
-    """What a source says of a tile."""
+    """Class probabilities of a tile, and how far its sources agree."""
 
     probabilities: NDArray[np.float32]  # (classes, rows, cols), sum 1, or all 0 where invalid or nothing is known
-    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], of two sources; None = there is one
+    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], source agreement; None = one source only
 
 
 class MappedTile(NamedTuple):
@@ -49,7 +47,7 @@ class MappedTile(NamedTuple):
     probabilities: NDArray[np.float32]  # (classes, rows, cols)
     labels: NDArray[np.uint8]  # (rows, cols), 0 = no data or unclassified
     confidence: NDArray[np.float32]  # (rows, cols)
-    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols), of the first stage's sources
+    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], source agreement of the first stage
 
     def above(self, min_confidence: float) -> MappedTile:
         """The tile with pixels of less confidence unclassified."""
@@ -58,61 +56,39 @@ class MappedTile(NamedTuple):
         return self._replace(labels=np.where(self.confidence < min_confidence, np.uint8(0), self.labels))
 
 
-class SpectralEvidence:
-    """The spectral prior, pixel by pixel.
+class SourceEvidence:
+    """One source alone.
 
     Args:
-        prior: Fitted on the scene.
+        source: The only source of the run, fitted to the scene.
     """
 
-    def __init__(self, prior: SpectralPrior) -> None:
-        self._prior = prior
-        self.precedence: Optional[Sequence[int]] = prior.interpretation.precedence
+    def __init__(self, source: FittedSource) -> None:
+        self._source = source
+        self.precedence = source.precedence
 
     def predict(self, window: Window, block: Block) -> Prediction:
         """Probabilities of a tile."""
-        return Prediction(self._prior.predict(block.values(self._prior.band_indices), block.valid))
-
-
-class StoredEvidence:
-    """Probabilities that were computed before, from a tile store.
-
-    Args:
-        store: All tiles of the scene are in it.
-    """
-
-    precedence: Optional[Sequence[int]] = None
-
-    def __init__(self, store: TileStore) -> None:
-        self._store = store
-        self._lock = threading.Lock()  # the store has one place in its file
-
-    def predict(self, window: Window, block: Block) -> Prediction:
-        """Probabilities of a tile."""
-        with self._lock:
-            probabilities, _ = self._store.read(window)
-        probabilities *= block.valid
-        return Prediction(probabilities)
+        return Prediction(self._source.predict(window, block))
 
 
 class FusedEvidence:
-    """Image–text model and spectral prior, weighed for the scene.
+    """Several sources, weighed for the scene.
 
     Args:
-        clip: Scores of the image–text model.
-        prior: Fitted on the scene.
-        fusion: How to weigh them.
+        sources: Sources of the run, fitted to the scene, in the order of their table.
+        fusion: Weight and temperature of each source, in the same order.
     """
 
-    def __init__(self, clip: StoredEvidence, prior: SpectralPrior, fusion: Fusion) -> None:
-        self._clip, self._prior, self._fusion = clip, prior, fusion
-        self.precedence: Optional[Sequence[int]] = prior.interpretation.precedence
+    def __init__(self, sources: Sequence[FittedSource], fusion: Fusion) -> None:
+        self._sources, self._fusion = tuple(sources), fusion
+        self.precedence = next((one.precedence for one in sources if one.precedence is not None), None)
 
     def predict(self, window: Window, block: Block) -> Prediction:
-        """Probabilities of a tile, and how far the two agree."""
-        clip = tempered(self._clip.predict(window, block).probabilities, self._fusion.temperature)
-        spectral = self._prior.predict(block.values(self._prior.band_indices), block.valid)
-        return Prediction(self._fusion.combine_tempered(clip, spectral), agreement(clip, spectral))
+        """Probabilities of a tile, and how far the sources agree."""
+        found = [source.predict(window, block) for source in self._sources]
+        tempered = [weighing.temper(p) for weighing, p in zip(self._fusion.weighings, found)]
+        return Prediction(self._fusion.combine_tempered(tempered, found), source_agreement(tempered))
 
 
 def decide_tile(
@@ -124,13 +100,12 @@ def decide_tile(
     """Labels and confidence of a tile; pixels without any probability stay unclassified.
 
     Args:
-        window: Where the tile lies.
-        valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32.
-        precedence: As ``confidence.decide``.
+        window: Place of the tile in the scene, in pixels of the mapped area.
+        valid: (rows, cols) bool, pixels with data.
+        probabilities: (classes, rows, cols) float32, sum 1; all 0 where nothing is known.
+        precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
     """
-    known = valid & (probabilities.max(axis=0) > 0.0)
-    labels, confidence = decide(probabilities, known, precedence)
+    labels, confidence = decide_known(probabilities, valid, precedence)
     return MappedTile(window, valid, probabilities, labels, confidence)
 
 
@@ -144,9 +119,9 @@ def decided_tiles(
 
     Args:
         scene: Open scene.
-        evidence: Asked for each tile.
-        look: Shown every tile on the way, from several threads; None = nobody.
-        progress: Reports the share of pixels done; asked for cancel before every tile.
+        evidence: Gives the class probabilities of each tile; called from several threads.
+        look: Receives each window and its block before it is classified, from several threads; None = nothing does.
+        progress: Receives the share of pixels done; checked for cancel before every tile.
     """
 
     def compute(read: tuple[Window, Block]) -> MappedTile:

@@ -1,260 +1,164 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The first stage of a classification: chooses its sources, fits them to the scene, gives one evidence.
+"""The first stage of a classification: plans its sources of evidence, fits them to the scene, gives one evidence.
 
-The spectral prior speaks unless the image–text model alone is asked for. The model joins it where one is named or
-installed and this Python has PyTorch; then both are fused. A source that does not speak is not fitted.
+With the source automatic, all sources that can serve are used and fused; a source that is named is used alone. A source
+that is not used is not fitted.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ..classes.classes import LandCoverClass
-from ..config import ClassifyConfig, PriorConfig
-from ..data_folder import data_folder
-from ..errors import ClassListError, ConfigError, RuntimeMissingError
-from ..heavy_stages import StageMissing, load_stage
-from ..models.library import InstalledModel, choose_default_model, choose_default_upsampler, find_model, models_folder
-from ..models.registry import REGISTRY
+from ..config import ClassifyConfig
+from ..errors import ConfigError
 from ..progress import Progress, SubProgress
-from ..scene.sampling import SampleTiles
+from ..report.formats import format_number
+from ..report.summary import SourceReport
 from ..scene.scene import Sample, Scene
-from ..spectral_prior import Interpretation, SpectralPrior, interpret
-from .evidence import Evidence, FusedEvidence, SpectralEvidence, StoredEvidence
-from .fusion import Fusion, fit_fusion
-from .tile_store import TileStore
+from ..source_kinds import AUTOMATIC, SourceKind, source_kind, source_kinds
+from ..spectral_prior import Interpretation, interpret
+from .evidence import Evidence, FusedEvidence, SourceEvidence
+from .fusion import Weighing, fit_fusion
+from .source import RunRequest, SceneSample, Source
 
-PRIOR_NAME, FUSION_NAME = "spectral prior", "fusion"
-CLIP_PACKAGES = ("torch", "open_clip", "safetensors")
-_PRIOR_FITTED, _SCORED = 0.1, 0.95  # fractions of the stage where an image–text model is used
+__all__ = ["FirstStage", "Sources", "fit_first_stage", "plan_sources"]
+
+FUSION_TITLE = "fusion"
+_FITTED = 0.95  # fraction of the stage at which the sources are fitted, where there are several
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a run's evidence comes from: the prior, a model, or both."""
+    """The sources of a run, and the names as they read them."""
 
-    uses_prior: bool
-    model: Optional[InstalledModel] = None  # None = no image–text model
-    upsampler: Optional[InstalledModel] = None  # None = none installed
+    planned: Tuple[Source, ...]  # in the order in which they are fitted
+    interpretation: Interpretation
 
     @property
     def files(self) -> List[str]:
-        """Checkpoints of the run, which no output may replace."""
-        return [str(used.path) for used in (self.model, self.upsampler) if used is not None]
+        """What the run reads for its sources, which no output may replace."""
+        return [path for source in self.planned for path in source.files]
+
+    @property
+    def cost(self) -> float:
+        """How long fitting takes, beside the spectral prior alone."""
+        return sum(source.cost for source in self.planned)
 
 
 @dataclass(frozen=True)
-class StageOne:
-    """What the first stage gives."""
+class FirstStage:
+    """Result of fitting the first stage: its evidence and where it comes from."""
 
     evidence: Evidence
     stages: Tuple[str, ...]  # in words and in order
     estimates: Dict[str, Any]  # JSON values
-    quantity: str  # "reflectance" or "radiance", as the prior treated the values; Scene.quantity without a prior
+    reports: Tuple[SourceReport, ...]  # of the sources
     interpretation: Optional[Interpretation] = None  # of the names, by the prior; None = not used
-    clip: Mapping[str, Any] = field(default_factory=dict)  # what the image–text model tells; empty = not used
+
+    @property
+    def quantity(self) -> str:
+        """ "reflectance" or "radiance", as a source treated the values; "" = no source says."""
+        return next((report.quantity for report in self.reports if report.quantity), "")
 
 
-def choose_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], progress: Progress) -> Sources:
-    """Decide what is used, before the scene is opened, and tell doubts about the names.
+def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], progress: Progress) -> Sources:
+    """Decide what is used, before the scene is opened, and warn of doubts about the names.
 
     Args:
         config: Options of the run.
-        classes: Classes as typed.
-        progress: Hears of warnings.
+        classes: Classes as typed, in the order of their ids.
+        progress: Receives warnings.
 
     Raises:
         ModelError: The model that is named, or any where one is demanded, is not there.
-        ClassListError: The names say nothing to any source.
-        RuntimeMissingError: A model is demanded and this Python cannot run it.
+        ClassListError: No source knows any of the names.
+        RuntimeMissingError: A source is demanded and this Python cannot run it.
+        ConfigError: An output or option needs a source that is not there.
     """
-    model = _choose_model(config)
-    if model is not None:
-        model = _runnable(model, config, progress)
-    uses_prior = config.source != "clip"
-    if config.outputs.agreement and not (uses_prior and model is not None):
+    request = RunRequest(tuple(classes), config, interpret(classes))
+    found = [kind.load()(request, progress) for kind in _wanted(config)]
+    planned: Tuple[Source, ...] = tuple(source for source in found if source is not None)
+    if config.outputs.agreement and len(planned) < 2:
+        used = ", ".join(source_kind(source.name).title for source in planned) or "none"
         raise ConfigError(
-            "outputs.agreement needs two sources, and there is one; the agreement is that of spectral prior and CLIP.",
-            "Install a CLIP model and choose the source automatic, or leave the output out.",
+            f"outputs.agreement needs two sources of evidence or more; the run has only: {used}.",
+            "Choose the source automatic and install what another source needs – CLIP a model – or leave the output "
+            "out.",
         )
-    if uses_prior:
-        check_names(classes, progress, must_be_known=model is None)
-    if model is not None and model.is_demo:
-        progress.warn(
-            "The demo model is used. It is small, was trained on painted scenes and knows few words; for real work "
-            "install a CLIP model with 'Install model'."
-        )
-    return Sources(uses_prior, model, _choose_upsampler(config) if model is not None else None)
+    for source in planned:
+        source.check_names(len(planned) == 1, progress)
+    return Sources(planned, request.interpretation)
 
 
-def check_names(classes: Sequence[LandCoverClass], progress: Progress, must_be_known: bool = True) -> None:
-    """Tell doubts of the spectral prior about the names, before the scene is opened.
-
-    Args:
-        classes: Classes as typed.
-        progress: Hears of warnings.
-        must_be_known: Whether there is no other source that may know them.
+def _wanted(config: ClassifyConfig) -> Tuple[SourceKind, ...]:
+    """The sources that a run may use.
 
     Raises:
-        ClassListError: No name is known, and one must be.
+        ConfigError: A model is named and the source that is demanded needs none.
     """
-    interpretation = interpret(classes)
-    if must_be_known and interpretation.n_known == 0:
-        raise ClassListError(
-            "None of the class names is known to the spectral prior: " + ", ".join(c.name for c in classes) + ".",
-            "Use plain land-cover words (water, tree, grass, bare soil, road, roof …), or add one as another word "
-            "of the class: “maquis: shrub”.",
+    if config.source == AUTOMATIC:
+        return source_kinds()
+    kind = source_kind(config.source)
+    if config.model and not kind.needs_model:
+        raise ConfigError(
+            f"model must be empty where source is {kind.name}; got {config.model!r}.",
+            f"Choose {' or '.join(one.name for one in source_kinds() if one.needs_model)} or automatic, or leave the "
+            "model out.",
         )
-    for warning in interpretation.warnings:
-        progress.warn(warning)
+    return (kind,)
 
 
-def _choose_model(config: ClassifyConfig) -> Optional[InstalledModel]:
-    folder = models_folder(config.models_folder)
-    if config.source == "spectral":
-        if config.model:
-            raise ConfigError(
-                f"model must be empty where source is spectral; got {config.model!r}.",
-                "Choose clip or automatic, or leave the model out.",
-            )
-        return None
-    if config.model:
-        return find_model(config.model, folder)
-    found = choose_default_model(folder)
-    if found is None and config.source == "clip":
-        return find_model(REGISTRY[0].name, folder)  # is not there: the error says which file to bring, and where to
-    return found
-
-
-def _choose_upsampler(config: ClassifyConfig) -> Optional[InstalledModel]:
-    folder = models_folder(config.models_folder)
-    if config.upsampler:
-        return find_model(config.upsampler, folder)
-    return choose_default_upsampler(folder)
-
-
-def _runnable(model: InstalledModel, config: ClassifyConfig, progress: Progress) -> Optional[InstalledModel]:
-    """The model; None where this Python cannot run it and nobody demands it."""
-    try:
-        load_stage(".clip.scene_scores", CLIP_PACKAGES)
-    except StageMissing as error:
-        if config.model or config.source == "clip":
-            raise RuntimeMissingError(
-                f"The model {model.name} cannot be used, because {error.reason}.",
-                "Run 'Install runtime', or choose the source spectral.",
-            ) from error
-        progress.warn(
-            f"The model {model.name} was left out, because {error.reason}. Run 'Install runtime' to have it, or choose "
-            "the source spectral."
-        )
-        return None
-    return model
-
-
-def fit_stage_one(
-    scene: Scene,
-    classes: Sequence[LandCoverClass],
-    sources: Sources,
-    sample: Sample,
-    config: ClassifyConfig,
-    resources: ExitStack,
-    progress: Progress,
-) -> StageOne:
+def fit_first_stage(
+    scene: Scene, sample: Sample, sources: Sources, resources: ExitStack, progress: Progress
+) -> FirstStage:
     """Fit the sources to a scene.
 
     Args:
         scene: Open scene.
-        classes: In the order of their ids.
-        sources: From ``choose_sources``.
-        sample: Of the scene.
-        config: Options of the run.
-        resources: Closes what the evidence needs while it is used.
-        progress: Hears of everything; asked for cancel.
+        sample: Sample of the scene's pixels that the sources are fitted to.
+        sources: Sources of the run, from ``plan_sources``.
+        resources: Stack that closes what the evidence keeps open, such as temporary files, when the run ends.
+        progress: Receives progress and warnings; checked for cancel.
 
     Raises:
         EngineError: A source does not fit the scene.
         Cancelled: The user cancelled.
     """
-    if sources.model is None:
-        return _prior_alone(fit_prior(scene, classes, sample, config.used_prior, progress))
-    fitted = _PRIOR_FITTED if sources.uses_prior else 0.0
-    prior = None
-    if sources.uses_prior:
-        prior = fit_prior(scene, classes, sample, config.used_prior, SubProgress(progress, 0.0, fitted))
-    store = resources.enter_context(TileStore(scene.rows, scene.cols, len(classes)))
-    stage = load_stage(".clip.scene_scores", CLIP_PACKAGES)
-    facts: Dict[str, Any] = stage.score_open_scene(
-        scene,
-        classes,
-        sources.model,
-        sources.upsampler,
-        config.used_clip,
-        config.device,
-        store,
-        data_folder() / "text_embeddings",
-        SubProgress(progress, fitted, _SCORED),
+    given = SceneSample(scene, sample, resources)
+    if len(sources.planned) == 1:
+        fitted = sources.planned[0].fit(given, progress)
+        return _first_stage([fitted.report()], SourceEvidence(fitted), sources, fitted.estimates(True))
+    done, several = 0.0, []
+    for source in sources.planned:
+        share = _FITTED * source.cost / sources.cost
+        several.append(source.fit(given, SubProgress(progress, done, done + share)))
+        done += share
+    progress.report(_FITTED, "Fusing the sources")
+    fusion = fit_fusion(several, sample, progress)
+    estimates = {key: value for one in reversed(several) for key, value in one.estimates(False).items()}
+    estimates["fusion"] = fusion.to_json()
+    reports = [_with_weighing(one.report(), weighing) for one, weighing in zip(several, fusion.weighings)]
+    return _first_stage(reports, FusedEvidence(several, fusion), sources, estimates)
+
+
+def _with_weighing(report: SourceReport, weighing: Weighing) -> SourceReport:
+    """A source's report with the numbers of the fusion in its section, where it has one."""
+    if report.section is None:
+        return report
+    numbers = (
+        ("Weight beside the other sources", format_number(weighing.weight)),
+        ("Temperature", format_number(weighing.temperature)),
     )
-    name = f"CLIP {sources.model.name}"
-    clip = StoredEvidence(store)
-    if prior is None:
-        return StageOne(clip, (name,), {"clip": facts}, scene.quantity, clip=facts)
-    progress.report(_SCORED, "Fusing both sources")
-    fusion = _fit_fusion(scene, store, prior, sample, progress)
-    estimates = {"clip": facts, "spectral_prior": prior.to_json(), "fusion": fusion.to_json()}
-    return StageOne(
-        FusedEvidence(clip, prior, fusion),
-        (name, PRIOR_NAME, FUSION_NAME),
-        estimates,
-        prior.quantity,
-        prior.interpretation,
-        facts,
-    )
+    return replace(report, section=replace(report.section, pairs=(*report.section.pairs, *numbers)))
 
 
-def fit_prior(
-    scene: Scene, classes: Sequence[LandCoverClass], sample: Sample, config: PriorConfig, progress: Progress
-) -> SpectralPrior:
-    """Fit the spectral prior to a scene and pass its warnings on.
-
-    Args:
-        scene: Open scene.
-        classes: In the order of their ids.
-        sample: Of the scene.
-        config: Options.
-        progress: Hears of everything; asked for cancel.
-
-    Raises:
-        SpectraError: The scene has no red or near-infrared band.
-        Cancelled: The user cancelled.
-    """
-    progress.report(0.0, "Fitting the spectral prior")
-    prior = SpectralPrior.fit(sample, scene.axis, classes, config, scene.quantity, progress)
-    for warning in prior.warnings:
-        progress.warn(warning)
-    return prior
-
-
-def _prior_alone(prior: SpectralPrior) -> StageOne:
-    return StageOne(SpectralEvidence(prior), (PRIOR_NAME,), prior.to_json(), prior.quantity, prior.interpretation)
-
-
-def _fit_fusion(scene: Scene, store: TileStore, prior: SpectralPrior, sample: Sample, progress: Progress) -> Fusion:
-    """Weigh the two on the sample."""
-    values = np.ascontiguousarray(sample.spectra.T[list(prior.band_indices)])[:, np.newaxis, :]
-    spectral = prior.predict(values, np.ones(values.shape[1:], bool))[:, 0]
-    features = prior.features(sample.spectra, progress)
-    return fit_fusion(_at_sample(scene, store, sample), spectral, features, prior.interpretation.n_known)
-
-
-def _at_sample(scene: Scene, store: TileStore, sample: Sample) -> NDArray[np.float32]:
-    """(classes, n) float32 stored probabilities of the sample's pixels."""
-    found = np.zeros((store.n_classes, sample.n_px), np.float32)
-    for window, index, rows, cols in SampleTiles(sample).inside(scene.plan_tiles()):
-        probabilities, _ = store.read(window)
-        found[:, index] = probabilities[:, rows, cols]
-    return found
+def _first_stage(
+    reports: Sequence[SourceReport], evidence: Evidence, sources: Sources, estimates: Dict[str, Any]
+) -> FirstStage:
+    reports = tuple(reversed(reports))  # what is weighed stands before what it is weighed by
+    stages = tuple(report.stage for report in reports) + ((FUSION_TITLE,) if len(reports) > 1 else ())
+    reads_names = any(report.reads_names for report in reports)
+    return FirstStage(evidence, stages, estimates, reports, sources.interpretation if reads_names else None)

@@ -1,96 +1,145 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Image–text model and spectral prior as one source of evidence.
+"""Several sources of evidence as one.
 
-``log P = r log((1 − ε) P_clip^(1/t) + ε/K) + a log((1 − ε) P_spec + ε/K)``, renormalised: no source alone can rule a
-class out. Both numbers are told without labels: ``t`` makes the two equally sure on average, and ``r`` is how far the
-image–text model's classes are borne out by the scene's spectra, beside the prior's. Names that stand for the same
-materials have equal spectral evidence, so the image alone ranks them, whatever ``r`` is.
+``log P = Σ_s r_s log((1 − ε) P_s^(1/t_s) + ε/K)``, renormalised: no source alone can rule a class out. The first source
+that understands the names is the anchor that others are weighed by: its ``r`` and ``t`` are 1. Those of the others are
+estimated without labels: ``t`` gives a source the anchor's mean entropy, and ``r`` grows with the share of the
+spectra's variance that its classes explain, relative to that of the anchor's. Names that stand for the same materials
+have equal spectral evidence, so the image alone ranks them, whatever ``r`` is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..probabilities import normalise
+from ..progress import Progress
+from ..scene.scene import Sample
+from .source import FittedSource
 
 FLOOR = 0.1  # ε: probability that each source spreads over all classes
-HIGHEST_WEIGHT = 0.25  # r of a model whose classes part the spectra as well as the prior's; docs/method.md
+HIGHEST_WEIGHT = 0.25  # r of a source whose classes separate the spectra as well as the anchor's; docs/method.md
 LOWEST_T, HIGHEST_T = 0.1, 10.0  # of the exponent 1 / t
 _STEPS = 40  # of the search for t
 
 
 @dataclass(frozen=True)
+class Weighing:
+    """How a source is weighed in a scene."""
+
+    name: str  # of the source
+    weight: float  # r; 0 where it understands no name
+    temperature: float = 1.0  # t; above 1 flattens the probabilities, 1 leaves them as they are
+
+    def temper(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities at the weighing's temperature.
+
+        Args:
+            probabilities: (classes, …) float32, sum 1, or all 0 where nothing is known.
+        """
+        return probabilities if self.temperature == 1.0 else tempered(probabilities, self.temperature)
+
+
+@dataclass(frozen=True)
 class Fusion:
-    """How the two are weighed in a scene."""
+    """How the sources are weighed in a scene."""
 
-    temperature: float  # t; above 1 makes the image–text model less sure
-    clip_weight: float  # r
-    spectral_weight: float  # a: 1, or 0 where the prior understands no name
+    weighings: Tuple[Weighing, ...]  # in the order of the sources
 
-    def combine(self, clip: NDArray[np.float32], spectral: NDArray[np.float32]) -> NDArray[np.float32]:
+    def combine_tempered(
+        self, at_temperature: Sequence[NDArray[np.float32]], probabilities: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
         """Fuse probabilities, each pixel by itself.
 
         Args:
-            clip: (classes, …) float32, sum 1; all 0 where it says nothing.
-            spectral: (classes, …) float32, sum 1; all 0 where invalid.
+            at_temperature: For each source (classes, …) float32, the probabilities at its temperature, from
+                ``Weighing.temper``.
+            probabilities: For each source (classes, …) float32, the probabilities before that, sum 1; all 0 where the
+                source knows nothing.
 
         Returns:
-            (classes, …) float32, sum 1; all 0 where ``spectral`` is.
+            (classes, …) float32, sum 1; all 0 where no source says anything.
         """
-        return self.combine_tempered(tempered(clip, self.temperature), spectral)
-
-    def combine_tempered(self, clip: NDArray[np.float32], spectral: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Fuse probabilities of which the first have been brought to the fusion's temperature; as ``combine``."""
-        n_classes = len(clip)
+        n_classes = len(probabilities[0])
         floor, rest = np.float32(FLOOR / n_classes), np.float32(1.0 - FLOOR)
-        product = np.power(rest * clip + floor, np.float32(self.clip_weight))
-        if self.spectral_weight:
-            product *= np.power(rest * spectral + floor, np.float32(self.spectral_weight))
-        return np.where(spectral.max(axis=0) > 0.0, normalise(product), np.float32(0.0))
+        product = np.ones(probabilities[0].shape, np.float32)
+        known = np.zeros(probabilities[0].shape[1:], bool)
+        for one, tempered_, as_it_was in zip(self.weighings, at_temperature, probabilities):
+            known |= as_it_was.max(axis=0) > 0.0
+            if one.weight:
+                product *= np.power(rest * tempered_ + floor, np.float32(one.weight))
+        return np.where(known, normalise(product), np.float32(0.0))
 
     def to_json(self) -> Dict[str, Any]:
         """The numbers, for provenance."""
-        return {
-            "temperature": self.temperature,
-            "clip_weight": self.clip_weight,
-            "spectral_weight": self.spectral_weight,
-        }
+        found: Dict[str, Any] = {f"{one.name}_weight": one.weight for one in self.weighings}
+        measured = [one for one in self.weighings if one.temperature != 1.0]
+        if len(self.weighings) == 2:
+            return {"temperature": measured[0].temperature if measured else 1.0, **found}
+        return {**found, **{f"{one.name}_temperature": one.temperature for one in self.weighings}}
 
 
-def fit_fusion(
-    clip: NDArray[np.float32],
-    spectral: NDArray[np.float32],
-    features: NDArray[np.float64],
-    n_known_names: int,
-) -> Fusion:
-    """Weigh the two on a sample.
+def fit_fusion(fitted: Sequence[FittedSource], sample: Sample, progress: Progress) -> Fusion:
+    """Weigh sources on a sample of the scene.
 
     Args:
-        clip: (classes, n) float32, sum 1.
-        spectral: (classes, n) float32, sum 1.
-        features: (features, n) float64 of the spectra, of comparable spread.
-        n_known_names: Class names that the spectral prior understands; without any it counts nothing.
+        fitted: Sources fitted to the scene, in the order of their table.
+        sample: Sample of the scene's pixels.
+        progress: Checked for cancel.
     """
-    if not n_known_names:
-        return Fusion(1.0, 1.0, 0.0)
-    share = explained_variance(clip, features) / max(explained_variance(spectral, features), 1e-9)
-    return Fusion(
-        match_temperature(clip, mean_entropy(spectral)),
-        round(HIGHEST_WEIGHT * min(1.0, share) ** 2, 3),
-        1.0,
-    )
+    informed = [one for one in fitted if one.is_informed]
+    if len(informed) < 2:
+        return Fusion(tuple(Weighing(one.name, 1.0 if one in informed else 0.0) for one in fitted))
+    anchor, *others = informed
+    found = [one.features(sample, progress) for one in fitted]
+    features = next((f for f in found if f is not None), None)
+    if features is None:
+        features = plain_features(sample.spectra)
+    reference = anchor.predict_sample(sample)
+    weighings = {anchor.name: Weighing(anchor.name, 1.0)}
+    for one in others:
+        weighings[one.name] = weigh(one.name, one.predict_sample(sample), reference, features)
+    return Fusion(tuple(weighings.get(one.name, Weighing(one.name, 0.0)) for one in fitted))
+
+
+def weigh(
+    name: str, probabilities: NDArray[np.float32], reference: NDArray[np.float32], features: NDArray[np.float64]
+) -> Weighing:
+    """Weigh one source relative to the anchor.
+
+    Args:
+        name: Name of the source, as in ``source_kinds``.
+        probabilities: (classes, n) float32 of the source, sum 1.
+        reference: (classes, n) float32 of the anchor, the source that others are weighed by, sum 1.
+        features: (features, n) float64 of the same pixels' spectra, of comparable spread.
+    """
+    share = explained_variance(probabilities, features) / max(explained_variance(reference, features), 1e-9)
+    temperature = match_temperature(probabilities, mean_entropy(reference))
+    return Weighing(name, round(HIGHEST_WEIGHT * min(1.0, share) ** 2, 3), temperature)
+
+
+def plain_features(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(bands, n) float64 spectra of unit spread in every band, for sources that bring no features of their own.
+
+    Args:
+        spectra: (n, bands) float32, in any unit.
+    """
+    bands = spectra.T.astype(np.float64)
+    spread = bands.std(axis=1, keepdims=True)
+    scaled: NDArray[np.float64] = (bands - bands.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-12)
+    return scaled
 
 
 def explained_variance(probabilities: NDArray[np.float32], features: NDArray[np.float64]) -> float:
-    """Share of the features' variance that lies between the classes: how far they part the scene's spectra.
+    """Share of the features' variance that lies between the classes: how far they separate the scene's spectra.
 
     Args:
         probabilities: (classes, n) float32, sum 1.
-        features: (features, n) float64.
+        features: (features, n) float64 of the same pixels.
 
     Returns:
         0 = all classes have the same mean, 1 = each class is one spectrum.
@@ -107,7 +156,7 @@ def match_temperature(probabilities: NDArray[np.float32], entropy: float) -> flo
 
     Args:
         probabilities: (classes, n) float32, sum 1.
-        entropy: Wanted, in nats.
+        entropy: Wanted mean entropy in nats, 0 to log(classes).
 
     Returns:
         From ``LOWEST_T`` to ``HIGHEST_T``, rounded to three digits.
@@ -136,8 +185,8 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
     """``P^(1/t)``, renormalised; all equal where all are 0.
 
     Args:
-        probabilities: (classes, …) float32.
-        temperature: t.
+        probabilities: (classes, …) float32, 0 or more; need not sum to 1.
+        temperature: Temperature t, above 0; above 1 flattens, below 1 sharpens.
     """
     largest = probabilities.max(axis=0)
     scaled = probabilities / np.maximum(largest, np.float32(1e-12))
@@ -146,18 +195,17 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
     return normalise(powers)
 
 
-def agreement(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far two sources agree: the probability that both share, ``Σ min(P, Q)``.
+def source_agreement(probabilities: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Source agreement: the probability that all sources share, ``Σ_k min_s P_s``.
 
     Args:
-        one: (classes, …) float32, sum 1.
-        other: (classes, …) float32, sum 1.
+        probabilities: For each source (classes, …) float32, sum 1.
 
     Returns:
-        (…) float32 in [0, 1]; 1 = the same, 0 = each rules out what the other says.
+        (…) float32 in [0, 1]; 1 = all sources give the same, 0 = every class is ruled out by some source.
     """
-    shared = np.zeros(one.shape[1:], np.float32)
-    for row, twin in zip(one, other):
-        shared += np.minimum(row, twin)
+    shared = np.zeros(probabilities[0].shape[1:], np.float32)
+    for rows in zip(*probabilities):
+        shared += np.minimum.reduce(rows)
     limited: NDArray[np.float32] = np.clip(shared, 0.0, 1.0)
     return limited

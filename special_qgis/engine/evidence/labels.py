@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Any class raster as stage 1: an old map, a rasterised vector map, somebody else's classification.
+"""Any class raster as the first stage: an old map, a rasterised vector map, another classification.
 
 Takes the raster, optionally one of confidence, and gives class probabilities on the scene's pixels. Classes are the
 typed ones, else those that the raster names, else its values; in the map they are numbered 1…K.
@@ -20,7 +20,7 @@ from ..errors import ClassListError, InputError
 from ..probabilities import probabilities_of_labels
 from ..progress import Progress, check_cancelled
 from ..rasters.aligned_raster import AlignedRaster
-from ..rasters.class_raster import as_classes, open_class_raster
+from ..rasters.class_raster import as_classes, open_class_raster, require_confidence
 from ..rasters.legend import Legend, read_legend
 from ..scene.scene import Block, Scene
 from ..windows import Window
@@ -32,8 +32,8 @@ class LabelEvidence:
 
     Args:
         scene: Open scene.
-        config: Paths of the rasters, typed classes, confidence of labels without one.
-        progress: Hears of warnings; asked for cancel at every tile.
+        config: Paths of the rasters, typed classes, and the confidence of labels without one.
+        progress: Receives warnings and progress; checked for cancel at every tile.
 
     Raises:
         InputError: The raster cannot be brought onto the scene, or labels no pixel of it.
@@ -70,12 +70,7 @@ class LabelEvidence:
             return np.full((window.rows, window.cols), self._assumed, np.float32)
         with self._lock:
             values = np.nan_to_num(self._confidence.read(window).astype(np.float32))
-        if float(values.max()) > 1.0:
-            raise InputError(
-                f"The confidence raster {self._confidence.path} holds the value {float(values.max()):g}; 0 to 1 is "
-                "accepted.",
-                "Divide it by its largest value, or leave it out.",
-            )
+        require_confidence(values, self._confidence.path)
         return np.maximum(values, np.float32(0.0))
 
     def _count_values(self, scene: Scene, progress: Progress) -> List[int]:

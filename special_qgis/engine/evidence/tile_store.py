@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage-1 probabilities of a large scene in a temporary file, tile by tile, so that memory holds only what is read.
+"""First-stage probabilities of a large scene in a temporary file, tile by tile, so that memory holds only what is read.
 
 Values are float16: rounding moves a probability by less than 0.0005. The file vanishes when the store is closed or
 the process ends.
@@ -22,10 +22,10 @@ class TileStore:
     """Probabilities and valid pixels of a scene.
 
     Args:
-        rows: Of the scene.
-        cols: Of the scene.
+        rows: Number of rows of the scene.
+        cols: Number of columns of the scene.
         n_classes: Number of classes K.
-        folder: Where the temporary file grows; None = the system's place.
+        folder: Folder that holds the temporary file; None = the system's temporary folder.
 
     Raises:
         RasterWriteError: The file cannot be made.
@@ -57,9 +57,9 @@ class TileStore:
         """Keep a tile of the fixed grid.
 
         Args:
-            tile: One of ``windows.plan_tiles``.
+            tile: Tile of the fixed grid, from ``windows.plan_tiles``.
             probabilities: (classes, rows, cols) float32 in [0, 1].
-            valid: (rows, cols) bool.
+            valid: (rows, cols) bool; probabilities of other pixels are stored as no data.
 
         Raises:
             RasterWriteError: The disk is full.
@@ -98,7 +98,7 @@ class TileStore:
 
     def _read_tile(self, row: int, col: int) -> NDArray[np.float16]:
         if not self._written[row, col]:
-            raise InputError(f"Tile {row}, {col} of the stage-1 probabilities has not been written.")
+            raise InputError(f"Tile {row}, {col} of the first-stage probabilities has not been written.")
         self._file.seek(self._place(row, col))
         data = self._file.read(self._values_per_tile * 2)
         return np.frombuffer(data, np.float16).reshape(self.n_classes, TILE_PX, TILE_PX)
@@ -109,6 +109,6 @@ class TileStore:
 
 def _cannot_write(error: OSError) -> RasterWriteError:
     return RasterWriteError(
-        f"The temporary file of stage-1 probabilities cannot be written: {error}.",
+        f"The temporary file of first-stage probabilities cannot be written: {error}.",
         "Free disk space, or set TMPDIR (TEMP on Windows) to a folder with more.",
     )

@@ -7,7 +7,7 @@ May import the engine's ground modules and ``compute``.
 from __future__ import annotations
 
 from .layer import Mamba, choose_layer_backend
-from .network import MambaHSI, seeded_network
+from .network import MambaHSI
 from .scan import SCAN_BACKENDS, choose_scan_backend, selective_scan
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "MambaHSI",
     "choose_layer_backend",
     "choose_scan_backend",
-    "seeded_network",
     "selective_scan",
 ]

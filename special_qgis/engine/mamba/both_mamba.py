@@ -17,10 +17,10 @@ class BothMamba(nn.Module):
     """(batch, channels, rows, cols) to the same shape.
 
     Args:
-        channels: Width of a pixel.
-        tokens: As in ``SpeMamba``.
-        norm_groups: Groups of the normalisations.
-        backend: As in ``layer.Mamba``.
+        channels: Number of channels of a pixel; a multiple of ``tokens`` and of ``norm_groups``.
+        tokens: Length of the sequence that ``SpeMamba`` makes of one pixel's channels.
+        norm_groups: Number of groups of the group normalisations; divides ``channels``.
+        backend: What runs the Mamba layers: "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``.
     """
 
     def __init__(self, channels: int, tokens: int, norm_groups: int, backend: str = AUTOMATIC) -> None:

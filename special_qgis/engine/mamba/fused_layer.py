@@ -23,10 +23,10 @@ def fused_mamba(u: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
 
     Args:
         u: (batch, tokens, model width) float32 on the CPU.
-        parameters: In the order of ``layer_arrays.PARAMETER_NAMES``, float32 on the CPU.
+        parameters: Weights of the layer in the order of ``layer_arrays.PARAMETER_NAMES``, float32 on the CPU.
 
     Returns:
-        As ``u``.
+        (batch, tokens, model width) float32.
     """
     made: torch.Tensor = _FusedMamba.apply(u, *parameters)
     return made

@@ -27,7 +27,7 @@ Tensors = Tuple[torch.Tensor, ...]
 def scan_in_lanes(
     x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor
 ) -> torch.Tensor:
-    """As ``scan_in_order``, in many fewer steps."""
+    """Selective scan, equal to ``scan_in_order``, in many fewer steps."""
     scanned: torch.Tensor = _LanesScan.apply(x, delta, a, b, c)
     return scanned + d[:, None] * x
 
@@ -138,10 +138,10 @@ def _slab_backward(
     """Gradients of a slab's x, delta, b and c, of ``a``, and of the state before the slab.
 
     Args:
-        pieces: x, delta, b, c and the gradient of y, cut.
-        a: (channels, states).
-        start: State before every piece.
-        after: Gradient of the state after the slab.
+        pieces: x, delta, b, c and the gradient of y, each (tokens of a piece, width, batch, pieces), from ``_cut``.
+        a: (channels, states) float32 rates, negative.
+        start: (channels, states, batch, pieces) states before every piece.
+        after: (channels, states, batch) gradient of the state after the slab.
     """
     x, delta, b, c, dy = pieces
     rates = a[:, :, None, None]

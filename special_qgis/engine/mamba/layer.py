@@ -28,8 +28,8 @@ def choose_layer_backend(device: torch.device, dtype: torch.dtype, wanted: str =
     """Name of what runs a Mamba layer: "fused" (whole layer compiled, CPU), or a scan backend with PyTorch around it.
 
     Args:
-        device: Where the tensors are.
-        dtype: Their precision.
+        device: Device of the tensors.
+        dtype: Number type of the tensors.
         wanted: "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``.
 
     Raises:
@@ -44,11 +44,11 @@ class Mamba(nn.Module):
     """Token sequences (batch, tokens, width) to the same shape.
 
     Args:
-        d_model: Width of a token.
-        d_state: States a channel.
-        d_conv: Taps of the causal convolution.
-        expand: Inner width over ``d_model``.
-        backend: As ``wanted`` of ``choose_layer_backend``.
+        d_model: Number of channels of a token.
+        d_state: Number of states of a channel.
+        d_conv: Number of taps of the causal convolution.
+        expand: Ratio of the inner width to ``d_model``.
+        backend: What runs the layer: "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``.
     """
 
     def __init__(

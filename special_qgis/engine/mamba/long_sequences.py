@@ -8,7 +8,7 @@ backward pass goes through the slabs from the last to the first and computes aga
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, List, Tuple
+from typing import Any, List, NamedTuple, Tuple
 
 import numpy as np
 
@@ -39,10 +39,11 @@ def long_forward(u: Any, weights: Weights) -> Tuple[Any, Any]:
 
     Args:
         u: (batch, model width, tokens) float32.
-        weights: The layer's weights.
+        weights: Weights of the layer as the kernels read them.
 
     Returns:
-        Output as ``u``; states (batch, blocks, channels, padded states) for ``long_backward``.
+        (batch, model width, tokens) float32 output, and the states (batch, blocks, channels, padded states) that
+        ``long_backward`` needs.
     """
     batch, _, n_tokens = u.shape
     n_blocks = -(-n_tokens // BLOCK)
@@ -67,10 +68,10 @@ def long_backward(u: Any, dout: Any, checkpoints: Any, weights: Weights) -> Tupl
     """Gradients of the layer.
 
     Args:
-        u: (batch, model width, tokens) float32, as given to ``long_forward``.
-        dout: As ``u``, gradient of the output.
-        checkpoints: As ``long_forward`` left them.
-        weights: The layer's weights.
+        u: (batch, model width, tokens) float32, the same that ``long_forward`` was given.
+        dout: (batch, model width, tokens) float32, gradient of the output.
+        checkpoints: (batch, blocks, channels, padded states) float32, from ``long_forward``.
+        weights: Weights of the layer as the kernels read them.
 
     Returns:
         Gradient of ``u``; sums of the weights' gradients over parts of the tokens.
@@ -81,33 +82,35 @@ def long_backward(u: Any, dout: Any, checkpoints: Any, weights: Weights) -> Tupl
     back = _slab_gradients(weights)
     sums = [zero_gradients(weights) for _ in range(SLAB // PART)]
     for b in range(batch):
-        dstate = np.zeros_like(weights.rates)
+        arrays = _BackwardArrays(weights, slab, back, sums, np.zeros_like(weights.rates))
         back.pre[:] = 0.0
         for start in range((n_tokens - 1) // SLAB * SLAB, -1, -SLAB):
             n = min(SLAB, n_tokens - start)
             _fill(slab.u, u[b], start, n)
             _fill(back.out, dout[b], start, n)
-            _slab_backward(weights, slab, back, sums, dstate, checkpoints[b], start, n)
+            _slab_backward(arrays, checkpoints[b], start, n)
             du[b, :, _span(start, n)] = slab.out[:, _span(HALO, n)]
             back.pre[:, _span(HALO + SLAB, HALO)] = back.pre[:, _span(HALO, HALO)]
     return du, sums
 
 
-def _slab_backward(
-    weights: Weights,
-    slab: SlabArrays,
-    back: SlabGradients,
-    sums: List[Gradients],
-    dstate: Any,
-    checkpoints: Any,
-    start: int,
-    n: int,
-) -> None:
+class _BackwardArrays(NamedTuple):
+    """What the way back computes with and into."""
+
+    weights: Weights
+    slab: SlabArrays
+    back: SlabGradients
+    sums: List[Gradients]  # of the weights' gradients, one for each part of a slab
+    dstate: Any  # gradient of the state that leaves the slab; after the slab of that which enters it
+
+
+def _slab_backward(arrays: _BackwardArrays, checkpoints: Any, start: int, n: int) -> None:
     """All of a slab's gradients; ``back.pre`` holds the next slab's first columns behind its own."""
+    weights, slab, back, sums, _ = arrays
     parts = _parts(n)
     run_side_by_side(before_scan, [(weights, slab, first, last) for first, last in parts])
     run_side_by_side(gate_backward, [(weights, slab, back, first, last) for first, last in parts])
-    scan = partial(_scan_slab_backward, weights, slab, back, sums[0], dstate, checkpoints, start, n)
+    scan = partial(_scan_slab_backward, arrays, checkpoints, start, n)
     run_side_by_side(scan, list(enumerate(_groups(weights))))
     _clear_tail(n, slab.y, back.xc, back.delta)
     back.bc[:, _span(n, N_LANES)] = 0.0
@@ -126,19 +129,10 @@ def _scan_slab(
 
 
 def _scan_slab_backward(
-    weights: Weights,
-    slab: SlabArrays,
-    back: SlabGradients,
-    sums: Gradients,
-    dstate: Any,
-    checkpoints: Any,
-    start: int,
-    n: int,
-    index: int,
-    group: Tuple[int, int],
+    arrays: _BackwardArrays, checkpoints: Any, start: int, n: int, index: int, group: Tuple[int, int]
 ) -> None:
-    w, block = weights, start // BLOCK
-    forward = (slab.xc, slab.delta, slab.bc, w.rates, w.skip, checkpoints, block, back.y, dstate)
+    w, slab, back, sums, block = arrays.weights, arrays.slab, arrays.back, arrays.sums[0], start // BLOCK
+    forward = (slab.xc, slab.delta, slab.bc, w.rates, w.skip, checkpoints, block, back.y, arrays.dstate)
     scan_backward(*forward, slab.y, back.xc, back.delta, back.bc[index], sums.rates, sums.skip, group, HALO, n)
 
 

@@ -21,7 +21,7 @@ from .both_mamba import BothMamba
 from .layer import Mamba, choose_layer_backend
 from .scan import AUTOMATIC
 
-__all__ = ["REDUCTION", "UNEVEN_SIDES", "MambaHSI", "seeded_network"]
+__all__ = ["REDUCTION", "UNEVEN_SIDES", "MambaHSI"]
 
 HIDDEN, TOKENS, NORM_GROUPS, N_BLOCKS = 16, 4, 4, 3  # as published
 REDUCTION = 2 ** (N_BLOCKS - 1)  # sides of the trunk's last block are this much smaller
@@ -51,11 +51,12 @@ class MambaHSI(nn.Module):
     A cube in PyTorch's ``channels_last`` memory format saves a copy at every step.
 
     Args:
-        n_bands: Bands of the cube.
-        n_classes: Classes.
+        n_bands: Number of bands of the cube, 1 or more.
+        n_classes: Number of classes, 1 or more.
         uneven_sides: What happens to sides that are no multiples of four: "pad" repeats the edge and cuts it off
             again; "resize" resizes the image to the next multiples and the logits back, as published.
-        backend: As in ``layer.choose_layer_backend``; never changes results beyond rounding.
+        backend: What runs the Mamba layers: "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``; changes results
+            by rounding only.
 
     Raises:
         ConfigError: A number is not positive, or a word is not known.
@@ -96,17 +97,11 @@ class MambaHSI(nn.Module):
         logits: torch.Tensor = self.head(torch.cat([x, self.detail(cube).contiguous()], 1))
         return logits
 
-    def set_backend(self, backend: str) -> None:
-        """Choose what runs the Mamba layers; as in ``layer.choose_layer_backend``."""
-        for module in self.modules():
-            if isinstance(module, Mamba):
-                module.backend = backend
-
     def backend_in_use(self) -> str:
         """What runs the Mamba layers where the weights are now, for the log.
 
         Raises:
-            ConfigError: The backend asked for cannot work there.
+            ConfigError: The chosen backend cannot work there.
         """
         weight = self.detail.weight
         layer = next(module for module in self.modules() if isinstance(module, Mamba))
@@ -115,12 +110,3 @@ class MambaHSI(nn.Module):
 
 def _norm() -> nn.GroupNorm:
     return nn.GroupNorm(NORM_GROUPS, HIDDEN)
-
-
-def seeded_network(
-    n_bands: int, n_classes: int, seed: int, uneven_sides: str = "pad", backend: str = AUTOMATIC
-) -> MambaHSI:
-    """A network with the start weights of a seed; PyTorch's own random state is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return MambaHSI(n_bands, n_classes, uneven_sides, backend)

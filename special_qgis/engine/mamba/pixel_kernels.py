@@ -33,13 +33,14 @@ def pixels_forward(w, slab, u, out, halo, first, last):
     """Run the layer over some sequences.
 
     Args:
-        w: ``layer_arrays.Weights``.
-        slab: ``token_kernels.SlabArrays`` of ``2 · halo + tokens · PIXELS`` columns; ``x`` is zero in its halo.
-        u: (tokens, model width, sequences) float32.
-        out: As ``u``, written.
-        halo: Columns before the first token: the convolution's reach.
-        first: First sequence.
-        last: Sequence after the last; ``last - first`` is a multiple of ``PIXELS``.
+        w: Weights of the layer, ``layer_arrays.Weights``.
+        slab: Buffers, ``token_kernels.SlabArrays`` of ``2 · halo + tokens · PIXELS`` columns; ``x`` is zero in its
+            halo.
+        u: (tokens, model width, sequences) float32, input.
+        out: (tokens, model width, sequences) float32, output; written.
+        halo: Columns before the first token, as many as the convolution reaches back.
+        first: Index of the first sequence.
+        last: Index after the last sequence; ``last - first`` is a multiple of ``PIXELS``.
     """
     end = halo + u.shape[0] * PIXELS
     states = np.empty((w.rates.shape[1], N_LANES), np.float32)
@@ -58,16 +59,17 @@ def pixels_backward(w, slab, back, sums, u, dout, du, halo, first, last):
     """Gradients of the layer over some sequences.
 
     Args:
-        w: As in ``pixels_forward``, and so are ``slab``, ``u``, ``halo``, ``first`` and ``last``.
-        slab: See ``w``.
-        back: ``token_kernels.SlabGradients`` with the same columns; ``pre`` is zero in its halo.
-        sums: ``layer_arrays.Gradients``, added to.
-        u: See ``w``.
-        dout: As ``u``, gradient of the output.
-        du: As ``u``, written.
-        halo: See ``w``.
-        first: See ``w``.
-        last: See ``w``.
+        w: Weights of the layer, ``layer_arrays.Weights``.
+        slab: Buffers, ``token_kernels.SlabArrays`` of ``2 · halo + tokens · PIXELS`` columns; ``x`` is zero in its
+            halo.
+        back: Buffers, ``token_kernels.SlabGradients`` with the same columns; ``pre`` is zero in its halo.
+        sums: Gradients of the weights, ``layer_arrays.Gradients``; added to.
+        u: (tokens, model width, sequences) float32, input of the forward pass.
+        dout: (tokens, model width, sequences) float32, gradient of the output.
+        du: (tokens, model width, sequences) float32, gradient of the input; written.
+        halo: Columns before the first token, as many as the convolution reaches back.
+        first: Index of the first sequence.
+        last: Index after the last sequence; ``last - first`` is a multiple of ``PIXELS``.
     """
     n_tokens, n_inner, width = u.shape[0], w.rates.shape[0], w.rates.shape[1]
     end = halo + n_tokens * PIXELS

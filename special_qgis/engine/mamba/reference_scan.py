@@ -14,12 +14,12 @@ def scan_in_order(
     """``h_t = exp(delta_t a) h_{t-1} + delta_t b_t x_t``, ``y_t = c_t h_t + d x_t``; slow, any device and precision.
 
     Args:
-        x: (batch, channels, tokens) input.
-        delta: (batch, channels, tokens) step sizes, positive.
-        a: (channels, states) rates, negative.
-        b: (batch, states, tokens) input weights.
-        c: (batch, states, tokens) output weights.
-        d: (channels,) share of the input that passes by the states.
+        x: (batch, channels, tokens) float input.
+        delta: (batch, channels, tokens) float step sizes, positive.
+        a: (channels, states) float rates, negative.
+        b: (batch, states, tokens) float input weights.
+        c: (batch, states, tokens) float output weights.
+        d: (channels,) float factors of the input that is added to the output, past the states.
 
     Returns:
         (batch, channels, tokens).

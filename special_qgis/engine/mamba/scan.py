@@ -46,8 +46,8 @@ def choose_scan_backend(device: torch.device, dtype: torch.dtype, wanted: str = 
     """Name of the backend that is used: the fastest that works, or the wanted one.
 
     Args:
-        device: Where the tensors are.
-        dtype: Their precision.
+        device: Device of the tensors.
+        dtype: Number type of the tensors.
         wanted: A key of ``SCAN_BACKENDS``, or "automatic".
 
     Raises:

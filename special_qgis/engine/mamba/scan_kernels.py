@@ -36,12 +36,13 @@ def scan_forward(x, delta, bc, rates, skip, state, checkpoints, first_block, y, 
         delta: (channels, columns) float32 step sizes.
         bc: (n, 2 · padded states) float32, B then C of each token.
         rates: (channels, padded states) float32, A · log2(e).
-        skip: (channels,) float32, D.
+        skip: (channels,) float32, D: factor of the input that is added to the output.
         state: (channels, padded states) float32, before the first token; holds the end state afterwards.
-        checkpoints: (blocks, channels, padded states) float32, written from ``first_block`` on.
-        first_block: Block number of the first token.
-        y: (channels, columns) float32, written.
-        channels: First channel and the one after the last.
+        checkpoints: (blocks, channels, padded states) float32, states before each block of tokens; written from
+            ``first_block`` on.
+        first_block: Index of the block of tokens that the first token lies in.
+        y: (channels, columns) float32, output of the scan; written.
+        channels: Index of the first channel and the one after the last.
         column: Column of the first token.
         n: Number of tokens.
     """
@@ -92,21 +93,25 @@ def scan_backward(
     """Gradients of some channels over ``n`` tokens, the last token first; outputs are computed again on the way.
 
     Args:
-        x: As in ``scan_forward``, and so are the next four and ``channels``, ``column``, ``n``.
-        delta: See ``x``.
-        bc: See ``x``.
-        rates: See ``x``.
-        skip: See ``x``.
-        checkpoints: As ``scan_forward`` left them.
-        first_block: Block number of the first token.
+        x: (channels, columns) float32 input of the scan.
+        delta: (channels, columns) float32 step sizes.
+        bc: (n, 2 · padded states) float32, B then C of each token.
+        rates: (channels, padded states) float32, A · log2(e).
+        skip: (channels,) float32, D: factor of the input that is added to the output.
+        checkpoints: (blocks, channels, padded states) float32, states before each block of tokens, from
+            ``scan_forward``.
+        first_block: Index of the block of tokens that the first token lies in.
         dy: (channels, columns) float32 gradient of the outputs.
         dstate: (channels, padded states) float32 gradient of the end state; that of the first state afterwards.
-        y: (channels, columns) float32, written.
-        dx: (channels, columns) float32, written.
-        ddelta: (channels, columns) float32, written.
-        dbc: (n, 2 · padded states) float32, written: sum over these channels.
-        drates: (channels, padded states) float32 gradient of A (not of ``rates``), added to.
-        dskip: (channels,) float64, added to.
+        y: (channels, columns) float32, output of the scan, computed again; written.
+        dx: (channels, columns) float32, gradient of ``x``; written.
+        ddelta: (channels, columns) float32, gradient of ``delta``; written.
+        dbc: (n, 2 · padded states) float32, gradient of ``bc``, summed over these channels; written.
+        drates: (channels, padded states) float32, gradient of A (not of ``rates``); added to.
+        dskip: (channels,) float64, gradient of D; added to.
+        channels: Index of the first channel and the one after the last.
+        column: Column of the first token.
+        n: Number of tokens.
     """
     n_channels = x.shape[0]
     width = rates.shape[1]

@@ -25,10 +25,10 @@ def short_forward(u: Any, weights: Weights) -> Any:
 
     Args:
         u: (tokens, model width, sequences) float32.
-        weights: The layer's weights.
+        weights: Weights of the layer as the kernels read them.
 
     Returns:
-        As ``u``.
+        (tokens, model width, sequences) float32.
     """
     padded = _pad(u)
     out = empty(padded.shape)
@@ -44,9 +44,9 @@ def short_backward(u: Any, dout: Any, weights: Weights) -> Tuple[Any, List[Gradi
     """Gradients of the layer.
 
     Args:
-        u: (tokens, model width, sequences) float32, as given to ``short_forward``.
-        dout: As ``u``, gradient of the output.
-        weights: The layer's weights.
+        u: (tokens, model width, sequences) float32, the same that ``short_forward`` was given.
+        dout: (tokens, model width, sequences) float32, gradient of the output.
+        weights: Weights of the layer as the kernels read them.
 
     Returns:
         Gradient of ``u``; sums of the weights' gradients over ranges of the sequences.

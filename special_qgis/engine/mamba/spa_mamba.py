@@ -16,9 +16,9 @@ class SpaMamba(nn.Module):
     """(batch, channels, rows, cols) to the same shape; every image of a batch is a sequence of its own.
 
     Args:
-        channels: Width of a pixel.
-        norm_groups: Groups of the normalisation.
-        backend: As in ``layer.Mamba``.
+        channels: Number of channels of a pixel.
+        norm_groups: Number of groups of the group normalisation; divides ``channels``.
+        backend: What runs the Mamba layer: "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``.
     """
 
     def __init__(self, channels: int, norm_groups: int, backend: str = AUTOMATIC) -> None:

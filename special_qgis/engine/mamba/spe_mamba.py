@@ -16,10 +16,10 @@ class SpeMamba(nn.Module):
     """(batch, channels, rows, cols) to the same shape; token k holds channels ``k · channels / tokens`` and on.
 
     Args:
-        channels: Width of a pixel; a multiple of ``tokens``.
-        tokens: Length of a pixel's sequence.
-        norm_groups: Groups of the normalisation.
-        backend: As in ``layer.Mamba``.
+        channels: Number of channels of a pixel; a multiple of ``tokens``.
+        tokens: Length of the sequence made of one pixel's channels.
+        norm_groups: Number of groups of the group normalisation; divides ``channels``.
+        backend: What runs the Mamba layer: "automatic", "fused", or a key of ``scan.SCAN_BACKENDS``.
     """
 
     def __init__(self, channels: int, tokens: int, norm_groups: int, backend: str = AUTOMATIC) -> None:

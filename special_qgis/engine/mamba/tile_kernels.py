@@ -18,11 +18,11 @@ def project(weight, source, target, first, last, add):
     """``target[:, first:last] = weight @ source[:, first:last]``.
 
     Args:
-        weight: (rows, terms) float32.
-        source: (terms, columns) float32.
-        target: (rows, columns) float32, written, or added to where ``add``.
-        first: First column.
-        last: Column after the last; ``last - first`` is a multiple of sixteen.
+        weight: (rows, terms) float32, left factor.
+        source: (terms, columns) float32, right factor.
+        target: (rows, columns) float32, the product; written, or added to where ``add``.
+        first: Index of the first column.
+        last: Index after the last column; ``last - first`` is a multiple of sixteen.
         add: Whether to add to what ``target`` holds.
     """
     n_rows, n_terms = weight.shape
@@ -59,11 +59,11 @@ def correlate(left, right, first, last, total):
     """``total += left[:, first:last] @ right[:, first:last].T``.
 
     Args:
-        left: (rows, columns) float32.
-        right: (terms, columns) float32.
-        first: First column.
-        last: Column after the last; ``last - first`` is a multiple of sixteen.
-        total: (rows, terms) float32, added to.
+        left: (rows, columns) float32, left factor.
+        right: (terms, columns) float32, right factor, multiplied transposed.
+        first: Index of the first column.
+        last: Index after the last column; ``last - first`` is a multiple of sixteen.
+        total: (rows, terms) float32, the product; added to.
     """
     n_rows, n_terms = total.shape
     a, b = left.shape[1], right.shape[1]

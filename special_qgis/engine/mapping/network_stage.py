@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The door to the second stage for jobs that can do without it: maps with the network, or tells why it cannot.
+"""Entry to the network stage for jobs that can do without it: maps with the network, or reports why it cannot.
 
 The stage needs PyTorch, which QGIS's own Python does not have. A job that starts there still maps, by the first stage.
 """
@@ -24,7 +24,7 @@ NEEDED_PACKAGES = ("torch", "sklearn", "safetensors")
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What the second stage needs to know."""
+    """Options of the network stage and where it runs."""
 
     config: RefineConfig
     device: str  # one of config.DEVICES
@@ -38,16 +38,16 @@ def map_with_network(
     """Write a map: that of the network where it is wanted and works, else that of the first stage.
 
     Args:
-        run: Takes the tiles.
-        evidence: The first stage.
-        options: Of the network; None = it is not wanted.
-        progress: Hears of everything; asked for cancel.
+        run: Receives the tiles of the map.
+        evidence: Class probabilities of the first stage.
+        options: Options of the network; None = the network is not wanted.
+        progress: Receives progress, messages and warnings; checked for cancel.
 
     Returns:
         How the learning went; None where it was not wanted.
 
     Raises:
-        RuntimeMissingError: A classifier is asked for and the network cannot run.
+        RuntimeMissingError: A classifier file is wanted and the network cannot run.
     """
     learning = None
     has_first_stage = False
@@ -58,14 +58,15 @@ def map_with_network(
             )
             return learnt
         except RefinementError as error:
-            lost = " and there is no classifier" if run.targets.classifier else ""
+            lost = " and there is no classifier" if run.classifier_path else ""
             run.listener.warn(f"{error.message} The map is the first stage's, without the network{lost}.")
             learning = LearningSummary(False, error.message)
             has_first_stage = True
         except StageMissing as error:
-            if run.targets.classifier:
+            if run.classifier_path:
                 raise RuntimeMissingError(
-                    f"A classifier is asked for, and the network stage cannot run, because {error.reason}.",
+                    f"The classifier file {run.classifier_path} cannot be made, because {error.reason}; the network "
+                    "stage makes it.",
                     "Run 'Install runtime', or leave the classifier out.",
                 ) from error
             run.listener.warn(

@@ -21,7 +21,7 @@ def describe_run(parameters: Mapping[str, Any], estimates: Mapping[str, Any]) ->
     """Collect what someone needs to make the same result again.
 
     Args:
-        parameters: The job's configuration as JSON values.
+        parameters: Configuration of the job as JSON values.
         estimates: Numbers that the method estimated from the scene, as JSON values.
 
     Returns:

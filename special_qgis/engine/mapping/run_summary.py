@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Turns what the stages left behind into a ``RunSummary``, the report's files and the job's result."""
+"""Turns the results of the stages into a ``RunSummary``, the report's files and the job's result."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,45 +15,31 @@ from numpy.typing import NDArray
 from ..classes.classes import LandCoverClass
 from ..errors import ConfigError
 from ..outputs.output_set import OutputSet
+from ..progress import RecordingProgress
 from ..report.images import encode_png
 from ..report.report import render_html, render_json
-from ..report.summary import ClassSummary, Histogram, LearningSummary, MeanSpectrum, RunSummary
+from ..report.summary import ClassSummary, Histogram, LearningSummary, MeanSpectrum, RunSummary, SourceReport
+from ..scene.scene import Scene
 from ..spectral_prior.interpretation import Interpretation
 from .provenance import describe_run
-from .tally import N_CONFIDENCE_BINS, class_spectra
-
-if TYPE_CHECKING:
-    from .map_run import MapRun
+from .stopwatch import Stopwatch
+from .tally import N_CONFIDENCE_BINS, MapTally, SampleLabels, class_spectra
 
 LOW_CONFIDENCE = 0.1  # a pixel whose best class leads by less is called uncertain
 REPORT_SUFFIXES = (".html", ".htm")
 UNCERTAIN_SHARE = 0.25  # of the classified pixels; above, the user is warned
 
 
-class Stopwatch:
-    """Wall-clock seconds of the stages, in the order they ran."""
-
-    def __init__(self) -> None:
-        self.laps_s: Dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """End a stage and begin the next."""
-        now = time.perf_counter()
-        self.laps_s[stage] = round(now - self._last, 3)
-        self._last = now
-
-
 @dataclass(frozen=True)
 class RunFacts:
-    """What the stages of one run that maps a scene found out."""
+    """Results of the stages of one run that maps a scene."""
 
     title: str
     parameters: Dict[str, Any]  # JSON form of the job's options
     estimates: Dict[str, Any]  # what the method estimated from the scene, as JSON values
     quantity: str  # "reflectance", "radiance" or "unknown", as the values were treated
     interpretation: Optional[Interpretation] = None  # None = names were not read
-    clip: Mapping[str, Any] = field(default_factory=dict)  # what the image–text model tells; empty = not used
+    sources: Tuple[SourceReport, ...] = ()  # of the first stage's sources of evidence
     learning: Optional[LearningSummary] = None  # None = no network stage
     stages: Tuple[str, ...] = ()  # what made the map, in words and in order
 
@@ -64,18 +49,36 @@ class RunFacts:
         return describe_run(self.parameters, {"stages": list(self.stages), **self.estimates})
 
 
-def summarise(facts: RunFacts, run: MapRun) -> RunSummary:
-    """Fill the summary that report and result are made from; warns about doubtful results on the way."""
-    _warn_about_doubts(run)
-    spectra = _mean_spectra(run)
-    run.watch.lap("Summing up")
-    tally, grid = run.tally, run.scene.grid
+@dataclass(frozen=True)
+class MapFigures:
+    """Figures gathered while a map was made."""
+
+    scene: Scene
+    classes: Tuple[LandCoverClass, ...]  # in the order of their ids
+    tally: MapTally
+    sample_labels: Optional[SampleLabels]  # None = no sample was kept
+    rgba: Optional[NDArray[np.uint8]]  # (rows, cols, 4), the scene in true colour; None = no picture
+
+
+def summarise(facts: RunFacts, figures: MapFigures, listener: RecordingProgress, watch: Stopwatch) -> RunSummary:
+    """Fill the summary that report and result are made from; warns of doubtful results on the way.
+
+    Args:
+        facts: Stages, estimates and parameters of the run.
+        figures: Counts, confidences and pictures of the map.
+        listener: Receives warnings; the warnings it has recorded and its status go into the summary.
+        watch: Stopwatch of the job.
+    """
+    _warn_about_doubts(figures, listener)
+    spectra = _mean_spectra(figures)
+    watch.lap("Summing up")
+    tally, grid = figures.tally, figures.scene.grid
     return RunSummary(
         title=facts.title,
-        classes=tuple(_class_summary(facts, run, c) for c in run.classes),
-        scene=run.scene.summary(),
-        status=run.listener.status,
-        warnings=tuple(run.listener.warnings),
+        classes=tuple(_class_summary(facts, figures, c) for c in figures.classes),
+        scene=figures.scene.summary(),
+        status=listener.status,
+        warnings=tuple(listener.warnings),
         classified_px=tally.n_classified,
         unclassified_px=tally.n_valid - tally.n_classified,
         invalid_px=tally.n_px - tally.n_valid,
@@ -85,15 +88,15 @@ def summarise(facts: RunFacts, run: MapRun) -> RunSummary:
         mean_confidence=tally.mean_confidence if tally.n_classified else None,
         inseparable=facts.interpretation.inseparable if facts.interpretation else (),
         confidence=_histogram(tally.histogram.sum(axis=0)),
-        class_confidence={c.id: _histogram(tally.histogram[c.id - 1]) for c in run.classes},
+        class_confidence={c.id: _histogram(tally.histogram[c.id - 1]) for c in figures.classes},
         spectra=spectra,
-        clip=facts.clip,
+        sources=facts.sources,
         learning=facts.learning,
         stages=facts.stages,
         quantity=facts.quantity,
-        map_png=tally.thumbnail.png({c.id: c.colour for c in run.classes}),
-        rgb_png=None if run.picture is None else encode_png(run.picture.rgba()),
-        timing_s=run.watch.laps_s,
+        map_png=tally.thumbnail.png({c.id: c.colour for c in figures.classes}),
+        rgb_png=None if figures.rgba is None else encode_png(figures.rgba),
+        timing_s=watch.laps_s,
         parameters=facts.parameters,
         provenance={
             "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -128,17 +131,17 @@ def _json_path(path: str) -> str:
     return str(Path(path).with_suffix(".json"))
 
 
-def _warn_about_doubts(run: MapRun) -> None:
-    tally = run.tally
-    absent = [c.name for c in run.classes if tally.counts[c.id - 1] == 0]
+def _warn_about_doubts(figures: MapFigures, listener: RecordingProgress) -> None:
+    tally = figures.tally
+    absent = [c.name for c in figures.classes if tally.counts[c.id - 1] == 0]
     if absent:
-        run.listener.warn(
+        listener.warn(
             f"No pixel was mapped as {_listed(absent)}: not in the scene, or not told apart from another class."
         )
     n_low = int(tally.histogram[:, : round(LOW_CONFIDENCE * N_CONFIDENCE_BINS)].sum())
     share = n_low / max(1, tally.n_classified)
     if share > UNCERTAIN_SHARE:
-        run.listener.warn(
+        listener.warn(
             f"{share:.0%} of the classified pixels have a confidence below {LOW_CONFIDENCE}: the best two classes are "
             "nearly equal there. Look at the confidence raster before using the map."
         )
@@ -148,18 +151,18 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"“{name}”" for name in names)
 
 
-def _class_summary(facts: RunFacts, run: MapRun, land_cover: LandCoverClass) -> ClassSummary:
+def _class_summary(facts: RunFacts, figures: MapFigures, land_cover: LandCoverClass) -> ClassSummary:
     index = land_cover.id - 1
-    count = int(run.tally.counts[index])
-    pixel_area_m2 = run.scene.grid.pixel_area_m2
-    confidence = float(run.tally.class_confidence()[index])
+    count = int(figures.tally.counts[index])
+    pixel_area_m2 = figures.scene.grid.pixel_area_m2
+    confidence = float(figures.tally.class_confidence()[index])
     read = facts.interpretation.classes[index] if facts.interpretation else None
     return ClassSummary(
         id=land_cover.id,
         name=land_cover.name,
         colour=land_cover.colour,
         count_px=count,
-        share=count / max(1, run.tally.n_classified),
+        share=count / max(1, figures.tally.n_classified),
         area_m2=None if pixel_area_m2 is None else count * pixel_area_m2,
         mean_confidence=None if np.isnan(confidence) else confidence,
         aliases=land_cover.aliases,
@@ -173,9 +176,9 @@ def _histogram(counts: NDArray[np.int64]) -> Histogram:
     return Histogram(tuple(edges.tolist()), tuple(int(n) for n in counts))
 
 
-def _mean_spectra(run: MapRun) -> Tuple[MeanSpectrum, ...]:
+def _mean_spectra(figures: MapFigures) -> Tuple[MeanSpectrum, ...]:
     """Mean spectra of the sample's pixels by their labels in the map."""
-    if run.sample_labels is None:
+    found = figures.sample_labels
+    if found is None:
         return ()
-    found = run.sample_labels
-    return class_spectra(found.sample.spectra, found.labels, run.scene.axis.centres_nm, len(run.classes))
+    return class_spectra(found.sample.spectra, found.labels, figures.scene.axis.centres_nm, len(figures.classes))

@@ -26,7 +26,7 @@ class MapTally:
 
     Args:
         n_classes: Number of classes K.
-        area: Window that the map covers.
+        area: Window that the map covers, in pixels.
     """
 
     def __init__(self, n_classes: int, area: Window) -> None:
@@ -43,8 +43,8 @@ class MapTally:
         """Count one tile; every tile of the map is given once, in any order.
 
         Args:
-            window: Where the tile lies in the map.
-            labels: (rows, cols) uint8, class ids 1..K; 0 = no data or unclassified.
+            window: Place of the tile in the map, in pixels.
+            labels: (rows, cols) uint8, class ids 1…K; 0 = no data or unclassified.
             confidence: (rows, cols) float32 in [0, 1]; not read where ``labels`` is 0.
             valid: (rows, cols) bool, pixels with data.
         """
@@ -77,10 +77,10 @@ class MapTally:
 
 
 class SampleLabels:
-    """What the map says of the pixels of a sample.
+    """Labels of a sample's pixels in the map.
 
     Args:
-        sample: Pixels in the order of rows.
+        sample: Pixels of the sample, in the order of rows.
     """
 
     def __init__(self, sample: Sample) -> None:
@@ -89,7 +89,7 @@ class SampleLabels:
         self._tiles = SampleTiles(sample)
 
     def add(self, window: Window, labels: NDArray[np.uint8]) -> None:
-        """Take in a tile; every tile of the map is given once, in any order."""
+        """Add a tile; every tile of the map is given once, in any order."""
         index, rows, cols = self._tiles.find(window)
         self.labels[index] = labels[rows, cols]
 
@@ -101,7 +101,7 @@ def class_spectra(
 
     Args:
         spectra: (pixels, bands) float32, in the scene's units.
-        labels: (pixels,) uint8, class ids 1..K; 0 = unclassified.
+        labels: (pixels,) uint8, class ids 1…K; 0 = unclassified.
         centres_nm: (bands,) float64, band centres, ascending.
         n_classes: Number of classes K.
 

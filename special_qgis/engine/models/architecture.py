@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The architecture of a CLIP checkpoint: read from a configuration, or inferred from the shapes of its weights.
 
-A configuration is open_clip's ``model_cfg``: embedding width, ``vision_cfg``, ``text_cfg``. The dense read-out of
-stage 1 needs a vision transformer with a class token, and open_clip's own tokenizer; everything else is refused here,
-with the reason.
+A configuration is open_clip's ``model_cfg``: embedding width, ``vision_cfg``, ``text_cfg``. The dense read-out of the
+first stage needs a vision transformer with a class token, and open_clip's own tokenizer; everything else is refused
+here, with the reason.
 
 Source of the inference: Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
 and open_clip's conventions for names of weights.
@@ -73,7 +73,7 @@ def infer(shapes: Shapes) -> ClipFacts:
         shapes: By the names of open_clip's plain CLIP, as ``normal_names`` gives them.
 
     Raises:
-        ModelError: A tower is missing, or is none that stage 1 can use.
+        ModelError: A tower is missing, or is none that the first stage can use.
     """
     _require_towers(shapes)
     config = {
@@ -155,7 +155,7 @@ def _require_sizes(config: Mapping[str, Any]) -> None:
 
 
 def check_config(config: Mapping[str, Any], origin: str) -> None:
-    """Refuse architectures that stage 1 cannot use.
+    """Refuse architectures that the first stage cannot use.
 
     Args:
         config: open_clip's ``model_cfg``.

@@ -223,7 +223,8 @@ class PickleReader:
         self._apply(word, arguments)
 
     def _call_with_names(self, _argument: object) -> None:
-        _named, arguments, word = self._stack.pop(), self._stack.pop(), self._stack.pop()
+        self._stack.pop()  # arguments by name
+        arguments, word = self._stack.pop(), self._stack.pop()
         self._apply(word, arguments)
 
     def _call_marked(self, argument: Any) -> None:

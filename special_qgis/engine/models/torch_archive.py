@@ -20,7 +20,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Set, Tuple, Union
 
 from ..errors import ModelError
 from ..plain_text import shorten
-from .pickle_reading import SHELL, PickleError, PickleReader, Shell, UnsafeWordError, Word
+from .pickle_reading import SHELL, PickleError, PickleReader, Shell, UnsafeWordError, Word  # nosec B403
 from .safetensors_header import COPY_AGAIN
 
 DTYPES: Mapping[str, int] = {  # bytes of an item, by PyTorch's name of the type

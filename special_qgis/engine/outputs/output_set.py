@@ -22,15 +22,17 @@ from ..errors import ConfigError, RasterWriteError
 from ..plain_text import shorten
 from ..rasters.gdal_exceptions import use_exceptions
 from ..rasters.opening import Grid
+from ..rasters.text import files_of
 from ..rasters.whole_files import check_unchanged, state_of
 from .abandoned import remove_abandoned, sign_folder
 from .moves import Move, MoveError, TornError, carry_out, is_unfinished
 from .partial import make_partial_folder, remove_folder
-from .raster_writer import STYLE_SUFFIX, RasterWriter, write_error
+from .raster_writer import STYLE_SUFFIX, RasterForm, RasterWriter, write_error
 
-__all__ = ["OutputSet", "RasterWriter"]
+__all__ = ["OutputSet", "RasterWriter", "files_of_source"]
 
 RASTER_SUFFIXES = (".tif", ".tiff")
+_SHAPEFILE_SUFFIXES = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LONGEST_NAME_BYTES = 240  # file systems take 255, of which sidecars need some
 _LONGEST_PATH_BYTES = 3900
@@ -51,7 +53,7 @@ class OutputSet:
     """
 
     def __init__(self, inputs: Iterable[str] = ()) -> None:
-        self._inputs = [file for source in inputs for file in _files_of_source(source)]
+        self._inputs = [file for source in inputs for file in files_of_source(source)]
         self._states = {file: state_of(file) for file in self._inputs}
         self._outputs: List[_Output] = []
         self._files: Dict[str, _Output] = {}  # those that are no rasters, by the path given
@@ -103,7 +105,8 @@ class OutputSet:
                 "Rename it; rasters are written as GeoTIFF.",
             )
         output = self._claim(path)
-        writer = RasterWriter(output.partial, output.target, grid, n_bands, dtype, nodata, band_names, description)
+        form = RasterForm(grid, n_bands, dtype, nodata, band_names, description)
+        writer = RasterWriter(output.partial, output.target, form)
         self._writers.append(writer)
         return writer
 
@@ -115,6 +118,17 @@ class OutputSet:
             RasterWriteError: The folder cannot be written to.
         """
         self._files[path] = self._claim(path)
+
+    def place(self, path: str) -> Path:
+        """Where another library is to write a reserved file, with whatever it puts beside it.
+
+        Args:
+            path: As reserved.
+
+        Returns:
+            A path that does not exist, in a folder of its own, with the target's name.
+        """
+        return self._files[path].partial
 
     def text(self, path: str, content: str) -> None:
         """Write a text file, UTF-8; as ``binary``."""
@@ -133,14 +147,14 @@ class OutputSet:
         try:
             output.partial.write_bytes(content)
         except OSError as error:
-            raise write_error(output.target, "written", str(error)) from error
+            raise write_error(output.target, "written", str(error), True) from error
 
     def commit(self) -> None:
         """Finish all outputs and move them to their targets. On any failure the targets stay as they were.
 
         Raises:
             RasterWriteError: An output is not whole or cannot be moved; nothing has been changed.
-        InputError: An input was changed while it was read, so that the outputs show no state of it.
+            InputError: An input was changed while it was read, so that the outputs show no state of it.
         """
         if self._committed:
             return
@@ -161,7 +175,7 @@ class OutputSet:
                 "Close other programs that use them and run it again in the same folder: it brings these to an end.",
             ) from error
         except OSError as error:
-            raise write_error(self._outputs[0].target, "moved into place", str(error)) from error
+            raise write_error(self._outputs[0].target, "moved into place", str(error), True) from error
         self._committed = True
 
     def _claim(self, path: str) -> _Output:
@@ -177,7 +191,7 @@ class OutputSet:
         except OSError as error:
             if isinstance(error, RasterWriteError):
                 raise
-            raise write_error(target, "begun", str(error)) from error
+            raise write_error(target, "begun", str(error), True) from error
         self._outputs.append(_Output(target, folder / target.name))
         return self._outputs[-1]
 
@@ -215,7 +229,7 @@ class OutputSet:
                 folder.rmdir()
 
 
-def _files_of_source(source: str) -> List[Path]:
+def files_of_source(source: str) -> List[Path]:
     """Files that a source consists of, as far as GDAL can tell; never fails, reading it is somebody else's task."""
     plain = Path(source.split("|", 1)[0])
     files = [plain] if _exists(plain) else []
@@ -223,12 +237,12 @@ def _files_of_source(source: str) -> List[Path]:
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     try:
         dataset = gdal.OpenEx(source)
-        listed = dataset.GetFileList() if dataset is not None else None
+        listed = files_of(dataset) if dataset is not None else []
     except RuntimeError:
-        listed = None
+        listed = []
     finally:
         gdal.PopErrorHandler()
-    return files + [Path(name) for name in listed or [] if _exists(Path(name))]
+    return files + [file for file in listed if _exists(file)]
 
 
 def _exists(path: Path) -> bool:
@@ -285,8 +299,13 @@ def _plan_moves(output: _Output) -> List[Move]:
 
 
 def _sidecars(target: Path) -> List[Path]:
-    """Files that GDAL and QGIS apply to a raster of this name; none for a text."""
-    if target.suffix.lower() not in RASTER_SUFFIXES:
+    """Files that GDAL and QGIS apply to a raster or vector of this name; none for a text."""
+    suffix = target.suffix.lower()
+    if suffix == ".gpkg":  # of SQLite, which would apply changes meant for the file before
+        return [target.with_name(target.name + end) for end in ("-wal", "-shm", "-journal")]
+    if suffix == ".shp":
+        return [target.with_suffix(end) for end in _SHAPEFILE_SUFFIXES]
+    if suffix not in RASTER_SUFFIXES:
         return []
     by_name = [target.with_name(target.name + suffix) for suffix in (".aux.xml", ".ovr", ".msk", ".msk.ovr")]
     return [*by_name, target.with_suffix(STYLE_SUFFIX), target.with_suffix(".tfw")]
@@ -298,7 +317,7 @@ def _sync(file: Path, target: Path) -> None:
         with file.open("rb+") as stream:
             os.fsync(stream.fileno())
     except OSError as error:
-        raise write_error(target, "stored", str(error)) from error
+        raise write_error(target, "stored", str(error), True) from error
 
 
 def _move_error(error: MoveError) -> RasterWriteError:

@@ -12,9 +12,9 @@ import json
 import shutil
 import traceback
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ from osgeo import gdal
 from ..errors import RasterWriteError
 from ..rasters.gdal_exceptions import without_exceptions
 from ..rasters.opening import Grid
+from ..rasters.proj import PROJ_HINT, crs_fault
+from ..rasters.text import metadata_item
 from ..windows import TILE_PX, Window
 
 GDAL_TYPES: Mapping[str, int] = {
@@ -38,8 +40,32 @@ OVERVIEWS_ABOVE_PX = 4096  # longer side from which a raster gets overviews; sma
 STYLE_SUFFIX = ".qml"
 _OVERVIEW_LEAST_PX = 256  # no overview is made smaller than about this
 _FULL = "No space left on device"
+_DISK_SIGNS = (  # in what GDAL says when the disk or the folder is at fault, in lower case
+    *("no space", "disk space", "permission", "denied", "read-only", "input/output", "i/o error", "quota", "too large"),
+    *("no such file", "attempt to create", "cannot create", "cannot open", "unable to open", "is a directory"),
+    *("write error", "error writing", "failed to write", "fwrite", "writeencoded", "appendtostrip", "dirty block"),
+    *("missing in the file", "is damaged", "cannot be read", "blocks kept in memory", "sharing violation"),
+)
+_PROJ_SIGNS = ("proj:", "proj_", "proj.db")  # in what GDAL passes on from PROJ, in lower case
 _FULL_BELOW_BYTES = 2**20  # less than the largest block may need
 _N_THREADS = 2  # that compress; more would compete with the threads that compute
+
+
+@dataclass(frozen=True)
+class RasterForm:
+    """What a raster is made like."""
+
+    grid: Grid  # size and georeferencing
+    n_bands: int
+    dtype: npt.DTypeLike  # a key of GDAL_TYPES, or a NumPy type of that name
+    nodata: Optional[float] = None  # declared no-data value; None = none
+    band_names: Optional[Sequence[str]] = None  # description of each band; None = none
+    description: str = ""  # what the raster shows, put into its metadata
+
+    @property
+    def shape(self) -> Tuple[int, int, int]:
+        """Bands, rows, columns."""
+        return self.n_bands, self.grid.rows, self.grid.cols
 
 
 class RasterWriter:
@@ -50,44 +76,29 @@ class RasterWriter:
     Args:
         path: Where the file grows.
         target: Where it will be moved; shown in messages.
-        grid: Size and georeferencing.
-        n_bands: Number of bands.
-        dtype: A key of ``GDAL_TYPES``, or a NumPy type of that name.
-        nodata: Declared no-data value; None = none.
-        band_names: Description of each band.
-        description: What the raster shows, put into its metadata.
+        form: What it is made like.
 
     Raises:
         RasterWriteError: The file cannot be created.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        target: Path,
-        grid: Grid,
-        n_bands: int,
-        dtype: npt.DTypeLike,
-        nodata: Optional[float] = None,
-        band_names: Optional[Sequence[str]] = None,
-        description: str = "",
-    ) -> None:
+    def __init__(self, path: Path, target: Path, form: RasterForm) -> None:
         self.path = path
         self.target = target
-        self._shape = (n_bands, grid.rows, grid.cols)
-        self._dtype = np.dtype(dtype)
+        self._shape = form.shape
+        self._dtype = np.dtype(form.dtype)
         self._dataset: Any = None
         with self.reported("created"):
             self._dataset = _create(path, self._shape, self._dtype)
-            _georeference(self._dataset, grid)
-            for number in range(1, n_bands + 1):
+            _georeference(self._dataset, form.grid)
+            for number in range(1, form.n_bands + 1):
                 band = self._dataset.GetRasterBand(number)
-                if nodata is not None:
-                    band.SetNoDataValue(nodata)
-                if band_names is not None:
-                    band.SetDescription(band_names[number - 1])
-            if description:
-                self._dataset.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", description)
+                if form.nodata is not None:
+                    band.SetNoDataValue(form.nodata)
+                if form.band_names is not None:
+                    band.SetDescription(form.band_names[number - 1])
+            if form.description:
+                self._dataset.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", form.description)
 
     @property
     def dataset(self) -> Any:
@@ -135,7 +146,7 @@ class RasterWriter:
         try:
             self.path.with_suffix(STYLE_SUFFIX).write_text(qml, encoding="utf-8")
         except OSError as error:
-            raise write_error(self.target.with_suffix(STYLE_SUFFIX), "written", str(error)) from error
+            raise write_error(self.target.with_suffix(STYLE_SUFFIX), "written", str(error), True) from error
 
     def close(self) -> None:
         """Write what is still in memory, make overviews for a large raster, and check the file. Repeatable.
@@ -184,43 +195,75 @@ class RasterWriter:
         if status:
             raise RuntimeError("writing the blocks kept in memory failed")
 
-    @contextmanager
-    def reported(self, what: str) -> Iterator[None]:
+    def reported(self, what: str) -> ContextManager[None]:
         """Turn every failure that GDAL reports inside, by exception or handler, into ``RasterWriteError``."""
-        failures: List[str] = []
-
-        def note(severity: int, _number: int, text: str) -> None:
-            if severity >= gdal.CE_Failure:
-                failures.append(text)
-
-        gdal.PushErrorHandler(note)
-        try:
-            yield
-        except (RuntimeError, OSError) as error:
-            failures.append(str(error))
-            traceback.clear_frames(error.__traceback__)  # GDAL's own frames would keep the dataset open
-        finally:
-            gdal.PopErrorHandler()
-        if failures:
-            raise write_error(self.target, what, failures[0])
+        return failures_reported(self.target, what)
 
 
-def write_error(target: Path, what: str, reason: str) -> RasterWriteError:
-    """The error for an output that failed, with the free space of its folder, the most frequent cause."""
-    is_full = _FULL in reason
+@contextmanager
+def failures_reported(target: Path, what: str) -> Iterator[None]:
+    """Turn every failure that GDAL reports inside, by exception or handler, into ``RasterWriteError``.
+
+    Args:
+        target: The output that is being written, for the message.
+        what: What is done with it, such as "written".
+    """
+    failures: List[str] = []
+
+    def note(severity: int, _number: int, text: str) -> None:
+        if severity >= gdal.CE_Failure:
+            failures.append(text)
+
+    gdal.PushErrorHandler(note)
     try:
-        free_bytes = shutil.disk_usage(target.parent).free
-        is_full = is_full or free_bytes < _FULL_BELOW_BYTES  # GDAL 3.10 tells only what failed, not why
-        free = f"{_in_units(free_bytes)} are free in {target.parent}"
-    except OSError:
-        free = f"the folder {target.parent} cannot be examined"
+        yield
+    except (RuntimeError, OSError) as error:
+        failures.append(str(error))
+        traceback.clear_frames(error.__traceback__)  # GDAL's own frames would keep the dataset open
+    finally:
+        gdal.PopErrorHandler()
+    if failures:
+        raise write_error(target, what, failures[0])
+
+
+def write_error(target: Path, what: str, reason: str, is_of_disk: bool = False) -> RasterWriteError:
+    """The error for an output that failed: of the disk, of PROJ, or of something else.
+
+    Args:
+        target: The output.
+        what: What could not be done with it: "created", "written", "finished".
+        reason: What the system or GDAL says.
+        is_of_disk: Whether the system said it, so that the cause is known to lie with the disk.
+    """
     cause = reason.strip().split("\n")[0].rstrip(".")  # GDAL 3.10 adds a line for every earlier failure
+    if any(sign in cause.lower() for sign in _PROJ_SIGNS):
+        return RasterWriteError(
+            f"The output {target} cannot be {what}; PROJ, the library of coordinate reference systems, says: {cause}.",
+            f"{PROJ_HINT} Nothing was written.",
+        )
+    is_full, free = _look_at_disk(target.parent, reason)
     if is_full and _FULL not in cause:
         cause = f"{_FULL} ({cause})"
+    if is_full or is_of_disk or any(sign in reason.lower() for sign in _DISK_SIGNS):
+        return RasterWriteError(
+            f"The output {target} cannot be {what}: {cause}. A writable place with enough free space is needed; "
+            f"{free}.",
+            "Free space there or choose another folder. Nothing was written.",
+        )
     return RasterWriteError(
-        f"The output {target} cannot be {what}: {cause}. A writable place with enough free space is needed; {free}.",
-        "Free space there or choose another folder. Nothing was written.",
+        f"The output {target} cannot be {what}: {cause}. GDAL names no fault of the disk; {free}.",
+        "Run it again with another name, and please report it if it happens again. Nothing was written.",
     )
+
+
+def _look_at_disk(folder: Path, reason: str) -> Tuple[bool, str]:
+    """Whether the disk is full, by what was said or by what is free, and the free space in words."""
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError:
+        return _FULL in reason, f"the folder {folder} cannot be examined"
+    is_full = _FULL in reason or free_bytes < _FULL_BELOW_BYTES  # GDAL 3.10 tells only what failed, not why
+    return is_full, f"{_in_units(free_bytes)} are free in {folder}"
 
 
 def plan_overviews(rows: int, cols: int) -> List[int]:
@@ -258,9 +301,17 @@ def _create(path: Path, shape: Tuple[int, int, int], dtype: np.dtype[Any]) -> An
 
 
 def _georeference(dataset: Any, grid: Grid) -> None:
-    """Pass the grid's georeference on; a GeoTIFF holds either a geotransform or ground control points."""
-    one_of_both = replace(grid, gcps=()) if grid.geotransform is not None else grid
-    one_of_both.apply_to(dataset)
+    """Pass the grid's georeference on; a GeoTIFF holds either a geotransform or ground control points.
+
+    A reference system that cannot be written is left out rather than the raster; opening the scene has told.
+    """
+    if grid.geotransform is not None:
+        grid = replace(grid, gcps=())
+    if crs_fault(grid.crs_wkt):
+        grid = replace(grid, crs_wkt="")
+    if grid.gcps and crs_fault(grid.gcp_crs_wkt):
+        grid = replace(grid, gcp_crs_wkt="")
+    grid.apply_to(dataset)
 
 
 def verify_raster(path: Path, shape: Tuple[int, int, int]) -> None:
@@ -283,9 +334,9 @@ def verify_raster(path: Path, shape: Tuple[int, int, int]) -> None:
         band = dataset.GetRasterBand(number)
         for block_row in range(last_row + 1):
             for block_col in range(last_col + 1):
-                offset = band.GetMetadataItem(f"BLOCK_OFFSET_{block_col}_{block_row}", "TIFF")
-                size = band.GetMetadataItem(f"BLOCK_SIZE_{block_col}_{block_row}", "TIFF")
-                if offset is None or size is None or int(offset) + int(size) > n_bytes:
+                offset = metadata_item(band, f"BLOCK_OFFSET_{block_col}_{block_row}", "TIFF")
+                size = metadata_item(band, f"BLOCK_SIZE_{block_col}_{block_row}", "TIFF")
+                if not offset or not size or int(offset) + int(size) > n_bytes:
                     raise RuntimeError(f"block {block_col}, {block_row} of band {number} is missing in the file")
         left, top = last_col * TILE_PX, last_row * TILE_PX
         if not band.ReadRaster(left, top, cols - left, rows - top):

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..windows import Window
 from .class_raster import block_dataset, read_unmasked
 from .opening import GeoTransform, Grid, damaged_error, read_grid, spatial_reference
+from .text import gcp_projection, projection
 
 _GRID_TOLERANCE_PX = 0.01  # corners of two grids closer than this are the same
 
@@ -25,18 +26,20 @@ class AlignedRaster:
         grid_role: What the grid belongs to, for messages: "map", "scene".
         dataset: The raster.
         role: What the raster is, for messages: "reference", "class raster".
+        fill: Value of pixels outside the raster and where it is nodata or masked.
 
     Raises:
         InputError: One of them has no georeferencing and their sizes differ.
     """
 
-    def __init__(self, grid: Grid, grid_role: str, dataset: gdal.Dataset, role: str) -> None:
+    def __init__(self, grid: Grid, grid_role: str, dataset: gdal.Dataset, role: str, fill: float = 0) -> None:
         self.dataset = dataset
+        self._fill = fill
         self.warnings: List[str] = []
         self._roles = (grid_role, role)
         self._grid = grid
         self._transform = grid.geotransform
-        raster_wkt = dataset.GetProjection() or dataset.GetGCPProjection()
+        raster_wkt = projection(dataset) or gcp_projection(dataset)
         self._wkt = grid.crs_wkt or raster_wkt
         self._source_wkt = raster_wkt or grid.crs_wkt
         self._is_aligned = self._compare()
@@ -48,15 +51,16 @@ class AlignedRaster:
         """Values of a window of the grid, in the raster's own or a wider dtype.
 
         Returns:
-            (rows, cols); 0 outside the raster and where it is nodata or masked.
+            (rows, cols); the fill value outside the raster and where it is nodata or masked.
 
         Raises:
             RasterReadError: The file is damaged.
         """
         if self._is_aligned or self._transform is None:
-            return read_unmasked(self.dataset, window)
+            return read_unmasked(self.dataset, window, self._fill)
         is_float = gdal.GetDataTypeName(self.dataset.GetRasterBand(1).DataType).startswith("Float")
         block = block_dataset(window, self._transform, self._wkt, gdal.GDT_Float64 if is_float else gdal.GDT_Int32)
+        block.GetRasterBand(1).Fill(self._fill)
         try:
             gdal.Warp(
                 block,
@@ -77,7 +81,7 @@ class AlignedRaster:
         same_size = (self._grid.cols, self._grid.rows) == _size(self.dataset)
         if ours is None or (theirs is None and not self.dataset.GetGCPCount()):
             return self._compare_sizes(same_size, ours is not None or theirs is not None)
-        if self._grid.has_crs != bool(self.dataset.GetProjection() or self.dataset.GetGCPProjection()):
+        if self._grid.has_crs != bool(projection(self.dataset) or gcp_projection(self.dataset)):
             grid_role, role = self._roles
             self.warnings.append(
                 f"Only one of {grid_role} and {role} names its CRS; the other is taken to have the same."

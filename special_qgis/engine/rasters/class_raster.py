@@ -11,9 +11,10 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..windows import Window
-from .gdal_exceptions import use_exceptions
 from .legend import MAX_CLASS_VALUE
 from .opening import GeoTransform, damaged_error, open_raster
+from .proj import prepare_proj
+from .text import description
 
 Values = NDArray[np.int64]
 
@@ -43,7 +44,7 @@ def open_class_raster(path: str, role: str) -> gdal.Dataset:
 
 def open_source(path: str, kind: int) -> Optional[gdal.Dataset]:
     """Open a source of a GDAL kind; None where it is not one."""
-    use_exceptions()
+    prepare_proj()
     try:
         return gdal.OpenEx(path, kind | gdal.OF_READONLY)
     except RuntimeError:
@@ -57,11 +58,11 @@ def read_classes(dataset: gdal.Dataset, window: Window) -> Values:
         RasterReadError: The file is damaged.
         InputError: A value is not a whole number, or above 65535.
     """
-    return as_classes(read_unmasked(dataset, window), dataset.GetDescription())
+    return as_classes(read_unmasked(dataset, window), description(dataset))
 
 
-def read_unmasked(dataset: gdal.Dataset, window: Window) -> NDArray[Any]:
-    """Values of a window of the first band as stored; 0 where it is nodata or masked.
+def read_unmasked(dataset: gdal.Dataset, window: Window, fill: float = 0) -> NDArray[Any]:
+    """Values of a window of the first band as stored, where it is nodata or masked the fill value.
 
     Raises:
         RasterReadError: The file is damaged.
@@ -75,7 +76,7 @@ def read_unmasked(dataset: gdal.Dataset, window: Window) -> NDArray[Any]:
         raise damaged_error(dataset, window, error) from error
     if values is None:
         raise damaged_error(dataset, window, "no pixels came back")
-    return values if mask is None else np.where(mask == 0, 0, values)
+    return values if mask is None else np.where(mask == 0, fill, values)
 
 
 def as_classes(values: NDArray[Any], path: str) -> Values:
@@ -103,6 +104,24 @@ def as_classes(values: NDArray[Any], path: str) -> Values:
         )
     classes: Values = np.maximum(values, 0).astype(np.int64)
     return classes
+
+
+def require_confidence(values: NDArray[Any], path: str) -> None:
+    """Refuse values above 1 as confidence.
+
+    Args:
+        values: Any shape and real dtype, no NaN; at least one.
+        path: Where they come from, for the message.
+
+    Raises:
+        InputError: One is.
+    """
+    largest = float(values.max())
+    if largest > 1.0:
+        raise InputError(
+            f"The confidence raster {path} holds the value {largest:g}; 0 to 1 is accepted.",
+            "Divide it by its largest value, or leave it out.",
+        )
 
 
 def block_dataset(window: Window, transform: GeoTransform, wkt: str, gdal_type: int) -> gdal.Dataset:

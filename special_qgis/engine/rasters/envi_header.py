@@ -2,19 +2,44 @@
 """ENVI headers: the text file of ``name = value`` lines beside a raw raster.
 
 GDAL reads most of a header; this parser serves headers that lie beside other formats, and the check that a raw file
-is as long as its header says. Junk gives fewer entries or a ``SpectraError``, never another exception.
+is as long as its header says. Junk gives fewer entries, never an exception.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Dict, List, Mapping, Optional
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Dict, Mapping, Optional
 
-from ..errors import SpectraError
+from ..decoding import read_text_file
+from ..errors import RasterReadError
 
 LARGEST_HEADER_BYTES = 16 * 2**20  # 430 bands with map information take 30 kB
+_KEPT_HEADERS = 4  # a scene, its mask and what lies beside them
 
 _BYTES_PER_SAMPLE: Dict[int, int] = {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 6: 8, 9: 16, 12: 2, 13: 4, 14: 8, 15: 8}
+
+
+def read_envi_header(path: Path) -> Mapping[str, str]:
+    """Entries of a header file, which is read and parsed once as long as it does not change.
+
+    Args:
+        path: The header.
+
+    Raises:
+        RasterReadError: It cannot be read.
+    """
+    try:
+        state = path.stat()
+        return _read_entries(str(path.absolute()), state.st_size, state.st_mtime_ns)
+    except OSError as error:
+        raise RasterReadError(f"{path} cannot be read: {error}.", "Check its permissions.") from error
+
+
+@lru_cache(maxsize=_KEPT_HEADERS)
+def _read_entries(path: str, size_bytes: int, changed_ns: int) -> Mapping[str, str]:
+    return MappingProxyType(parse_envi_header(read_text_file(Path(path), LARGEST_HEADER_BYTES)))
 
 
 def parse_envi_header(text: str) -> Dict[str, str]:
@@ -48,30 +73,6 @@ def parse_envi_header(text: str) -> Dict[str, str]:
             value = " ".join(" ".join(pieces).partition("}")[0].split())
         entries[name] = value
     return entries
-
-
-def parse_number_list(text: str, name: str) -> List[float]:
-    """Numbers of a list such as "{394.9, 404.6}"; "nan" is a number.
-
-    Args:
-        text: Numbers separated by commas or blanks, braces optional.
-        name: What the list is, for the error.
-
-    Raises:
-        SpectraError: Something else than numbers.
-    """
-    numbers = []
-    for piece in re.split(r"[\s,]+", text.strip().strip("{}").strip().strip(",")):
-        if not piece:
-            continue
-        try:
-            numbers.append(float(piece))
-        except ValueError:
-            raise SpectraError(
-                f"The list {name!r} in the file's metadata has {piece[:40]!r}, which is not a number.",
-                "Correct the metadata, or type the wavelengths.",
-            ) from None
-    return numbers
 
 
 def expected_bytes(entries: Mapping[str, str]) -> Optional[Dict[str, int]]:

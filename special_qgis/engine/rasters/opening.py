@@ -15,9 +15,12 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from osgeo import gdal, osr
 
+from ..decoding import as_text
 from ..errors import InputError, RasterReadError
 from ..windows import Window
 from .gdal_exceptions import use_exceptions
+from .proj import PROJ_HINT, prepare_proj, proj_fault
+from .text import description, gcp_projection, linear_unit, metadata, name_of, projection, source_of, subdataset_names
 from .whole_files import check_raw_length, check_raw_size, check_whole
 
 GeoTransform = Tuple[float, float, float, float, float, float]
@@ -79,7 +82,7 @@ class Grid:
         srs = spatial_reference(self.crs_wkt)
         if srs.IsGeographic():
             return "°"
-        name = str(srs.GetLinearUnitsName())
+        name = linear_unit(srs)
         return "m" if name.lower() in ("metre", "meter", "m") else name
 
     @property
@@ -87,7 +90,7 @@ class Grid:
         """Area of a pixel in m².
 
         On a projected CRS that of the grid cell; on a geographic or Mercator grid, where cells differ, that of the
-        centre pixel on the ellipsoid; None where the file does not say.
+        centre pixel on the ellipsoid; None where the file does not say, or PROJ does not work.
         """
         if self.geotransform is None or not self.has_crs:
             return None
@@ -98,11 +101,13 @@ class Grid:
             projection = str(srs.GetAttrValue("PROJECTION") or "")
             area = float(cell * float(srs.GetLinearUnits()) ** 2)
             if "Mercator" in projection and "Transverse" not in projection and "Oblique" not in projection:
-                area *= math.cos(math.radians(self._centre_latitude(srs))) ** 2
-            return float(area)
+                latitude = self._centre_latitude(srs)
+                return None if latitude is None else area * math.cos(math.radians(latitude)) ** 2
+            return area
         if srs.IsGeographic():
             degrees_2 = cell * math.degrees(float(srs.GetAngularUnits())) ** 2
-            return float(degrees_2 * _square_degree_m2(self._centre_latitude(srs)))
+            latitude = self._centre_latitude(srs)
+            return None if latitude is None else float(degrees_2 * _square_degree_m2(latitude))
         return None
 
     def crop(self, window: Window) -> Grid:
@@ -134,13 +139,17 @@ class Grid:
         if self.rpc:
             dataset.SetMetadata(dict(self.rpc), "RPC")
 
-    def _centre_latitude(self, srs: Any) -> float:
+    def _centre_latitude(self, srs: Any) -> Optional[float]:
+        """Latitude of the centre in degrees; None where PROJ cannot tell."""
         x0, a, b, y0, d, e = self.geotransform or QGIS_PIXEL_FRAME
         x, y = x0 + self.cols / 2 * a + self.rows / 2 * b, y0 + self.cols / 2 * d + self.rows / 2 * e
         if srs.IsGeographic():
             return float(y)
-        to_degrees = osr.CoordinateTransformation(srs, traditional(srs.CloneGeogCS()))
-        return float(to_degrees.TransformPoint(x, y)[1])
+        try:
+            to_degrees = osr.CoordinateTransformation(srs, traditional(srs.CloneGeogCS()))
+            return float(to_degrees.TransformPoint(x, y)[1])
+        except RuntimeError:  # which reading the scene has told already
+            return None
 
 
 def _square_degree_m2(latitude: float) -> float:
@@ -174,9 +183,11 @@ def spatial_reference(wkt: str) -> Any:
     try:
         srs.ImportFromWkt(wkt)
     except RuntimeError as error:
+        fault = proj_fault()
+        reason = f"PROJ does not work here: {fault}" if fault else str(error).rstrip(".")
         raise InputError(
-            f"The coordinate reference system cannot be understood: {error}.",
-            "Assign a coordinate reference system to the raster.",
+            f"The coordinate reference system cannot be understood: {reason}.",
+            PROJ_HINT if fault else "Assign a coordinate reference system to the raster.",
         ) from error
     return traditional(srs)
 
@@ -185,16 +196,17 @@ def read_grid(dataset: Any) -> Grid:
     """Size and georeference of an open dataset."""
     geotransform = dataset.GetGeoTransform(can_return_null=True)
     points = tuple(
-        GroundPoint(p.GCPPixel, p.GCPLine, p.GCPX, p.GCPY, p.GCPZ, p.Id, p.Info) for p in dataset.GetGCPs() or ()
+        GroundPoint(p.GCPPixel, p.GCPLine, p.GCPX, p.GCPY, p.GCPZ, as_text(p.Id), as_text(p.Info))
+        for p in dataset.GetGCPs() or ()
     )
     return Grid(
         rows=dataset.RasterYSize,
         cols=dataset.RasterXSize,
         geotransform=tuple(geotransform) if geotransform is not None else None,
-        crs_wkt=dataset.GetProjection() or "",
+        crs_wkt=projection(dataset),
         gcps=points,
-        gcp_crs_wkt=(dataset.GetGCPProjection() or "") if points else "",
-        rpc=tuple(sorted((dataset.GetMetadata("RPC") or {}).items())),
+        gcp_crs_wkt=gcp_projection(dataset) if points else "",
+        rpc=tuple(sorted(metadata(dataset, "RPC").items())),
     )
 
 
@@ -210,7 +222,7 @@ def open_raster(source: str) -> Any:
     Raises:
         RasterReadError: No such file, not a raster, only a container of rasters, or a file that was cut off.
     """
-    use_exceptions()
+    prepare_proj()
     if is_plain_path(source) and not _exists(source):
         raise RasterReadError(f"There is no file {source[:300]}.", "Check the path, or choose the raster again.")
     try:
@@ -238,10 +250,10 @@ def _exists(source: str) -> bool:
 def reopen(dataset: Any) -> Any:
     """A second, independent handle on a dataset's source, for another thread."""
     try:
-        return gdal.OpenEx(dataset.GetDescription(), gdal.OF_RASTER | gdal.OF_READONLY | gdal.OF_VERBOSE_ERROR)
+        return gdal.OpenEx(source_of(dataset), gdal.OF_RASTER | gdal.OF_READONLY | gdal.OF_VERBOSE_ERROR)
     except RuntimeError as error:
         raise RasterReadError(
-            f"{dataset.GetDescription()} cannot be opened any more: {_sentence(error)}",
+            f"{description(dataset)} cannot be opened any more: {_sentence(error)}",
             "Check that the file is still there and that the drive is connected.",
         ) from error
 
@@ -287,7 +299,7 @@ def damaged_error(dataset: Any, window: Window, reason: object) -> RasterReadErr
     """What to raise when a window cannot be read."""
     last_row = window.row_off + window.rows
     return RasterReadError(
-        f"{dataset.GetDescription()} cannot be read at rows {window.row_off + 1} to {last_row}: {_sentence(reason)}",
+        f"{description(dataset)} cannot be read at rows {window.row_off + 1} to {last_row}: {_sentence(reason)}",
         "The file is damaged or incomplete; copy or download it again.",
     )
 
@@ -309,7 +321,7 @@ def is_plain_path(source: str) -> bool:
 
 
 def _no_bands_error(source: str, dataset: Any) -> RasterReadError:
-    parts = [name for name, _ in dataset.GetSubDatasets()] if dataset is not None else []
+    parts = subdataset_names(dataset) if dataset is not None else []
     if parts:
         listed = "; ".join(parts[:3]) + ("; …" if len(parts) > 3 else "")
         return RasterReadError(
@@ -339,7 +351,7 @@ def summarise_grid(grid: Grid) -> Dict[str, Any]:
     name = authority = ""
     if grid.has_crs:
         srs = spatial_reference(grid.crs_wkt)
-        name = str(srs.GetName() or "")
+        name = name_of(srs)
         if srs.GetAuthorityCode(None):
             authority = f"{srs.GetAuthorityName(None)}:{srs.GetAuthorityCode(None)}"
     return {

@@ -10,7 +10,8 @@ from typing import Any, Mapping, Optional, Tuple
 from osgeo import gdal
 
 from ..errors import InputError, RasterReadError
-from .envi_header import LARGEST_HEADER_BYTES, expected_bytes, parse_envi_header
+from .envi_header import expected_bytes, read_envi_header
+from .text import description, files_of, metadata_item, source_of
 
 RAW_DRIVERS = ("ENVI", "EHdr", "GenBin", "ERS", "ROI_PAC", "MFF", "RRASTER")  # pixels as they are, one file, no packing
 _NOTES_SUFFIX = ".aux.xml"  # statistics, which QGIS writes whenever it shows a layer
@@ -56,12 +57,12 @@ def check_raw_size(dataset: Any) -> None:
     Raises:
         RasterReadError: It is too short.
     """
-    path = Path(dataset.GetDescription())
+    path = Path(source_of(dataset))
     if dataset.GetDriver().ShortName not in RAW_DRIVERS or not path.is_file():
         return
     first = dataset.GetRasterBand(1)
-    bits = int(first.GetMetadataItem("NBITS", "IMAGE_STRUCTURE") or gdal.GetDataTypeSize(first.DataType))
-    is_packed = str(dataset.GetMetadataItem("file_compression", "ENVI") or "0").strip() != "0"
+    bits = int(metadata_item(first, "NBITS", "IMAGE_STRUCTURE") or gdal.GetDataTypeSize(first.DataType))
+    is_packed = metadata_item(dataset, "file_compression", "ENVI").strip() not in ("", "0")
     n_wanted = math.ceil(dataset.RasterXSize * bits / 8) * dataset.RasterYSize * dataset.RasterCount
     n_bytes = path.stat().st_size
     if n_bytes < n_wanted and not is_packed:
@@ -77,12 +78,12 @@ def check_whole(dataset: Any) -> None:
     Raises:
         RasterReadError: The file was cut off, or its header is wrong.
     """
-    path = Path(dataset.GetDescription())
+    path = Path(source_of(dataset))
     driver = dataset.GetDriver().ShortName
     if driver == "ENVI":
-        for name in dataset.GetFileList() or ():
-            if name.lower().endswith(".hdr"):
-                check_raw_length(path, Path(name))
+        for file in files_of(dataset):
+            if file.suffix.lower() == ".hdr":
+                check_raw_length(path, file)
     elif driver in RAW_DRIVERS:
         check_raw_size(dataset)
     elif driver == "GTiff" and path.is_file():
@@ -99,7 +100,7 @@ def check_raw_length(path: Path, header: Path) -> None:
     """
     if not (path.is_file() and header.is_file()):
         return
-    sizes = expected_bytes(parse_envi_header(read_header_text(header)))
+    sizes = expected_bytes(read_envi_header(header))
     if sizes is None:
         return
     length = path.stat().st_size
@@ -117,23 +118,10 @@ def _check_tiff_length(dataset: Any, length: int) -> None:
         block_cols, block_rows = band.GetBlockSize()
         last_col, last_row = (dataset.RasterXSize - 1) // block_cols, (dataset.RasterYSize - 1) // block_rows
         for col, row in ((0, 0), (last_col, last_row)):
-            offset = band.GetMetadataItem(f"BLOCK_OFFSET_{col}_{row}", "TIFF")
-            size = band.GetMetadataItem(f"BLOCK_SIZE_{col}_{row}", "TIFF")
+            offset = metadata_item(band, f"BLOCK_OFFSET_{col}_{row}", "TIFF")
+            size = metadata_item(band, f"BLOCK_SIZE_{col}_{row}", "TIFF")
             if offset and size and int(offset) + int(size) > length:
                 raise RasterReadError(
-                    f"{dataset.GetDescription()} is {length} bytes long and ends before its pixels do.",
+                    f"{description(dataset)} is {length} bytes long and ends before its pixels do.",
                     "The file was cut off; copy or download it again.",
                 )
-
-
-def read_header_text(path: Path) -> str:
-    """Text of an ENVI header; characters outside UTF-8 are replaced.
-
-    Raises:
-        RasterReadError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(LARGEST_HEADER_BYTES).decode("utf-8", errors="replace")
-    except OSError as error:
-        raise RasterReadError(f"{path} cannot be read: {error}.", "Check its permissions.") from error

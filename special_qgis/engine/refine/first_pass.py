@@ -22,10 +22,10 @@ def make_first_pass(network: torch.nn.Module, n_bands: int, backwards: bool, pro
     """Run a copy of a network once on an empty image, so that nothing is compiled later.
 
     Args:
-        network: On its device; neither its weights nor its gradients change.
-        n_bands: Bands that it takes.
-        backwards: Whether gradients will be wanted too.
-        progress: Asked for cancel all the time.
+        network: Network on its device; neither its weights nor its gradients change.
+        n_bands: Number of bands that the network takes.
+        backwards: Whether to run the backward pass as well.
+        progress: Receives progress; checked for cancel all the time.
 
     Raises:
         Cancelled: The user cancelled; the compiler ends its work in a thread that does not keep the process alive.

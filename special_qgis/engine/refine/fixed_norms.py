@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Group normalisation with the statistics of the scene that was learnt, for mapping other scenes.
 
-Plain group normalisation takes means and variances from the image at hand, so that what a network says of a pixel
-depends on what else is in the window: a window of water alone is stretched until it looks like a whole scene. A saved
-classifier keeps the statistics of its training windows instead, as batch normalisation does (Ioffe and Szegedy 2015).
+Plain group normalisation takes means and variances from the image at hand, so that a pixel's probabilities depend on
+what else is in the window: a window of water alone is stretched until it looks like a scene. A saved classifier keeps
+the statistics of its training images instead, as batch normalisation does (Ioffe and Szegedy 2015).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class FixedGroupNorm(nn.Module):
     """Group normalisation by given means and variances.
 
     Args:
-        norm: Whose groups, scale and shift are taken.
-        mean: (groups,) float32.
-        variance: (groups,) float32, 0 or more.
+        norm: Group normalisation whose groups, scale and shift are taken over.
+        mean: (groups,) float32, mean of each group.
+        variance: (groups,) float32, variance of each group, 0 or more.
     """
 
     def __init__(self, norm: nn.GroupNorm, mean: torch.Tensor, variance: torch.Tensor) -> None:
@@ -62,10 +62,10 @@ class _Moments:
 
 @contextmanager
 def recorded_norms(network: nn.Module) -> Iterator[NormStatistics]:
-    """Record what the normalisations of a network see while the context lasts; the result is filled at its end.
+    """Record the statistics of the normalisations' input while the context lasts; the result is filled at its end.
 
     Args:
-        network: Used inside the context on the images whose statistics are wanted.
+        network: Network that runs inside the context on the images whose statistics are recorded.
     """
     found: NormStatistics = {}
     moments: Dict[str, _Moments] = {}
@@ -89,8 +89,8 @@ def fix_norms(network: nn.Module, statistics: NormStatistics) -> None:
     """Replace a network's group normalisations, in place, by those with fixed statistics.
 
     Args:
-        network: With its final weights; it cannot be trained afterwards.
-        statistics: One entry for each normalisation.
+        network: Network with its final weights; changed in place, and cannot be trained afterwards.
+        statistics: Mean and variance, each (groups,) float32, of each normalisation by its name.
 
     Raises:
         KeyError: A normalisation has no entry.

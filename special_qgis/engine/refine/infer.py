@@ -23,9 +23,9 @@ def plan_offsets(length: int, window_px: int, overlap_px: int) -> List[int]:
     """Where windows begin along one side: from 0, evenly spread, the last one ending at the border.
 
     Args:
-        length: Of the side.
-        window_px: Of a window, at most ``length``.
-        overlap_px: Least overlap of neighbours, below ``window_px``.
+        length: Length of the side in pixels.
+        window_px: Side of a window in pixels, at most ``length``.
+        overlap_px: Least overlap of neighbours in pixels, below ``window_px``.
     """
     if length <= window_px:
         return [0]
@@ -37,9 +37,9 @@ def ramp(offsets: List[int], number: int, window_px: int) -> NDArray[np.float32]
     """Weights along one side of a window: 1 inside, falling linearly over the overlap with each neighbour.
 
     Args:
-        offsets: Of all windows along the side.
-        number: Of this window.
-        window_px: Its length.
+        offsets: Offsets in pixels of all windows along the side, ascending.
+        number: Index of the window in ``offsets``.
+        window_px: Side of a window in pixels.
 
     Returns:
         (window_px,) float32 in (0, 1]; those of two neighbours sum to 1 where only they overlap.
@@ -63,13 +63,13 @@ def predict_blended(
     Memory holds about one row of windows of probabilities, whatever the height of the scene.
 
     Args:
-        rows: Of the scene.
-        cols: Of the scene.
-        n_classes: Number of classes.
-        window_px: Side of a window; a scene of no more than ``window_px``² pixels is one window.
-        overlap_px: Least overlap of neighbours.
-        predict: Gives probabilities of a window.
-        progress: Reports the share of windows done; asked for cancel before each.
+        rows: Number of rows of the scene.
+        cols: Number of columns of the scene.
+        n_classes: Number of classes K.
+        window_px: Side of a window in pixels; a scene of no more than ``window_px``² pixels is one window.
+        overlap_px: Least overlap of neighbouring windows in pixels.
+        predict: Gives the (classes, rows, cols) float32 probabilities of a window.
+        progress: Receives the share of windows done; checked for cancel before each.
 
     Yields:
         The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities.
@@ -100,7 +100,7 @@ class _Strip:
         self._weights = np.zeros((0, cols), np.float32)
 
     def add(self, window: Window, probabilities: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
-        """Take in a window."""
+        """Add a window."""
         missing = window.row_off + window.rows - self._top - self._weights.shape[0]
         if missing > 0:
             self._sums = np.concatenate(

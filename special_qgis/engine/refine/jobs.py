@@ -17,24 +17,25 @@ from ..compute.devices import choose_device
 from ..config import ApplyConfig, RefineJobConfig
 from ..evidence.evidence import MappedTile, decide_tile
 from ..evidence.labels import LabelEvidence
+from ..mapping.envelope import MAPPED, OPENED, Envelope
 from ..mapping.map_run import MapRun, map_result, require_map
 from ..mapping.network_stage import NETWORK_NAME, NetworkOptions, map_with_network
 from ..mapping.provenance import describe_run
-from ..mapping.run_summary import RunFacts, Stopwatch
-from ..outputs.output_set import OutputSet
-from ..progress import NullProgress, Progress, RecordingProgress, SubProgress
-from ..scene.scene import Sample, Scene, open_scene
+from ..mapping.run_summary import RunFacts
+from ..progress import Progress, RecordingProgress
+from ..scene.scene import Sample
 from ..windows import Window
 from .band_matching import BandMatch, match_bands
 from .classifier_file import SavedClassifier, read_classifier
 from .first_pass import make_first_pass
 from .infer import predict_blended
+from .inseparable import shared
 from .train import class_probabilities
 
 __all__ = ["apply_classifier", "refine_labels"]
 
-_OPENED, _LOOKED, _MAPPED = 0.03, 0.08, 0.95  # fractions of a job at which its stages end
-SPECTRA_SAMPLE_PX = 50_000  # of the report's mean spectra
+_LOOKED = 0.08  # fraction of a job at which the inputs are known
+SPECTRA_SAMPLE_PX = 50_000  # pixels that the report's mean spectra are computed from
 RARE_SHARE = 0.002  # of a training scene's pixels; a class of fewer has not been learnt
 UNIT_DECADES = 1.5  # values that differ by more powers of ten than this are in another unit, not of another brightness
 
@@ -43,44 +44,38 @@ def refine_labels(config: RefineJobConfig, progress: Optional[Progress] = None) 
     """Learn a scene from any class raster, and map it again.
 
     Args:
-        config: Scene, class raster, outputs and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, class raster, outputs and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
-        As ``pipeline.classify``.
+        The paths of the outputs, areas by class, mean confidence, share of changed pixels, status and warnings.
 
     Raises:
         EngineError: Anything wrong with the input, the options or the outputs; nothing has been written then.
         Cancelled: The user cancelled; nothing has been written.
     """
-    listener = RecordingProgress(progress or NullProgress())
-    watch = Stopwatch()
+    job = Envelope(progress)
     require_map(config.outputs)
-    with OutputSet(inputs=[*config.scene.files, *filter(None, (config.labels, config.label_confidence))]) as outputs:
-        with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
-            scene.pass_on_warnings(listener)
-            evidence = LabelEvidence(scene, config, SubProgress(listener, _OPENED, _LOOKED))
-            run = MapRun(outputs, scene, evidence.classes, config, listener, watch)
-            run.remember(scene.sample(SPECTRA_SAMPLE_PX, config.seed, listener))
-            watch.lap("Reading the scene's description")
-            options = NetworkOptions(
-                config.used_network, config.device, config.seed, describe_run(config.to_json(), {})
+    with job.files(config.scene, [config.labels, config.label_confidence]) as files:
+        scene = files.scene
+        scene.pass_on_warnings(job.listener)
+        evidence = LabelEvidence(scene, config, job.part(OPENED, _LOOKED))
+        run = MapRun(files, evidence.classes, config, job)
+        run.remember(scene.sample(SPECTRA_SAMPLE_PX, config.seed, job.listener))
+        job.watch.lap("Reading the scene's description")
+        options = NetworkOptions(config.used_network, config.device, config.seed, describe_run(config.to_json(), {}))
+        learning = map_with_network(run, evidence, options, job.part(_LOOKED, MAPPED))
+        is_used = learning is not None and learning.is_used
+        summary = run.finish(
+            RunFacts(
+                title=f"Refined land cover of {Path(config.scene.source).name}",
+                parameters=config.to_json(),
+                estimates={"class_values": {c.name: v for c, v in zip(evidence.classes, evidence.values)}},
+                quantity=scene.quantity,
+                learning=learning,
+                stages=(f"class raster {Path(config.labels).name}", *([NETWORK_NAME] if is_used else [])),
             )
-            learning = map_with_network(run, evidence, options, SubProgress(listener, _LOOKED, _MAPPED))
-            is_used = learning is not None and learning.is_used
-            summary = run.finish(
-                RunFacts(
-                    title=f"Refined land cover of {Path(config.scene.source).name}",
-                    parameters=config.to_json(),
-                    estimates={"class_values": {c.name: v for c, v in zip(evidence.classes, evidence.values)}},
-                    quantity=scene.quantity,
-                    learning=learning,
-                    stages=(f"class raster {Path(config.labels).name}", *([NETWORK_NAME] if is_used else [])),
-                )
-            )
-        listener.report(0.98, "Moving the outputs into place")
-        outputs.commit()
-    listener.report(1.0, "Done")
+        )
     return map_result(config.outputs, summary)
 
 
@@ -88,56 +83,52 @@ def apply_classifier(config: ApplyConfig, progress: Optional[Progress] = None) -
     """Map a scene with a classifier that another scene of the sensor has trained.
 
     Args:
-        config: Scene, classifier, outputs and options.
-        progress: Listener; None = nobody listens.
+        config: Scene, classifier file, outputs and options of the job.
+        progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
-        As ``pipeline.classify``.
+        The paths of the outputs, areas by class, mean confidence, share of changed pixels, status and warnings.
 
     Raises:
         EngineError: Anything wrong with the input, the classifier or the outputs; nothing has been written then.
         Cancelled: The user cancelled; nothing has been written.
     """
-    listener = RecordingProgress(progress or NullProgress())
-    watch = Stopwatch()
+    job = Envelope(progress)
     require_map(config.outputs)
     classifier = read_classifier(config.classifier)
     device = choose_device(config.device)
-    with OutputSet(inputs=[*config.scene.files, config.classifier]) as outputs:
-        with open_scene(config.scene, SubProgress(listener, 0.0, _OPENED)) as scene:
-            scene.pass_on_warnings(listener)
-            match = match_bands(scene.axis, classifier.card.centres_nm)
-            _tell_about_bands(match, classifier, listener)
-            _warn_about_rare_classes(classifier, listener)
-            run = MapRun(outputs, scene, classifier.card.classes, config, listener, watch)
-            sample = scene.sample(config.sample_px, 0, listener)
-            run.remember(sample)
-            factor = _unit_factor(match, sample, classifier, listener)
-            watch.lap("Reading the scene's description")
-            make_first_pass(classifier.network.to(device), len(classifier.card.centres_nm), False, listener)
-            for tile in _apply(scene, run, classifier, match, factor, SubProgress(listener, _LOOKED, _MAPPED)):
-                run.take(tile)
-            watch.lap("Mapping with the network")
-            summary = run.finish(
-                RunFacts(
-                    title=f"Land cover of {Path(config.scene.source).name}",
-                    parameters=config.to_json(),
-                    estimates={
-                        "largest_band_shift_nm": match.largest_shift_nm,
-                        "unit_factor": factor,
-                        "classifier": dict(classifier.card.provenance),
-                    },
-                    quantity=scene.quantity,
-                    stages=(f"classifier {Path(config.classifier).name}", NETWORK_NAME),
-                )
+    with job.files(config.scene, [config.classifier]) as files:
+        scene = files.scene
+        scene.pass_on_warnings(job.listener)
+        match = match_bands(scene.axis, classifier.card.centres_nm)
+        _report_bands(match, classifier, job.listener)
+        _warn_about_rare_classes(classifier, job.listener)
+        run = MapRun(files, classifier.card.classes, config, job)
+        sample = scene.sample(config.sample_px, 0, job.listener)
+        run.remember(sample)
+        factor = _unit_factor(match, sample, classifier, job.listener)
+        job.watch.lap("Reading the scene's description")
+        make_first_pass(classifier.network.to(device), len(classifier.card.centres_nm), False, job.listener)
+        for tile in _apply(run, classifier, match, factor, job.part(_LOOKED, MAPPED)):
+            run.take(tile)
+        job.watch.lap("Mapping with the network")
+        summary = run.finish(
+            RunFacts(
+                title=f"Land cover of {Path(config.scene.source).name}",
+                parameters=config.to_json(),
+                estimates={
+                    "largest_band_shift_nm": match.largest_shift_nm,
+                    "unit_factor": factor,
+                    "classifier": dict(classifier.card.provenance),
+                },
+                quantity=scene.quantity,
+                stages=(f"classifier {Path(config.classifier).name}", NETWORK_NAME),
             )
-        listener.report(0.98, "Moving the outputs into place")
-        outputs.commit()
-    listener.report(1.0, "Done")
+        )
     return map_result(config.outputs, summary)
 
 
-def _tell_about_bands(match: BandMatch, classifier: SavedClassifier, progress: Progress) -> None:
+def _report_bands(match: BandMatch, classifier: SavedClassifier, progress: Progress) -> None:
     n_bands = len(classifier.card.centres_nm)
     if match.is_exact:
         progress.info(f"The scene has all {n_bands} bands of the classifier.")
@@ -175,10 +166,10 @@ def _unit_factor(match: BandMatch, sample: Sample, classifier: SavedClassifier, 
 
 
 def _apply(
-    scene: Scene, run: MapRun, classifier: SavedClassifier, match: BandMatch, factor: float, progress: Progress
+    run: MapRun, classifier: SavedClassifier, match: BandMatch, factor: float, progress: Progress
 ) -> Iterator[MappedTile]:
     """The tiles of the map."""
-    card = classifier.card
+    card, scene = classifier.card, run.scene
 
     def predict(window: Window) -> NDArray[np.float32]:
         block = scene.read(window)
@@ -189,8 +180,8 @@ def _apply(
         return class_probabilities(classifier.network, classifier.scaling, values, block.valid) * block.valid
 
     progress.report(0.0, "Mapping with the classifier")
-    blended = predict_blended(
-        scene.rows, scene.cols, len(card.classes), card.window_px, card.halo_px, predict, progress
-    )
-    for window, probabilities in blended:
+    blended = predict_blended(scene.rows, scene.cols, card.n_outputs, card.window_px, card.halo_px, predict, progress)
+    for window, by_output in blended:
+        nothing = np.zeros((len(card.classes), *by_output.shape[1:]), np.float32)
+        probabilities = shared(by_output, card.outputs, nothing)
         yield decide_tile(window, probabilities.max(axis=0) > 0.0, probabilities)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class PixelSet:
-    """Pixels of one tile that a loss looks at, each at most once: how often it was drawn is its weight.
+    """Pixels of one image that a loss is computed from, each at most once: how often it was drawn is its weight.
 
     Without repeated pixels the gradient is a plain scatter, the same bytes on every run.
     """
@@ -31,8 +31,8 @@ def soft_cross_entropy(log_probabilities: torch.Tensor, pixels: PixelSet) -> tor
     """Weighted mean of the cross-entropy over a set of pixels; 0 for an empty set.
 
     Args:
-        log_probabilities: (classes, rows · cols) float32.
-        pixels: Where, with which targets and weights.
+        log_probabilities: (classes, rows · cols) float32, logarithms of the network's probabilities.
+        pixels: Indices of the pixels that count, with their targets and weights.
 
     Returns:
         () float32.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The network that stage 2 trains, as the options want it."""
+"""The network that the network stage trains, with the options of the stage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["network_builder"]
 
 
 def network_builder(config: RefineConfig) -> Build:
-    """What makes a network for a number of bands and classes, in training mode on the CPU.
+    """Function that makes a network for a number of bands and classes, in training mode on the CPU.
 
     Start weights come from PyTorch's random state, which ``train`` sets from its seed.
 
     Args:
-        config: Says what happens to sides that are no multiples of four.
+        config: Options of the network stage; ``uneven_sides`` is used.
     """
 
     def build(n_bands: int, n_classes: int) -> torch.nn.Module:

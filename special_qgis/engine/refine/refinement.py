@@ -1,71 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Entry points of stage 2: refine a cube in memory, or train on a scene on disk and map it tile by tile."""
+"""The last step of the network stage: maps a scene tile by tile with the network that was trained on it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, Tuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..config import RefineConfig
 from ..probabilities import sharpen
-from ..progress import NullProgress, Progress, SubProgress
+from ..progress import Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
-from .fusion import fuse, undo_errors
+from .first_stage import Pixels
+from .fusion import fuse, network_share, richardson_lucy_unfolding, weighted_mean
 from .infer import predict_blended
-from .stage_one import ArrayPixels, Pixels
-from .train import Build, TrainedNetwork, TrainingHistory, class_probabilities, train
-
-TRAINED = 0.85  # fraction of a refinement at which training ends
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """Result of stage 2 on a cube."""
-
-    probabilities: NDArray[np.float32]  # (classes, rows, cols) float32, sum 1 where valid, 0 elsewhere
-    history: TrainingHistory
-
-
-def refine(
-    cube: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    probabilities: NDArray[np.float32],
-    build: Build,
-    config: Optional[RefineConfig] = None,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: Optional[Progress] = None,
-) -> Refinement:
-    """Learn a cube from noisy class probabilities and classify it again.
-
-    Args:
-        cube: (bands, rows, cols) float32, any unit; anything where invalid.
-        valid: (rows, cols) bool.
-        probabilities: (classes, rows, cols) float32, stage 1's, sum 1 where valid; all 0 = no label there.
-        build: Makes the network for a number of bands and classes.
-        config: Constants; None = defaults.
-        seed: Of everything random.
-        device: Of torch, where to compute.
-        progress: Listener; None = nobody listens.
-
-    Raises:
-        InputError: Arrays do not fit, or there is nothing to learn from.
-        RefinementError: The training diverged or gave a degenerate map; use stage 1's result.
-        Cancelled: The user cancelled.
-    """
-    config, listener = config or RefineConfig(), progress or NullProgress()
-    pixels = ArrayPixels(cube, valid, probabilities)
-    trained = train(pixels, build, config, seed, torch.device(device), SubProgress(listener, 0.0, TRAINED))
-    refined = np.zeros(probabilities.shape, np.float32)
-    for window, part in predict_tiles(trained, pixels, config, SubProgress(listener, TRAINED, 1.0)):
-        rows, cols = window.slices()
-        refined[:, rows, cols] = part
-    return Refinement(refined, trained.history)
+from .train import TrainedNetwork, class_probabilities
 
 
 def predict_tiles(
@@ -74,13 +25,13 @@ def predict_tiles(
     """Map a scene with a trained network.
 
     Args:
-        trained: The network.
-        pixels: The scene.
-        config: Sizes of windows.
-        progress: Reports the share of windows done; asked for cancel before each.
+        trained: Trained network with its scaling.
+        pixels: Values and first-stage probabilities of the scene.
+        config: Options of the network stage; the sizes of windows are used.
+        progress: Receives the share of windows done; checked for cancel before each.
 
     Yields:
-        The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities, 0 where invalid.
+        The tiles of the fixed grid, row by row, and their (outputs, rows, cols) float32 probabilities, 0 where invalid.
     """
     is_one_window = pixels.rows * pixels.cols <= config.tile_px * config.tile_px
     network = trained.network if is_one_window or not config.scene_norms else trained.with_scene_norms()
@@ -94,10 +45,12 @@ def predict_tiles(
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
-    told, evidence = trained.agreement.told(), trained.agreement.evidence()
+    transitions, evidence = trained.transitions.matrix(), trained.transitions.evidence()
+    share = network_share(trained.history.final_agreement)
     for window, probabilities in blended:
-        stage_one, valid = pixels.stage_one(window)
+        first_stage, valid = pixels.first_stage(window)
         if config.fuse_stage_one:
-            undone = undo_errors(probabilities, told, config.error_rounds)
-            probabilities = fuse(undone, sharpen(stage_one, config.target_power), evidence)
+            unfolded = richardson_lucy_unfolding(probabilities, transitions, config.error_rounds)
+            fused = fuse(unfolded, sharpen(first_stage, config.target_power), evidence)
+            probabilities = weighted_mean(fused, first_stage, share)
         yield window, probabilities * valid

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random set of a training step: pixels of each class of stage 1, drawn in one of two ways.
+"""Random set of a training step: pixels of each class of the first stage, drawn in one of two ways.
 
-"confident", as published: as many of each class, the likelier the surer stage 1 was, with its class as target. That
-cuts off the unsure side of every class, and the border between two classes settles where none was drawn.
-"even", ours: all pixels of a class alike, with stage 1's probabilities as target, so that borders stay where stage 1
-is undecided. Probabilities are raised to a power first: a class that leads by little would else be lost to the second
-best. Classes are weighted between their shares of the tile and all alike, so that a small class is learnt too.
+"confident", as published: as many of each class, with probability proportional to the first stage's confidence, and its
+class as target. That leaves out the pixels of low confidence of every class, and the border between two classes settles
+where none was drawn. "even", ours: all pixels of a class alike, with the first stage's probabilities as target, so that
+borders stay where the first stage is undecided. Probabilities are raised to a power first: a class that leads by little
+would else be lost to the second best. Classes are weighted between their shares of the image and all alike, so that a
+small class is learnt too.
 
 A class that wins nowhere in the scene would never be learnt, not even as a second choice: it is drawn from the pixels
-where its probability is highest, with stage 1's own probabilities as target.
+where its probability is highest, with the first stage's own probabilities as target.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from numpy.typing import NDArray
 
 from ..config import RefineConfig
 from ..probabilities import sharpen
+from .first_stage import FirstStageTile
 from .losses import PixelSet
-from .stage_one import StageOneTile
 
 NEAR_HIGHEST = 0.9  # an absent class is drawn where its probability is at least this share of its highest
 
 
 def draw_even_set(
-    tile: StageOneTile,
+    tile: FirstStageTile,
     n_px: int,
     absent: NDArray[np.float32],
     rng: np.random.Generator,
@@ -37,16 +38,16 @@ def draw_even_set(
     """Draw without replacement, all pixels of a class alike.
 
     Args:
-        tile: Stage 1 in the tile.
-        n_px: Most pixels of a class.
-        absent: As of ``draw_confident_set``.
-        rng: Of the draws.
-        target_power: Of stage 1's probabilities, which are then scaled to sum 1.
-        class_balance: 0 = a class weighs as many pixels as the tile has of it, 1 = all classes weigh alike; between
-            them the weights' logarithms are interpolated.
+        tile: Probabilities, labels and confidence of the first stage in the image.
+        n_px: Largest number of pixels drawn for a class, 1 or more.
+        absent: (classes,) float32, highest probability of each class that wins nowhere in the scene; NaN for others.
+        rng: Random generator of the draws.
+        target_power: Power that the first stage's probabilities are raised to, above 0; they then are scaled to sum 1.
+        class_balance: Balance of the classes' weights in [0, 1]: 0 = a class weighs as many pixels as the image has of
+            it, 1 = all classes weigh alike; between them the weights' logarithms are interpolated.
 
     Returns:
-        The pixels drawn, with stage 1's probabilities, raised to the power, as target.
+        The pixels drawn, with the first stage's probabilities, raised to the power, as target.
     """
     n_classes = tile.probabilities.shape[0]
     labels = tile.labels.ravel()
@@ -62,18 +63,18 @@ def draw_even_set(
 
 
 def draw_confident_set(
-    tile: StageOneTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator
+    tile: FirstStageTile, n_px: int, absent: NDArray[np.float32], rng: np.random.Generator
 ) -> PixelSet:
-    """Draw with replacement, in each class with probability proportional to stage 1's confidence.
+    """Draw with replacement, in each class with probability proportional to the first stage's confidence.
 
     Args:
-        tile: Stage 1 in the tile.
-        n_px: Draws a class.
+        tile: Probabilities, labels and confidence of the first stage in the image.
+        n_px: Number of draws for each class, 1 or more.
         absent: (classes,) float32, highest probability of each class that wins nowhere in the scene; NaN for others.
-        rng: Of the draws.
+        rng: Random generator of the draws.
 
     Returns:
-        The pixels drawn; one-hot targets, stage 1's probabilities for absent classes.
+        The pixels drawn; one-hot targets, the first stage's probabilities for absent classes.
     """
     n_classes = tile.probabilities.shape[0]
     labels, confidence = tile.labels.ravel(), tile.confidence.ravel()
@@ -100,15 +101,15 @@ def draw_confident_set(
 
 
 def draw_random_set(
-    tile: StageOneTile, config: RefineConfig, absent: NDArray[np.float32], rng: np.random.Generator
+    tile: FirstStageTile, config: RefineConfig, absent: NDArray[np.float32], rng: np.random.Generator
 ) -> PixelSet:
-    """Draw in the way that the options name; arguments as of ``draw_confident_set``."""
+    """Draw with the method that the options name: ``draw_even_set`` or ``draw_confident_set``."""
     if config.random_set == "confident":
         return draw_confident_set(tile, config.random_px, absent, rng)
     return draw_even_set(tile, config.random_px, absent, rng, config.target_power, config.class_balance)
 
 
-def _near_highest(tile: StageOneTile, k: int, highest: float) -> NDArray[np.int64]:
+def _near_highest(tile: FirstStageTile, k: int, highest: float) -> NDArray[np.int64]:
     least = max(NEAR_HIGHEST * highest, np.finfo(np.float32).tiny)
     return np.flatnonzero((tile.probabilities[k] >= least).ravel() & tile.valid.ravel())
 

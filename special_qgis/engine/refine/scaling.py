@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Spectra as the network sees them: clipped at two quantiles of the whole scene and scaled to [0, 1].
+"""Spectra as input of the network: clipped at two quantiles of the whole scene and scaled to [0, 1].
 
 One pair of quantiles for all bands keeps the shape of spectra. They come from a sample, so blocks cannot change them.
 """
@@ -28,9 +28,9 @@ class Scaling:
         """Find the scaling of a scene.
 
         Args:
-            spectra: (n, bands) float32, sample of valid pixels.
-            low_quantile: Of all values together, becomes 0.
-            high_quantile: Becomes 1.
+            spectra: (n, bands) float32, sample of valid pixels, any unit.
+            low_quantile: Quantile of all values together that becomes 0, in [0, 1].
+            high_quantile: Quantile of all values together that becomes 1, in [0, 1], above ``low_quantile``.
 
         Raises:
             InputError: All values are the same, or there are none.
@@ -59,8 +59,8 @@ class Scaling:
         """Network input of a window.
 
         Args:
-            values: (bands, rows, cols) float32; anything where invalid.
-            valid: (rows, cols) bool.
+            values: (bands, rows, cols) float32 in the scene's unit; anything where invalid.
+            valid: (rows, cols) bool, pixels with data.
 
         Returns:
             (bands, rows, cols) float32 in [0, 1]; the mean spectrum where invalid.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Learning rate of each training step: half a cosine from the first rate to the last, one step an iteration.
 
-The published code steps its schedule at another pace than it was made for, so that the last rate is never met; here
-the rate is a function of the step, and nothing can get out of step.
+The published code steps its schedule less often than it was made for, so that the last rate is never reached;
+here the rate is a function of the step.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ def cosine_rate(step: int, n_steps: int, first: float, last: float) -> float:
     """Learning rate of a step.
 
     Args:
-        step: From 0; steps at or beyond ``n_steps - 1`` have the last rate.
-        n_steps: Steps of the whole training.
-        first: Rate of step 0.
-        last: Rate of step ``n_steps - 1``.
+        step: Index of the step, from 0; steps at or beyond ``n_steps - 1`` have the last rate.
+        n_steps: Number of steps of the whole training, 1 or more.
+        first: Learning rate of step 0.
+        last: Learning rate of step ``n_steps - 1``.
 
     Source: Loshchilov and Hutter 2017, SGDR, Eq. 5, without restarts.
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which pixels a scene is learnt from: all of a small one as one image, else images of seeded patches.
 
-A census of small cells, one pass over stage 1, tells where each class is sure; patches are put around cells drawn for
-each class in turn, so that a rare class is seen as often as a common one.
+The class statistics of small cells, counted in one pass over the first stage, hold where each class is confident;
+patches are put around cells drawn for each class in turn, so that a rare class is learnt as often as a common one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..config import RefineConfig
 from ..errors import InputError
 from ..progress import Progress, check_cancelled
 from ..windows import Window, plan_tiles
-from .stage_one import Pixels, StageOneTile
+from .first_stage import FirstStageTile, Pixels
 from .training_images import CACHE_BYTES, image_bytes
 
 CELLS_PER_SIDE = 2  # of a patch: a patch around the middle of a cell holds all of it
@@ -25,8 +25,8 @@ LARGEST_CELL_PX = 64  # divides the side of a compute tile
 
 
 @dataclass(frozen=True)
-class Census:
-    """Stage 1 of a whole scene in few numbers."""
+class ClassStatistics:
+    """Class statistics of the first stage of a whole scene, cell by cell."""
 
     cells: List[Window]
     mass: NDArray[np.float64]  # (cells, classes) float64, summed confidence of the pixels that the class wins
@@ -40,16 +40,16 @@ class Census:
         return np.where(self.counts > 0, np.float32(np.nan), self.highest.max(axis=0))
 
 
-def take_census(pixels: Pixels, config: RefineConfig, progress: Progress) -> Census:
-    """Count stage 1 cell by cell.
+def class_statistics(pixels: Pixels, config: RefineConfig, progress: Progress) -> ClassStatistics:
+    """Class statistics of the first stage, cell by cell.
 
     Args:
-        pixels: The scene.
-        config: Sizes of the patches to be planned, which cells must fit into.
-        progress: Reports the share of the scene counted; asked for cancel at every tile.
+        pixels: Values and first-stage probabilities of the scene.
+        config: Options of the network stage; the sizes of patches, which cells must fit into, are used.
+        progress: Receives the share of the scene counted; checked for cancel at every tile.
 
     Raises:
-        InputError: Stage 1 gives no class anywhere.
+        InputError: The first stage gives no class anywhere.
     """
     area = Window(0, 0, pixels.rows, pixels.cols)
     cell_px = min(LARGEST_CELL_PX, patch_px(config) // CELLS_PER_SIDE)
@@ -60,7 +60,7 @@ def take_census(pixels: Pixels, config: RefineConfig, progress: Progress) -> Cen
     n_valid = done_px = 0
     for window in plan_tiles(area):
         check_cancelled(progress)
-        tile = StageOneTile.of(*pixels.stage_one(window))
+        tile = FirstStageTile.of(*pixels.first_stage(window), pixels.precedence)
         counts += np.bincount(tile.labels.ravel(), minlength=pixels.n_classes + 1)
         n_valid += int(np.count_nonzero(tile.valid))
         for cell in plan_tiles(window, cell_px):
@@ -73,10 +73,10 @@ def take_census(pixels: Pixels, config: RefineConfig, progress: Progress) -> Cen
         progress.report(done_px / area.n_px)
     if not max(values.max() for values in highest) > 0.0:
         raise InputError(
-            "Stage 1 labels none of the valid pixels; there is nothing to learn from.",
+            "The first stage labels none of the valid pixels; there is nothing to learn from.",
             "Check that the labels lie on the scene and that their class numbers are those of the class list.",
         )
-    return Census(cells, np.array(mass), counts[1:], np.array(highest), n_valid)
+    return ClassStatistics(cells, np.array(mass), counts[1:], np.array(highest), n_valid)
 
 
 def patch_px(config: RefineConfig) -> int:
@@ -84,14 +84,14 @@ def patch_px(config: RefineConfig) -> int:
     return config.tile_px // config.patches_per_side
 
 
-def plan_images(pixels: Pixels, census: Census, config: RefineConfig, seed: int) -> List[List[Window]]:
+def plan_images(pixels: Pixels, statistics: ClassStatistics, config: RefineConfig, seed: int) -> List[List[Window]]:
     """Images to learn from.
 
     Args:
-        pixels: The scene, for its size.
-        census: Where classes are.
+        pixels: The scene; only its size and its number of bands and classes are read.
+        statistics: Class statistics of the scene, from ``class_statistics``.
         config: Number and sizes of images and patches; a scene of no more than ``tile_px``² pixels is one image.
-        seed: Of the draw.
+        seed: Seed of the random generator that draws the patches.
 
     Returns:
         Patches of each image, row by row; no more images than a fixed budget of memory holds.
@@ -101,28 +101,28 @@ def plan_images(pixels: Pixels, census: Census, config: RefineConfig, seed: int)
     per_image = config.patches_per_side**2
     budget = CACHE_BYTES // image_bytes(pixels.n_bands, pixels.n_classes, config.tile_px**2)
     n_images = max(1, min(config.training_tiles, budget))
-    patches = plan_patches(pixels, census, patch_px(config), n_images * per_image, seed)
+    patches = plan_patches(pixels, statistics, patch_px(config), n_images * per_image, seed)
     return [[patches[i * per_image + k] for k in range(per_image)] for i in range(n_images)]
 
 
-def plan_patches(pixels: Pixels, census: Census, side_px: int, n_patches: int, seed: int) -> List[Window]:
+def plan_patches(pixels: Pixels, statistics: ClassStatistics, side_px: int, n_patches: int, seed: int) -> List[Window]:
     """Patches to learn from.
 
     Args:
-        pixels: The scene, for its size.
-        census: Where classes are.
-        side_px: Side of a patch, or that of the scene where it is narrower.
-        n_patches: How many.
-        seed: Of the draw.
+        pixels: The scene; only its size and its number of classes are read.
+        statistics: Class statistics of the scene, from ``class_statistics``.
+        side_px: Side of a patch in pixels; where the scene is narrower, the scene's side is used.
+        n_patches: Number of patches, 1 or more.
+        seed: Seed of the random generator that draws the patches.
 
     Returns:
-        Windows inside the scene; they may overlap. Each class that stage 1 gives anywhere is met in turn.
+        Windows inside the scene; they may overlap. Each class that the first stage gives anywhere is met in turn.
     """
     rng = np.random.default_rng((seed, 3))
-    wanted = np.where(census.mass.sum(axis=0) > 0.0, census.mass, census.highest)
+    wanted = np.where(statistics.mass.sum(axis=0) > 0.0, statistics.mass, statistics.highest)
     chances = wanted.astype(np.float64)
     classes = [k for k in rng.permutation(pixels.n_classes) if chances[:, k].sum() > 0.0]
-    middles = np.array([(c.row_off + c.rows // 2, c.col_off + c.cols // 2) for c in census.cells])
+    middles = np.array([(c.row_off + c.rows // 2, c.col_off + c.cols // 2) for c in statistics.cells])
     windows = []
     for turn in range(n_patches):
         k = classes[turn % len(classes)]

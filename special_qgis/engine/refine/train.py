@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Training: the published order of warm-up, mixtures and steps, on windows of a scene and stage 1's noisy labels.
+"""Training: the published order of warm-up, mixtures and steps, on images of a scene and its noisy labels.
 
-Each step looks at one window. After the warm-up, every epoch first asks the network about the candidates of all
-windows and makes confident and hard sets. The weights of the map are a running mean; no reference picks anything.
+Each step learns from one image. After the warm-up, every epoch first predicts the candidates of all images and makes
+confident and hard sets. The map is made by a running mean of the weights; no reference chooses anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field
-from typing import Callable, List
+from typing import Callable, List, Sequence
 
 import numpy as np
 import torch
@@ -19,37 +19,40 @@ from numpy.typing import NDArray
 from ..config import RefineConfig
 from ..errors import RefinementError
 from ..probabilities import decide, sharpen
-from ..progress import Progress, SubProgress, TellOnce, check_cancelled
+from ..progress import Progress, ReportOnce, SubProgress, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
 from .first_pass import make_first_pass
+from .first_stage import FirstStageTile, Pixels
 from .fixed_norms import NormStatistics, fix_norms, recorded_norms
-from .fusion import Agreement
+from .fusion import NoiseTransitions
 from .losses import soft_cross_entropy
 from .mixtures import Projection
 from .sampling import draw_random_set
 from .scaling import Scaling
 from .schedule import cosine_rate
-from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
-from .stage_one import Pixels, StageOneTile
-from .tiles import Census, plan_images, take_census
+from .soft_sets import CandidateLabels, Candidates, SoftSets, draw_candidates, make_soft_sets
+from .tiles import ClassStatistics, class_statistics, plan_images
 from .training_images import TrainingImage, TrainingImages, as_input
 
 Build = Callable[[int, int], torch.nn.Module]  # bands, classes → (1, bands, rows, cols) to (1, classes, rows, cols)
-SCALING_SAMPLE_PX = 50_000  # quantiles, spreads and principal components are found on
-SWALLOWED_SHARE = 0.98  # of the pixels in one class: a degenerate map, unless stage 1 has about as many
-LEAST_AGREEMENT = 0.5  # with stage 1, weighted by its confidence
+SCALING_SAMPLE_PX = 50_000  # pixels that quantiles, spreads and principal components are computed from
+COLLAPSE_THRESHOLD = 0.98  # share of the pixels in one class: a degenerate map, unless the first stage has as many
+LEAST_AGREEMENT = 0.5  # training agreement below which the map is refused; see TrainingHistory
 
 
 @dataclass
 class TrainingHistory:
-    """How the training went, for the report."""
+    """How the training went, for the report.
+
+    Training agreement: share of the first stage's labels that the network keeps, weighted by their confidence.
+    """
 
     losses: List[float] = field(default_factory=list)  # of every step
-    agreements: List[float] = field(default_factory=list)  # with stage 1 at every step, weighted by its confidence
+    agreements: List[float] = field(default_factory=list)  # training agreement of every step
     confident_px: List[int] = field(default_factory=list)  # of every epoch after the warm-up
     hard_px: List[int] = field(default_factory=list)
-    final_agreement: float = math.nan  # of the mean weights, over all training windows
+    final_agreement: float = math.nan  # training agreement of the mean weights, over all training images
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,16 @@ class TrainedNetwork:
     network: torch.nn.Module  # in evaluation mode, on its device
     scaling: Scaling
     n_classes: int
-    agreement: Agreement  # with stage 1 of the scene trained on
+    transitions: NoiseTransitions  # noise transition matrix of the first stage, counted on the training images
     history: TrainingHistory
-    norms: NormStatistics  # what its normalisations saw in the training windows
+    norms: NormStatistics  # statistics of its normalisations over the training images
 
     def predict(self, values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Class probabilities of a window.
 
         Args:
-            values: (bands, rows, cols) float32; anything where invalid.
-            valid: (rows, cols) bool.
+            values: (bands, rows, cols) float32 in the scene's unit; anything where invalid.
+            valid: (rows, cols) bool, pixels with data.
 
         Returns:
             (classes, rows, cols) float32, sum 1, also where invalid.
@@ -95,40 +98,40 @@ def class_probabilities(
 def train(
     pixels: Pixels, build: Build, config: RefineConfig, seed: int, device: torch.device, progress: Progress
 ) -> TrainedNetwork:
-    """Learn a scene from its stage-1 probabilities.
+    """Learn a scene from its first-stage probabilities.
 
     Args:
-        pixels: The scene and its stage 1.
+        pixels: Values, first-stage probabilities and class names of the scene.
         build: Makes the network for a number of bands and classes.
-        config: Constants.
-        seed: Of everything random; on a CPU the same seed gives the same weights.
-        device: Where to train.
-        progress: Hears of every step; asked for cancel before each.
+        config: Options of the network stage.
+        seed: Seed of the start weights and of all random draws; on a CPU the same seed gives the same weights.
+        device: Device that the network is trained on.
+        progress: Receives progress at every step, and messages; checked for cancel before each step.
 
     Raises:
-        InputError: Stage 1 labels no valid pixel, or all spectra are alike.
-        RefinementError: The training diverged or gave a degenerate map; stage 1's result is the one to use.
+        InputError: The first stage labels no valid pixel, or all spectra are alike.
+        RefinementError: The training diverged or gave a degenerate map; the first stage's result is the one to use.
         Cancelled: The user cancelled.
     """
-    progress = TellOnce(progress)
+    progress = ReportOnce(progress)
     progress.report(0.0, "Looking at the scene for training")
     spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
     projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
-    census = take_census(pixels, config, SubProgress(progress, 0.0, 0.05))
-    images = TrainingImages(pixels, plan_images(pixels, census, config, seed), scaling, device, progress)
+    statistics = class_statistics(pixels, config, SubProgress(progress, 0.0, 0.05))
+    images = TrainingImages(pixels, plan_images(pixels, statistics, config, seed), scaling, device, progress)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(pixels.n_bands, pixels.n_classes).to(device)
     make_first_pass(network, pixels.n_bands, True, SubProgress(progress, 0.05, 0.05))
-    trainer = _Trainer(network, images, census, config, seed, device)
+    trainer = _Trainer(network, images, statistics, config, seed, device)
     trainer.draw_candidates(projection)
     trainer.run(scaling, SubProgress(progress, 0.05, 0.97))
     network.load_state_dict(trainer.average.weights())
     network.eval()
     with recorded_norms(network) as norms:
-        agreement = trainer.check_map(SubProgress(progress, 0.97, 1.0))
-    return TrainedNetwork(network, scaling, pixels.n_classes, agreement, trainer.history, norms)
+        transitions = trainer.check_map(SubProgress(progress, 0.97, 1.0))
+    return TrainedNetwork(network, scaling, pixels.n_classes, transitions, trainer.history, norms)
 
 
 class _Trainer:
@@ -138,7 +141,7 @@ class _Trainer:
         self,
         network: torch.nn.Module,
         images: TrainingImages,
-        census: Census,
+        statistics: ClassStatistics,
         config: RefineConfig,
         seed: int,
         device: torch.device,
@@ -146,8 +149,8 @@ class _Trainer:
         self.history = TrainingHistory()
         self.average = WeightAverage(network, config.average_decay)
         self._network, self._images, self._config, self._seed = network, images, config, seed
-        self._absent = census.absent
-        self._counts = census.counts
+        self._absent = statistics.absent
+        self._counts, self._class_names = statistics.counts, images.class_names
         self._optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self._rng = np.random.default_rng((seed, 5))
         self._noise = torch.Generator(device).manual_seed(seed)
@@ -157,13 +160,11 @@ class _Trainer:
         self._order: List[int] = []
 
     def draw_candidates(self, projection: Projection) -> None:
-        """Choose the pixels that mixtures will see."""
+        """Draw the pixels that the mixtures are fitted on."""
         n_px = max(1, self._config.candidate_px // self._images.n)
         for number in range(self._images.n):
-            window = self._images.get(number)
-            self._candidates.append(
-                draw_candidates(window.spectra, window.valid, projection, n_px, self._seed + number)
-            )
+            image = self._images.get(number)
+            self._candidates.append(draw_candidates(image.spectra, image.valid, projection, n_px, self._seed + number))
 
     def run(self, scaling: Scaling, progress: Progress) -> None:
         """All epochs."""
@@ -184,24 +185,25 @@ class _Trainer:
             self.history.agreements.append(agreement)
             progress.report(
                 (step + 1) / n_steps,
-                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, agreement with stage 1 {agreement:.3f}",
+                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, "
+                f"agreement with the first stage {agreement:.3f}",
             )
 
     def _next(self) -> int:
-        """Number of the next window; every window comes once before any comes again."""
+        """Index of the next image; every image comes once before any comes again."""
         if not self._order:
             self._order = self._rng.permutation(self._images.n).tolist()
         return self._order.pop()
 
     def _step(self, spread: torch.Tensor) -> tuple[float, float]:
         number = self._next()
-        window = self._images.get(number)
+        image = self._images.get(number)
         view = draw_view(self._rng)
         self._network.train()
-        seen = add_noise(view.apply(window.image), spread, self._noise)
+        seen = add_noise(view.apply(image.image), spread, self._noise)
         logits = view.undo(self._network(seen))[0].float()
         log_probabilities = torch.log_softmax(logits.flatten(1), 0)
-        drawn = draw_random_set(window.tile, self._config, self._absent, self._rng)
+        drawn = draw_random_set(image.tile, self._config, self._absent, self._rng)
         loss = soft_cross_entropy(log_probabilities, drawn)
         if self._soft:
             loss = loss + self._config.hard_weight * soft_cross_entropy(log_probabilities, self._soft[number].hard)
@@ -216,76 +218,88 @@ class _Trainer:
             self._optimiser.step()
             self.average.update()
         labels = (log_probabilities.detach().argmax(0) + 1).to(torch.uint8).cpu().numpy()
-        return value, _agreement([labels], [window.tile])
+        return value, _training_agreement([labels], [image.tile])
 
     @torch.no_grad()
-    def _probabilities(self, window: TrainingImage) -> NDArray[np.float32]:
-        """(classes, rows · cols) float32, the network's."""
+    def _probabilities(self, image: TrainingImage) -> NDArray[np.float32]:
+        """(classes, rows · cols) float32 probabilities of the network."""
         self._network.eval()
-        logits = self._network(window.image)[0].float()
+        logits = self._network(image.image)[0].float()
         probabilities: NDArray[np.float32] = torch.softmax(logits.flatten(1), 0).cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise _diverged(len(self.history.losses))
         return probabilities
 
     def _renew_soft_sets(self, epoch: int, progress: Progress) -> None:
-        opinions = []
+        predicted = []
         for number, candidates in enumerate(self._candidates):
             check_cancelled(progress)
             chosen = self._probabilities(self._images.get(number))[:, candidates.index]
             labels, confidence = decide(chosen[:, None], np.ones((1, candidates.index.size), bool))
-            opinions.append(Opinion(labels[0], confidence[0]))
-        n_classes, seed = len(self._counts), self._seed + epoch
-        self._soft = make_soft_sets(self._candidates, opinions, n_classes, self._config, seed, progress)
+            predicted.append(CandidateLabels(labels[0], confidence[0]))
+        names, seed = self._class_names, self._seed + epoch
+        self._soft = make_soft_sets(self._candidates, predicted, names, self._config, seed, progress)
         self.history.confident_px.append(sum(one.confident.n_px for one in self._soft))
         self.history.hard_px.append(sum(one.hard.n_px for one in self._soft))
 
-    def check_map(self, progress: Progress) -> Agreement:
-        """Refuse a degenerate result, judged on the training windows with the final weights.
+    def check_map(self, progress: Progress) -> NoiseTransitions:
+        """Refuse a degenerate result, judged on the training images with the final weights.
 
         Returns:
-            How the network agrees with stage 1.
+            Noise transition matrix of the first stage.
 
         Raises:
-            RefinementError: Weights are not numbers, one class has swallowed the others, or hardly anything that
-                stage 1 is sure of is kept.
+            RefinementError: Weights are not numbers, one class has nearly all pixels, or hardly any confident label of
+                the first stage is kept.
         """
-        counts, before = np.zeros(len(self._counts) + 1, np.int64), np.zeros(len(self._counts) + 1, np.int64)
+        n_counts = len(self._counts) + 1
+        counts, before = np.zeros(n_counts, np.int64), np.zeros(n_counts, np.int64)
         every_label, tiles = [], []
-        agreement = Agreement(len(self._counts))
+        transitions = NoiseTransitions(len(self._counts))
         for number in range(self._images.n):
             check_cancelled(progress)
-            window = self._images.get(number)
-            probabilities = self._probabilities(window)
-            learnt = sharpen(window.tile.probabilities, self._config.target_power)
-            agreement.add(probabilities, learnt.reshape(probabilities.shape))
+            image = self._images.get(number)
+            probabilities = self._probabilities(image)
+            learnt = sharpen(image.tile.probabilities, self._config.target_power)
+            transitions.add(probabilities, learnt.reshape(probabilities.shape))
             labels = (probabilities.argmax(axis=0) + 1).astype(np.uint8)
-            labelled = window.tile.labels.ravel() > 0
-            counts += np.bincount(labels[labelled], minlength=counts.size)
-            before += np.bincount(window.tile.labels.ravel()[labelled], minlength=counts.size)
+            labelled = image.tile.labels.ravel() > 0
+            counts += np.bincount(labels[labelled], minlength=n_counts)
+            before += np.bincount(image.tile.labels.ravel()[labelled], minlength=n_counts)
             every_label.append(labels)
-            tiles.append(window.tile)
-        self.history.final_agreement = _agreement(every_label, tiles)
-        largest = int(counts.argmax())
-        share, share_before = counts[largest] / max(1, counts.sum()), before[largest] / max(1, before.sum())
-        if share >= SWALLOWED_SHARE and share - share_before > 1.0 - SWALLOWED_SHARE:
-            raise RefinementError(
-                f"Refinement gave class {largest} {share:.0%} of the pixels; stage 1 gives it {share_before:.0%}.",
-                "collapse",
-                "Use the stage-1 result, or check that the class names fit the scene.",
-            )
-        if self.history.final_agreement < LEAST_AGREEMENT:
-            raise RefinementError(
-                f"Refinement keeps {self.history.final_agreement:.0%} of what stage 1 is sure of; "
-                f"{LEAST_AGREEMENT:.0%} or more is accepted.",
-                "disagreement",
-                "Use the stage-1 result, or check that the class names fit the scene.",
-            )
-        return agreement
+            tiles.append(image.tile)
+        self.history.final_agreement = _training_agreement(every_label, tiles)
+        _refuse_collapse(counts, before, self._class_names)
+        _refuse_disagreement(self.history.final_agreement)
+        return transitions
 
 
-def _agreement(labels: List[NDArray[np.uint8]], tiles: List[StageOneTile]) -> float:
-    """Share of stage 1's labels kept, weighted by its confidence; 1 where it has none."""
+def _refuse_collapse(counts: NDArray[np.int64], before: NDArray[np.int64], class_names: Sequence[str]) -> None:
+    """Raise ``RefinementError`` where one class has nearly all labelled pixels; counts are by class id, 0 = none."""
+    largest = int(counts.argmax())
+    share, share_before = counts[largest] / max(1, counts.sum()), before[largest] / max(1, before.sum())
+    if share >= COLLAPSE_THRESHOLD and share - share_before > 1.0 - COLLAPSE_THRESHOLD:
+        raise RefinementError(
+            f"Refinement gave the class “{class_names[largest - 1]}” {share:.0%} of the pixels; "
+            f"the first stage gives it {share_before:.0%}.",
+            "collapse",
+            "Use the first stage's result, or check that the class names fit the scene.",
+        )
+
+
+def _refuse_disagreement(agreement: float) -> None:
+    """Raise ``RefinementError`` where the training agreement is too low."""
+    if agreement < LEAST_AGREEMENT:
+        raise RefinementError(
+            f"Refinement keeps {agreement:.0%} of the first stage's labels, weighted by their confidence; "
+            f"{LEAST_AGREEMENT:.0%} or more is accepted.",
+            "disagreement",
+            "Use the first stage's result, or check that the class names fit the scene.",
+        )
+
+
+def _training_agreement(labels: List[NDArray[np.uint8]], tiles: List[FirstStageTile]) -> float:
+    """Training agreement: share of the first stage's labels kept, weighted by their confidence; 1 where it has none."""
     kept = total = 0.0
     for one, tile in zip(labels, tiles):
         confidence = tile.confidence.ravel()
@@ -298,5 +312,5 @@ def _diverged(step: int) -> RefinementError:
     return RefinementError(
         f"Training diverged: at step {step + 1} the loss or a probability is not a number.",
         "loss",
-        "Use the stage-1 result, or lower the learning rate.",
+        "Use the first stage's result, or lower the learning rate.",
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The images that a network is trained on: scaled values and stage 1 of one window, or of patches put side by side.
+"""The images that a network is trained on: scaled values and labels of one window, or of patches put side by side.
 
 An image of patches from all over a large scene shows the network the scene's classes in nearly the scene's shares. A
 single window would not, and normalisations would stretch a window of water alone until it looks like a whole scene.
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..progress import Progress, check_cancelled
 from ..windows import Window
+from .first_stage import FirstStageTile, Pixels
 from .scaling import Scaling
-from .stage_one import Pixels, StageOneTile
 
 CACHE_BYTES = 512 * 2**20  # of training images; a large scene is learnt from no more than fit in
 
@@ -29,8 +29,8 @@ def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
     copy matters, because rounding of some kernels depends on how memory is aligned.
 
     Args:
-        image: (bands, rows, cols) float32.
-        device: Where the copy goes.
+        image: (bands, rows, cols) float32, scaled.
+        device: Device that the image is copied to.
 
     Returns:
         (1, bands, rows, cols) float32 in the memory format ``channels_last``.
@@ -41,11 +41,11 @@ def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """An image as steps need it."""
+    """An image with its labels, as a training step needs it."""
 
     image: torch.Tensor  # as of ``as_input``, scaled
     valid: NDArray[np.bool_]  # (rows, cols)
-    tile: StageOneTile
+    tile: FirstStageTile
 
     @property
     def spectra(self) -> NDArray[np.float32]:
@@ -60,14 +60,14 @@ def image_bytes(n_bands: int, n_classes: int, n_px: int) -> int:
 
 
 class TrainingImages:
-    """Images of a scene, read when first asked for and kept.
+    """Images of a scene, read at first use and kept.
 
     Args:
-        pixels: The scene and its stage 1.
+        pixels: Values and first-stage probabilities of the scene.
         plan: Windows of each image: one, or a square number of equal ones, row by row.
-        scaling: Of the scene.
-        device: Where images are wanted.
-        progress: Asked for cancel before each window is read.
+        scaling: Scaling of the scene's values to [0, 1].
+        device: Device that the images are copied to.
+        progress: Checked for cancel before each window is read.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class TrainingImages:
         progress: Progress,
     ) -> None:
         self.n = len(plan)
+        self.class_names = pixels.class_names
         self._pixels, self._plan, self._scaling = pixels, plan, scaling
         self._device, self._progress = device, progress
         self._kept: Dict[int, TrainingImage] = {}
@@ -94,13 +95,17 @@ class TrainingImages:
         for window in windows:
             check_cancelled(self._progress)
             values, valid = self._pixels.values(window)
-            stage_one, known = self._pixels.stage_one(window)
+            first_stage, known = self._pixels.first_stage(window)
             images.append(self._scaling.image(values, valid))
             valids.append(valid)
-            probabilities.append(stage_one)
+            probabilities.append(first_stage)
             labelled.append(valid & known)
         image = as_input(_joined(images), self._device)
-        return TrainingImage(image, _joined(valids), StageOneTile.of(_joined(probabilities), _joined(labelled)))
+        return TrainingImage(
+            image,
+            _joined(valids),
+            FirstStageTile.of(_joined(probabilities), _joined(labelled), self._pixels.precedence),
+        )
 
 
 def _joined(parts: List[Any]) -> Any:

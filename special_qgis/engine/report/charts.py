@@ -110,7 +110,7 @@ def histogram(edges: Sequence[float], series: Sequence[Bars], description: str, 
     """Stacked bars over bins.
 
     Args:
-        edges: n + 1 ascending bin borders.
+        edges: n + 1 bin borders, ascending.
         series: Counts of each class, n numbers each, stacked in this order from below.
         description: What the chart shows, for readers who cannot see it.
         x_title: Title of the horizontal axis.

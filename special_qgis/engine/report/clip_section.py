@@ -1,63 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Section of the report on the image–text model: which one, the words it was asked for, how it looked at the scene."""
+"""Section of the report on the image–text model: which one, its prompts, how it was applied to the scene."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any, List, Mapping, Tuple
+from typing import List, Tuple
 
-from .formats import format_count, format_number
-from .page import key_values, paragraph, swatch
-from .summary import RunSummary
+from .formats import format_count
+from .summary import ClipSummary, SourceSection
 
-
-def clip_section(summary: RunSummary) -> str:
-    """Body of the section; empty where no model was used."""
-    facts = summary.clip
-    if not facts:
-        return ""
-    demo = ""
-    if facts.get("is_demo"):
-        demo = paragraph(
-            "This map was made with the demo model: a small network trained on painted scenes, which knows few words. "
-            "It shows how the method works; for real work install a CLIP model."
-        )
-    return demo + _words(summary, facts) + key_values(_pairs(facts) + _fusion_pairs(summary))
+_DEMO_NOTE = (
+    "This map was made with the demo model: a small network trained on painted scenes, which knows few words. It shows "
+    "how the method works; for real work install a CLIP model."
+)
 
 
-def _words(summary: RunSummary, facts: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f'<li>{swatch(c.colour)}<b>{escape(c.name)}</b> <span class="reading">looked for as:</span> '
-        f"{escape(', '.join(words))}</li>"
-        for c, words in zip(summary.classes, facts.get("words", ()))
-    )
-    return f'<ul class="names">{rows}</ul>'
+def clip_section(clip: ClipSummary) -> SourceSection:
+    """The section, as plain text.
+
+    Args:
+        clip: What the image–text model did in the run.
+    """
+    notes = (_DEMO_NOTE,) if clip.is_demo else ()
+    return SourceSection("The image–text model", notes, clip.words, tuple(_pairs(clip)))
 
 
-def _pairs(facts: Mapping[str, Any]) -> List[Tuple[str, str]]:
-    names = {
-        "model": "Model",
-        "architecture": "Architecture",
-        "licence": "Licence",
-        "sha256": "SHA-256",
-        "templates": "Prompt templates",
-        "upsampler": "From patches to pixels by",
-        "blending": "Blending of windows",
-        "computed_on": "Computed on",
-        "precision": "Precision",
-    }
-    pairs = [(title, str(facts[key])) for key, title in names.items() if facts.get(key)]
-    scales = ", ".join(f"{factor:g}" for factor in facts.get("scales", ()))
-    pairs.append(("Scales of the image", f"{scales} ({facts.get('scales_chosen', '')})"))
-    pairs.append(("Windows", " + ".join(format_count(n) for n in facts.get("n_windows", ()))))
-    return pairs
-
-
-def _fusion_pairs(summary: RunSummary) -> List[Tuple[str, str]]:
-    fusion = summary.provenance.get("estimates", {}).get("fusion")
-    if not fusion:
-        return []
-    return [
-        ("Weight beside the spectra", format_number(fusion["clip_weight"])),
-        ("Temperature", format_number(fusion["temperature"])),
+def _pairs(clip: ClipSummary) -> List[Tuple[str, str]]:
+    scales = ", ".join(f"{factor:g}" for factor in clip.scales)
+    pairs = [
+        ("Model", clip.model),
+        ("Architecture", clip.architecture),
+        ("Licence", clip.licence),
+        ("SHA-256", clip.sha256),
+        ("Prompt templates", clip.templates),
+        ("Feature upsampling", clip.upsampler),
+        ("Blending of windows", clip.blending),
+        ("Computed on", clip.computed_on),
+        ("Precision", clip.precision),
+        ("Scales of the image", f"{scales} ({clip.scales_chosen})"),
+        ("Windows", " + ".join(format_count(n) for n in clip.n_windows)),
     ]
+    return [(title, text) for title, text in pairs if text]

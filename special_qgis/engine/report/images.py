@@ -24,7 +24,7 @@ def encode_png(rgba: NDArray[np.uint8]) -> bytes:
     """Encode a picture as PNG.
 
     Args:
-        rgba: (rows, cols, 4), uint8, red, green, blue, opacity; 0 opacity = transparent.
+        rgba: (rows, cols, 4) uint8, red, green, blue and opacity, each 0 to 255; opacity 0 = transparent.
 
     Returns:
         The bytes of a PNG file.
@@ -64,8 +64,8 @@ def colour_labels(labels: NDArray[np.integer[Any]], colours: Mapping[int, str]) 
     """Paint class ids in their colours.
 
     Args:
-        labels: (rows, cols), integer, class ids; 0 and ids without a colour become transparent.
-        colours: Class id to "#rrggbb".
+        labels: (rows, cols) integer, class ids; 0 and ids without a colour become transparent.
+        colours: Colour "#rrggbb" of each class id.
 
     Returns:
         (rows, cols, 4), uint8, red, green, blue, opacity.
@@ -83,9 +83,9 @@ class LabelThumbnail:
     """A class raster seen at every n-th pixel, gathered from tiles in any order.
 
     Args:
-        rows: Rows of the raster.
-        cols: Columns of the raster.
-        max_px: Longest side wanted.
+        rows: Number of rows of the raster.
+        cols: Number of columns of the raster.
+        max_px: Longest side wanted, in pixels.
     """
 
     def __init__(self, rows: int, cols: int, max_px: int = THUMBNAIL_PX) -> None:
@@ -96,8 +96,8 @@ class LabelThumbnail:
         """Take the pixels of a tile that fall on the thumbnail's grid.
 
         Args:
-            window: Where the tile lies in the raster.
-            labels: (rows, cols), integer, class ids; 0 = no data.
+            window: Place of the tile in the raster, in pixels.
+            labels: (rows, cols) integer, class ids; 0 = no data.
         """
         first_row = -window.row_off % self._step
         first_col = -window.col_off % self._step
@@ -111,6 +111,6 @@ class LabelThumbnail:
         """The thumbnail as PNG bytes; pixels without a class are transparent.
 
         Args:
-            colours: Class id to "#rrggbb".
+            colours: Colour "#rrggbb" of each class id.
         """
         return encode_png(colour_labels(self.labels, colours))

@@ -21,11 +21,11 @@ def page(title: str, kicker: str, lead: str, sections_html: Iterable[str], foote
     """A whole page.
 
     Args:
-        title: Heading, also the document's title.
+        title: Heading of the page, also the document's title.
         kicker: Small line above the heading.
-        lead: One sentence below it: the result.
+        lead: One sentence below the heading that gives the result.
         sections_html: The page's sections; empty ones are left out.
-        footer: Last line.
+        footer: Last line of the page.
     """
     style = resource_path("report.css").read_text(encoding="utf-8")
     body = "\n".join(html for html in sections_html if html)
@@ -70,9 +70,9 @@ def warning_list(warnings: Sequence[str]) -> str:
     return section(heading, f"<ul>\n{items}\n</ul>" if items else "", "warnings")
 
 
-def paragraph(text: str, kind: str = "") -> str:
+def paragraph(text: str) -> str:
     """A paragraph of text."""
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    return f"<p>{escape(text)}</p>"
 
 
 def tiles(figures: Iterable[Tuple[str, str, str]]) -> str:
@@ -122,13 +122,12 @@ def key_values(pairs: Iterable[Tuple[str, str]]) -> str:
     return f'<dl class="keys">\n{rows}\n</dl>' if rows else ""
 
 
-def table(head: Sequence[Tuple[str, str]], rows_html: Iterable[Sequence[str]], kind: str = "") -> str:
+def table(head: Sequence[Tuple[str, str]], rows_html: Iterable[Sequence[str]]) -> str:
     """A table whose first column names its rows.
 
     Args:
         head: Title and CSS class ("", "num", "wide" or both) of each column.
         rows_html: Markup of each row's cells.
-        kind: CSS class of the table.
     """
     titles = "".join(f'<th scope="col"{_class(kind_)}>{escape(title)}</th>' for title, kind_ in head)
     lines = []
@@ -136,10 +135,7 @@ def table(head: Sequence[Tuple[str, str]], rows_html: Iterable[Sequence[str]], k
         first, *others = (f"{_class(kind_)}>{cell}" for (_, kind_), cell in zip(head, cells))
         lines.append(f'<tr><th scope="row"{first}</th>' + "".join(f"<td{cell}</td>" for cell in others) + "</tr>")
     body = "\n".join(lines)
-    return (
-        f'<div class="scroll"><table{_class(kind)}>\n<thead><tr>{titles}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody>\n</table></div>"
-    )
+    return f'<div class="scroll"><table>\n<thead><tr>{titles}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
 
 
 def _class(kind: str) -> str:

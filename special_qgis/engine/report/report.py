@@ -13,7 +13,6 @@ from html import escape
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .charts import Bars, Line, Part, histogram, line_chart, stacked_bar
-from .clip_section import clip_section
 from .formats import (
     area_unit,
     flatten,
@@ -28,6 +27,7 @@ from .formats import (
 from .learning_section import learning_section
 from .page import colour_key, figure, key_values, meter, page, paragraph, picture, section, swatch, table, tiles
 from .page import warning_list as warnings_section
+from .source_section import source_section
 from .summary import ClassSummary, Histogram, MeanSpectrum, RunSummary
 
 REPORT_VERSION = 1  # of the JSON's keys; raised when one changes its meaning
@@ -52,8 +52,10 @@ def render_json(summary: RunSummary) -> str:
     content = {
         f.name: _plain(getattr(summary, f.name))
         for f in dataclasses.fields(summary)
-        if f.name not in ("map_png", "rgb_png")
+        if f.name not in ("map_png", "rgb_png", "sources")
     }
+    content["clip"] = {}  # of version 1 also where that source did not speak
+    content.update({source.name: source.facts.to_json() for source in summary.sources if source.facts})
     content["classified_area_m2"] = summary.classified_area_m2
     return json.dumps(
         to_json_value({"report_version": REPORT_VERSION, **content}), ensure_ascii=False, allow_nan=False, indent=2
@@ -81,7 +83,7 @@ def render_html(summary: RunSummary) -> str:
             section("Scene and map", _pictures(summary)),
             section("Classes and areas", _classes(summary)),
             section("How your class names were read", _names(summary)),
-            section("The image–text model", clip_section(summary)),
+            *(section(s.section.title, source_section(summary, s.section)) for s in summary.sources if s.section),
             section("What the network changed", learning_section(summary)),
             section("Confidence", _confidence(summary)),
             section("Mean spectra of the mapped classes", _spectra(summary), "long"),
@@ -192,7 +194,7 @@ def _names(summary: RunSummary) -> str:
     for group in summary.inseparable:
         names = [f"“{summary.class_name(class_id)}”" for class_id in group]
         listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
-        text += paragraph(f"Spectra cannot tell {listed} apart: their areas together can be trusted, one by one not.")
+        text += paragraph(f"Spectra cannot tell {listed} apart: trust the sum of their areas, not each by itself.")
     return text
 
 
@@ -263,7 +265,7 @@ def _line(label: str, colour: str, spectrum: MeanSpectrum) -> Line:
 
 
 def _scene_pairs(summary: RunSummary) -> List[Tuple[str, str]]:
-    """What the scene says of itself, its keys in words; its warnings are among the run's."""
+    """Description of the scene, its keys in words; its warnings are among the run's."""
     values = {key: value for key, value in summary.scene.items() if key != "warnings"}
     return _short((_words(key), text) for key, text in flatten(values))
 

@@ -6,8 +6,8 @@ Nothing here computes on pixels or formats text, so that the HTML and the JSON r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Tuple
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, Mapping, Optional, Protocol, Tuple
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,40 @@ class MeanSpectrum:
 
 
 @dataclass(frozen=True)
+class ClipSummary:
+    """Which image–text model looked at the scene, for which words and how; the fields are keys of the JSON."""
+
+    words: Tuple[Tuple[str, ...], ...]  # that each class was looked for as, classes in the order of their ids
+    templates: str  # name of the prompt templates
+    scales: Tuple[float, ...]  # factors by which the scene was enlarged
+    scales_chosen: str  # who chose them, in words
+    pixel_m: Optional[float]  # side of a pixel on the ground; None = unknown
+    window_px: Tuple[Tuple[int, int], ...]  # rows, columns of a window at each scale
+    n_windows: Tuple[int, ...]  # at each scale
+    blending: str  # of windows where they overlap
+    upsampler: str  # kind: what took the scores from patches to pixels
+    tolerance: float
+    device: str  # "cpu" or "cuda…"
+    precision: str  # of the visual tower: "float32", "bfloat16" …
+    batch: int  # windows scored at once
+    compiled: bool  # whether the visual tower was compiled
+    model: str = ""  # name of the checkpoint; this and what follows is "" or False where the model is not from a file
+    architecture: str = ""
+    sha256: str = ""  # of the checkpoint's file
+    licence: str = ""
+    is_demo: bool = False
+    upsampler_file: str = ""  # "" = no learned upsampler was used
+    computed_on: str = ""  # name of the device
+
+    def to_json(self) -> Dict[str, Any]:
+        """The fields as JSON values, in their order."""
+        values = asdict(self)
+        values["words"] = [list(of_class) for of_class in self.words]
+        values["window_px"] = [list(sides) for sides in self.window_px]
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+@dataclass(frozen=True)
 class LearningSummary:
     """How the network learnt the scene from the first stage's labels, and what it changed."""
 
@@ -76,6 +110,35 @@ class LearningSummary:
         return self.changed_px / self.compared_px if self.is_used and self.compared_px else None
 
 
+class SourceFacts(Protocol):
+    """Facts that a source has to say in the report's JSON."""
+
+    def to_json(self) -> Dict[str, Any]:
+        """The facts as JSON values."""
+
+
+@dataclass(frozen=True)
+class SourceSection:
+    """Section of the report on a source of evidence, as plain text."""
+
+    title: str
+    notes: Tuple[str, ...] = ()  # paragraphs before everything else
+    words: Tuple[Tuple[str, ...], ...] = ()  # what each class was looked for as, in the order of the classes
+    pairs: Tuple[Tuple[str, str], ...] = ()  # name and value
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What a source of evidence leaves for the report."""
+
+    name: str  # as in ``source_kinds``
+    stage: str  # in words, for the list of what made the map
+    quantity: str = ""  # "reflectance" or "radiance", as it treated the values; "" = it does not say
+    reads_names: bool = False  # whether it looks for what the class names were interpreted as
+    section: Optional[SourceSection] = None  # None = it has none
+    facts: Optional[SourceFacts] = None  # under its name in the report's JSON; None = it has none
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """Everything that the report of one classification shows."""
@@ -96,7 +159,7 @@ class RunSummary:
     confidence: Optional[Histogram] = None  # over classified pixels
     class_confidence: Mapping[int, Histogram] = field(default_factory=dict)  # the same by class id; may be empty
     spectra: Tuple[MeanSpectrum, ...] = ()
-    clip: Mapping[str, Any] = field(default_factory=dict)  # facts of the image–text model, JSON values; empty = none
+    sources: Tuple[SourceReport, ...] = ()  # of the first stage's sources of evidence
     learning: Optional[LearningSummary] = None  # None = no network stage in this run
     stages: Tuple[str, ...] = ()  # what made the map, in words and in order: "spectral prior", "MambaHSI …"
     quantity: str = "unknown"  # "reflectance", "radiance" or "unknown", for the spectra's axis

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
-from osgeo import gdal, ogr, osr
+from osgeo import gdal, ogr
 
 from ..config import SceneConfig
-from ..errors import InputError, RasterReadError
-from ..rasters.gdal_exceptions import use_exceptions
-from ..rasters.opening import QGIS_PIXEL_FRAME, GeoTransform, Grid, is_plain_path, spatial_reference, traditional
+from ..errors import InputError
+from ..rasters.opening import QGIS_PIXEL_FRAME, GeoTransform, Grid, spatial_reference
+from ..rasters.polygons import Shapes, known_crs, open_vector, pick_layer, plan_reprojection, reproject
+from ..rasters.text import name_of
 from ..windows import Window
 from .blocks import BoolArray
 
@@ -97,12 +97,12 @@ def _centres_between(low: float, high: float, n: int) -> Tuple[int, int]:
 
 def _area_of_polygons(config: SceneConfig, grid: Grid, frame: GeoTransform) -> Area:
     polygons = _read_polygons(config.aoi, config.aoi_layer, grid)
-    boxes = np.array([polygon.GetEnvelope() for polygon in polygons])
+    boxes = np.array(polygons.boxes)
     extent = (boxes[:, 0].min(), boxes[:, 2].min(), boxes[:, 1].max(), boxes[:, 3].max())
     window = _window_of_extent(extent, grid, frame)
     if window is None:
         raise _outside_error(f"The area of interest {config.aoi}, which spans {_words(extent)},", grid, frame)
-    inside = _burn(polygons, grid.crop(window), frame, window)
+    inside = polygons.burn(window, frame) != 0
     rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if rows.size == 0:
         raise _outside_error(f"The area of interest {config.aoi}", grid, frame)
@@ -115,93 +115,43 @@ def _area_of_polygons(config: SceneConfig, grid: Grid, frame: GeoTransform) -> A
     return Area(tight, np.ascontiguousarray(inside[tight.slices(window)]))
 
 
-def _read_polygons(source: str, layer_name: str, grid: Grid) -> List[Any]:
-    """Polygons of a layer in the scene's reference."""
-    dataset = _open_vector(source)
-    layer = dataset.GetLayerByName(layer_name) if layer_name else dataset.GetLayer(0)
-    if layer is None:
-        names = ", ".join(dataset.GetLayer(i).GetName() for i in range(dataset.GetLayerCount())) or "none"
-        raise InputError(
-            f"{source} has no layer {layer_name!r}." if layer_name else f"{source} has no layers.",
-            f"Its layers are: {names}.",
-        )
-    transformation = _transformation(layer.GetSpatialRef(), grid, source)
-    polygons = []
+def _read_polygons(source: str, layer_name: str, grid: Grid) -> Shapes:
+    """Polygons of a layer in the scene's reference system."""
+    what = f"The area of interest {source}"
+    dataset = open_vector(source, "area of interest")
+    layer = pick_layer(dataset, layer_name, what)
+    transformation = _transformation(layer, grid, what)
+    polygons = Shapes()
     for feature in layer:
         geometry = feature.GetGeometryRef()
         if geometry is None or geometry.IsEmpty():
             continue
         geometry = geometry.GetLinearGeometry()
-        if ogr.GT_Flatten(geometry.GetGeometryType()) not in (ogr.wkbPolygon, ogr.wkbMultiPolygon):
-            continue
-        if transformation is not None:
-            _reproject(geometry, transformation, source)
-        polygons.append(geometry)
-    if not polygons:
+        if ogr.GT_Flatten(geometry.GetGeometryType()) in (ogr.wkbPolygon, ogr.wkbMultiPolygon):
+            polygons.add(reproject(geometry, transformation, what))
+    if not len(polygons):
         raise InputError(
-            f"The layer {layer.GetName()!r} of {source} has no polygons.", "Give a polygon layer as area of interest."
+            f"The layer {name_of(layer)!r} of {source} has no polygons.", "Give a polygon layer as area of interest."
         )
     return polygons
 
 
-def _reproject(geometry: Any, transformation: Any, source: str) -> None:
-    try:
-        failed = geometry.Transform(transformation) != 0
-    except RuntimeError:
-        failed = True
-    if failed:
-        raise InputError(
-            f"The area of interest {source} cannot be transformed to the scene's reference system.",
-            "Reproject it to the scene's reference system first.",
-        )
-
-
-def _open_vector(source: str) -> Any:
-    use_exceptions()
-    if is_plain_path(source) and not Path(source).exists():
-        raise RasterReadError(f"There is no file {source}.", "Check the path of the area of interest.")
-    try:
-        return gdal.OpenEx(source, gdal.OF_VECTOR | gdal.OF_READONLY | gdal.OF_VERBOSE_ERROR)
-    except RuntimeError as error:
-        raise RasterReadError(
-            f"The area of interest {source} cannot be opened as a vector layer: {error}.",
-            "Give a layer that GDAL reads, such as a GeoPackage or a Shapefile.",
-        ) from error
-
-
-def _transformation(srs: Any, grid: Grid, source: str) -> Optional[Any]:
-    """How polygons get into the scene's reference; None when neither has one, or both have the same."""
-    if srs is None and not grid.has_crs:
+def _transformation(layer: Any, grid: Grid, what: str) -> Optional[Any]:
+    """How polygons get into the scene's reference system; None when neither has one, or both have the same."""
+    crs = known_crs(layer)
+    if crs is None and not grid.has_crs:
         return None
-    if srs is None:
+    if crs is None:
         raise InputError(
-            f"The area of interest {source} has no coordinate reference system, but the scene has one.",
+            f"{what} has no coordinate reference system, but the scene has one.",
             "Assign the right reference system to the area of interest.",
         )
     if not grid.has_crs:
         raise InputError(
-            f"The area of interest {source} has a coordinate reference system, but the scene has none.",
+            f"{what} has a coordinate reference system, but the scene has none.",
             "Assign the right reference system to the scene, or draw the area in the scene's pixel coordinates.",
         )
-    source_srs, target_srs = traditional(srs.Clone()), spatial_reference(grid.crs_wkt)
-    return None if source_srs.IsSame(target_srs) else osr.CoordinateTransformation(source_srs, target_srs)
-
-
-def _burn(polygons: List[Any], grid: Grid, frame: GeoTransform, window: Window) -> BoolArray:
-    """Pixels of a window whose centres are in a polygon."""
-    raster = gdal.GetDriverByName("MEM").Create("", grid.cols, grid.rows, 1, gdal.GDT_Byte)
-    shifted = grid.geotransform or Grid(0, 0, frame).crop(window).geotransform
-    raster.SetGeoTransform(shifted)
-    driver = gdal.GetDriverByName("Memory") or gdal.GetDriverByName("MEM")  # one driver from GDAL 3.11 on
-    vectors = driver.Create("", 0, 0, 0, gdal.GDT_Unknown)
-    layer = vectors.CreateLayer("aoi", None, ogr.wkbUnknown)
-    for polygon in polygons:
-        feature = ogr.Feature(layer.GetLayerDefn())
-        feature.SetGeometry(polygon)
-        layer.CreateFeature(feature)
-    gdal.RasterizeLayer(raster, [1], layer, burn_values=[1])
-    burnt: BoolArray = raster.ReadAsArray().astype(bool)
-    return burnt
+    return plan_reprojection(crs, spatial_reference(grid.crs_wkt), what)
 
 
 def _intersect(first: Area, second: Area) -> Area:

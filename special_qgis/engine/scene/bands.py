@@ -20,6 +20,9 @@ USER_BAD = "listed as bad by the user"
 WATER_VAPOUR = "in a water-vapour window"
 NO_DATA = "no data"
 CONSTANT = "one value everywhere"
+REPEATED = "repeating wavelengths of the detector before"
+
+_MOST_TWINS = 8  # wavelengths that several bands share, named in a message
 
 Dropped = Dict[int, str]  # reason by band index in the file's order
 
@@ -88,17 +91,58 @@ def order_good_bands(
         )
     order = sorted(kept, key=lambda band: float(spectra.centres_nm[band]))
     centres = spectra.centres_nm[order]
-    twins = np.flatnonzero(np.diff(centres) == 0)
-    if twins.size:
-        first, second = sorted((band_numbers[order[twins[0]]], band_numbers[order[twins[0] + 1]]))
-        raise SpectraError(
-            f"Bands {first} and {second} have the same wavelength, {centres[twins[0]]:g} nm ({spectra.source}).",
-            "Correct the wavelengths, or list one of the bands as bad.",
-        )
+    if np.any(np.diff(centres) == 0):
+        raise _twins_error(spectra, band_numbers, order)
     fwhm = None if spectra.fwhm_nm is None else spectra.fwhm_nm[order]
     if fwhm is not None and not np.all(fwhm > 0):
         fwhm = None
     return order, SpectralAxis(centres, fwhm, spectra.source)
+
+
+def drop_second_detector(spectra: BandSpectra, band_numbers: Sequence[int], dropped: Dropped) -> List[int]:
+    """Leave out bands of a later detector that repeat wavelengths of an earlier one.
+
+    A detector begins where wavelengths fall from one band of the file to the next; each has at least two bands.
+
+    Args:
+        spectra: Wavelengths in the file's order.
+        band_numbers: Number of each band in the file.
+        dropped: Reasons by band index; the repeated bands are added.
+
+    Returns:
+        Numbers of the bands added; empty where none repeats another, or where the file's order shows no detectors.
+    """
+    kept = [band for band in range(len(band_numbers)) if band not in dropped and np.isfinite(spectra.centres_nm[band])]
+    centres = spectra.centres_nm[kept]
+    begins = np.r_[0, np.flatnonzero(np.diff(centres) < 0) + 1, centres.size]
+    if np.any(np.diff(centres) == 0) or np.min(np.diff(begins)) < 2:
+        return []
+    seen: Set[float] = set()
+    repeated = []
+    for band, centre in zip(kept, centres):
+        if float(centre) in seen:
+            dropped[band] = REPEATED
+            repeated.append(band_numbers[band])
+        seen.add(float(centre))
+    return repeated
+
+
+def _twins_error(spectra: BandSpectra, band_numbers: Sequence[int], order: Sequence[int]) -> SpectraError:
+    """All bands that share a wavelength, and which of them to list as bad."""
+    groups: Dict[float, List[int]] = {}
+    for band in order:
+        groups.setdefault(float(spectra.centres_nm[band]), []).append(band_numbers[band])
+    shared = {centre: sorted(numbers) for centre, numbers in groups.items() if len(numbers) > 1}
+    named = [
+        f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]} have the same wavelength, {centre:g} nm"
+        for centre, numbers in shared.items()
+    ]
+    rest = f"; and {len(named) - _MOST_TWINS} more" if len(named) > _MOST_TWINS else ""
+    repeated = [number for numbers in shared.values() for number in numbers[1:]]
+    return SpectraError(
+        f"Bands {'; bands '.join(named[:_MOST_TWINS])}{rest} ({spectra.source}).",
+        f"Correct the wavelengths, or list one of each as bad, such as: {format_band_numbers(repeated)}.",
+    )
 
 
 def group_dropped(dropped: Dropped, band_numbers: Sequence[int]) -> Dict[str, str]:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from ..windows import Window
 
 BoolArray = NDArray[np.bool_]
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -97,71 +96,9 @@ class Sample:
     cols: NDArray[np.int64]  # (n,) int64, column in the area
     spectra: NDArray[np.float32]  # (n, bands) float32, scale and offset applied
     valid_share: float  # share of the pixels looked at that are valid, in [0, 1]
-    n_valid_estimate: int  # valid pixels of the whole area, by that share
+    pixel_m: Optional[float] = None  # side of a pixel on the ground in metres; None where the file does not say
 
     @property
     def n_px(self) -> int:
         """Number of pixels."""
         return int(self.rows.size)
-
-
-def has_data(raw: NDArray[Any], nodata: Optional[float]) -> BoolArray:
-    """Which values of one band are data.
-
-    Args:
-        raw: (...) native type.
-        nodata: Value that stands for no data, or None.
-
-    Returns:
-        (...) bool; False = nodata, NaN, infinite, or beyond float32.
-    """
-    if raw.dtype.kind == "f":
-        known: BoolArray = np.isfinite(raw) if raw.dtype.itemsize <= 4 else np.abs(raw) <= FLOAT32_MAX
-    else:
-        known = np.ones(raw.shape, bool)
-    stored = stored_nodata(nodata, raw.dtype)
-    if stored is not None:
-        known &= raw != stored
-    return known
-
-
-def stored_nodata(nodata: Optional[float], dtype: Any) -> Optional[Any]:
-    """A nodata value in a band's own type; None when the type cannot hold it, so that no pixel has it."""
-    if nodata is None or nodata != nodata:
-        return None
-    kind = np.dtype(dtype)
-    if kind.kind == "f":
-        return kind.type(min(max(nodata, float(np.finfo(kind).min)), float(np.finfo(kind).max)))
-    limits = np.iinfo(kind)
-    if nodata != int(nodata) or not limits.min <= nodata <= limits.max:
-        return None
-    return kind.type(int(nodata))
-
-
-def find_valid(raw: NDArray[Any], nodata: Sequence[Optional[float]], inside: Optional[BoolArray]) -> BoolArray:
-    """Which pixels have data in every band.
-
-    A pixel that is exactly 0 in all bands is the fill of a rotated or mosaicked scene, and no data.
-
-    Args:
-        raw: (bands, rows, cols) native type.
-        nodata: Nodata value of each band, or None.
-        inside: (rows, cols) bool, pixels that a mask or an area of interest keeps; None = all.
-
-    Returns:
-        (rows, cols) bool.
-    """
-    valid = np.ones(raw.shape[1:], bool) if inside is None else inside.copy()
-    is_float = raw.dtype.kind == "f"
-    for band, value in zip(raw, nodata):
-        stored = stored_nodata(value, raw.dtype)
-        if is_float:
-            valid &= has_data(band, value)
-        elif stored is not None:
-            valid &= band != stored
-    empty = valid & (raw[0] == 0)
-    if empty.any():
-        rows, cols = np.nonzero(empty)
-        dark = ~np.any(raw[:, rows, cols] != 0, axis=0)
-        valid[rows[dark], cols[dark]] = False
-    return valid

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal, gdal_array
 
-from ..errors import InputError
 from ..progress import Progress, check_cancelled
-from ..rasters.opening import damaged_error, open_raster, read_grid, read_window, reopen
+from ..rasters.opening import damaged_error, read_window, reopen
 from ..windows import Window
 from .area import Area
-from .blocks import Block, BoolArray, Calibration, find_valid, has_data
+from .blocks import Block, BoolArray, Calibration
+from .mask import Mask
+from .no_data import find_valid, has_data
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class BandPlan:
     nodata: Tuple[Optional[float], ...]  # of each band; None = the band declares none
     calibration: Optional[Calibration]  # None = values are taken as they are
     data_type: int  # GDAL data type that holds all bands
+    fills: Tuple[float, ...] = ()  # values as stored that are no data where all bands have them, beside 0
+    not_alpha: Tuple[int, ...] = ()  # bands marked as alpha that hold a spectral band all the same
 
     @property
     def dtype(self) -> Any:
@@ -42,8 +45,17 @@ class BandPlan:
         return int(self.dtype.itemsize) * len(self.numbers)
 
 
-def plan_bands(dataset: Any, numbers: Tuple[int, ...]) -> BandPlan:
-    """Nodata, scale and type of some bands of a dataset."""
+def plan_bands(
+    dataset: Any, numbers: Tuple[int, ...], fills: Tuple[float, ...] = (), not_alpha: Tuple[int, ...] = ()
+) -> BandPlan:
+    """Nodata, scale and type of some bands of a dataset.
+
+    Args:
+        dataset: Open gdal.Dataset.
+        numbers: Bands, counted from 1, in the order wanted.
+        fills: Values as stored that are no data where all bands have them.
+        not_alpha: Bands marked as alpha that hold a spectral band all the same.
+    """
     bands = [dataset.GetRasterBand(number) for number in numbers]
     data_type = bands[0].DataType
     for band in bands:
@@ -56,6 +68,8 @@ def plan_bands(dataset: Any, numbers: Tuple[int, ...]) -> BandPlan:
         tuple(band.GetNoDataValue() for band in bands),
         None if calibration.is_identity else calibration,
         data_type,
+        fills,
+        not_alpha,
     )
 
 
@@ -70,20 +84,20 @@ def _finite(offset: Optional[float]) -> float:
 class BlockReader:
     """Reads windows of an area of a scene; windows are relative to the area."""
 
-    def __init__(self, dataset: Any, area: Area, bands: BandPlan, mask: Optional[Any] = None) -> None:
+    def __init__(self, dataset: Any, area: Area, bands: BandPlan, mask: Optional[Mask] = None) -> None:
         """Take over an open dataset.
 
         Args:
             dataset: Open gdal.Dataset that nobody else uses.
             area: Part of it to read.
             bands: What to read of each pixel.
-            mask: Open gdal.Dataset of the mask raster that nobody else uses, or None.
+            mask: The mask raster, which nobody else uses, or None.
         """
         self._dataset = dataset
         self._mask = mask
         self.area = area
         self.bands = bands
-        self._mask_bands = _mask_bands(dataset, bands.numbers)
+        self._mask_bands = _mask_bands(dataset, bands)
 
     @property
     def dataset(self) -> Any:
@@ -92,7 +106,7 @@ class BlockReader:
 
     def again(self, bands: Optional[BandPlan] = None) -> BlockReader:
         """An independent reader of the same scene, for another thread or other bands."""
-        mask = reopen(self._mask) if self._mask is not None else None
+        mask = self._mask.again() if self._mask is not None else None
         return BlockReader(reopen(self._dataset), self.area, bands or self.bands, mask)
 
     def read(self, window: Window) -> Block:
@@ -106,7 +120,7 @@ class BlockReader:
             raw = np.zeros((len(self.bands.numbers), window.rows, window.cols), self.bands.dtype)
             return Block(raw, inside, self.bands.calibration)
         raw = self._read_raw(window)
-        return Block(raw, find_valid(raw, self.bands.nodata, inside), self.bands.calibration)
+        return Block(raw, find_valid(raw, self.bands.nodata, inside, self.bands.fills), self.bands.calibration)
 
     def read_data_flags(self, window: Window) -> Tuple[NDArray[Any], BoolArray]:
         """Values of the pixels inside the area and which of them are data, band by band.
@@ -122,7 +136,8 @@ class BlockReader:
         if inside is not None:
             raw = raw[:, inside.ravel()]
         flags = np.stack([has_data(band, nodata) for band, nodata in zip(raw, self.bands.nodata)])
-        flags &= np.any(raw != 0, axis=0)
+        for fill in (0.0, *self.bands.fills):
+            flags &= np.any(raw != fill, axis=0)
         return raw, flags
 
     def close(self) -> None:
@@ -141,42 +156,16 @@ class BlockReader:
     def _inside(self, window: Window) -> Optional[BoolArray]:
         """Pixels that the area, the mask raster and the dataset's own masks keep; None = all."""
         inside = self.area.part(window)
-        for dataset, mask, nodata in self._mask_layers():
-            flags = _read_band(dataset, mask, self._absolute(window))
-            kept = has_data(flags, nodata) & (flags != 0)
+        for kept in self._kept(self._absolute(window)):
             inside = kept if inside is None else inside & kept
         return inside
 
-    def _mask_layers(self) -> Iterator[Tuple[Any, Any, Optional[float]]]:
-        """Dataset, band and nodata value of every raster whose zeros leave pixels out."""
+    def _kept(self, window: Window) -> Iterator[BoolArray]:
+        """Pixels of a window of the file that each raster of masks keeps."""
         if self._mask is not None:
-            yield self._mask, self._mask.GetRasterBand(1), self._mask.GetRasterBand(1).GetNoDataValue()
+            yield self._mask.kept(_read_band(self._mask.dataset, self._mask.dataset.GetRasterBand(1), window))
         for band in self._mask_bands:
-            yield self._dataset, band, None
-
-
-def open_mask(path: str, scene: Any) -> Any:
-    """Open a mask raster and check that it lies on the scene's grid.
-
-    Raises:
-        InputError: It has another size or another place.
-    """
-    mask = open_raster(path)
-    grid, scene_grid = read_grid(mask), read_grid(scene)
-    if (grid.rows, grid.cols) != (scene_grid.rows, scene_grid.cols):
-        raise InputError(
-            f"The mask {path} has {grid.rows} × {grid.cols} pixels, but the scene has "
-            f"{scene_grid.rows} × {scene_grid.cols}.",
-            "Give a mask on the scene's own grid.",
-        )
-    if grid.geotransform is not None and scene_grid.geotransform is not None:
-        shift = np.abs(np.subtract(grid.geotransform, scene_grid.geotransform))
-        pixel = max(abs(scene_grid.geotransform[1]), abs(scene_grid.geotransform[2]))
-        if max(shift[0], shift[3]) > 0.5 * pixel or max(shift[[1, 2, 4, 5]]) * max(grid.rows, grid.cols) > pixel:
-            raise InputError(
-                f"The mask {path} has the scene's size but lies elsewhere.", "Give a mask on the scene's own grid."
-            )
-    return mask
+            yield _read_band(self._dataset, band, window) != 0
 
 
 def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> Iterator[Tuple[Window, Block]]:
@@ -205,16 +194,22 @@ def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> 
         pool.shutdown(wait=True)
 
 
-def _mask_bands(dataset: Any, numbers: Tuple[int, ...]) -> List[Any]:
+def _mask_bands(dataset: Any, plan: BandPlan) -> List[Any]:
     """Bands whose zeros are no data, besides nodata values: alpha, the data set's mask, or one for each band."""
     bands = [dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1)]
-    alpha = [band for band in bands if band.GetColorInterpretation() == gdal.GCI_AlphaBand]
+    alpha = [
+        band
+        for band in bands
+        if band.GetColorInterpretation() == gdal.GCI_AlphaBand and band.GetBand() not in plan.not_alpha
+    ]
     if alpha:  # GDAL takes it for a mask only where it is of 8 or 16 bits
         return alpha[:1]
     masks = []
-    for number in numbers:
+    for number in plan.numbers:
         band = dataset.GetRasterBand(number)
         flags = band.GetMaskFlags()
+        if flags & gdal.GMF_ALPHA:  # of a band that is none
+            continue
         if flags & gdal.GMF_PER_DATASET:
             return [band.GetMaskBand()]
         if not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA):

@@ -111,7 +111,7 @@ def draw_sample(reader: BlockReader, n_px: int, seed: int, progress: Progress) -
                 break
         if pool.n_offered >= min(n_px, FEWEST_PX):
             break
-    return pool.sample(n_seen, rows * cols)
+    return pool.sample(n_seen)
 
 
 class _Pool:
@@ -148,17 +148,12 @@ class _Pool:
         self._keys[target], self._rows[target], self._cols[target] = keys[origin], rows[origin], cols[origin]
         self._raw[target] = raw[origin]
 
-    def sample(self, n_seen: int, n_area: int) -> Sample:
+    def sample(self, n_seen: int) -> Sample:
         """What was chosen, by rows and columns."""
         order = np.lexsort((self._cols[: self._n], self._rows[: self._n]))
         share = self.n_offered / n_seen if n_seen else 0.0
-        return Sample(
-            self._rows[order],
-            self._cols[order],
-            calibrated(self._raw[order], self._calibration),
-            share,
-            round(share * n_area),
-        )
+        spectra = calibrated(self._raw[order], self._calibration)
+        return Sample(self._rows[order], self._cols[order], spectra, share)
 
 
 class SampleTiles:

@@ -1,42 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A scene as the stages see it: good bands in ascending wavelength, valid pixels, blocks, tiles and samples.
 
-Takes the options of a scene and gives an open ``Scene``; everything that can be wrong with a file is found here, before
-any stage starts. Reading is bounded by a memory budget that changes no value.
+``opening.open_scene`` makes one. Reading is bounded by a memory budget that changes no value.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Type
 
 import numpy as np
-from osgeo import gdal
 
 from ..config import SceneConfig
 from ..errors import InputError
-from ..progress import NullProgress, Progress, RecordingProgress, check_cancelled
-from ..rasters.opening import Grid, limit_block_cache, open_raster, read_grid, summarise_grid
+from ..products.opening import OpenedSource
+from ..progress import NullProgress, Progress, check_cancelled
+from ..rasters.opening import Grid, read_grid, summarise_grid
+from ..rasters.text import description
 from ..windows import Window, plan_reads, plan_tiles
-from .area import find_area
-from .bands import CONSTANT, NO_DATA, Dropped, clean_centres, drop_before_reading, group_dropped, order_good_bands
+from .bands import (
+    Dropped,
+    group_dropped,
+)
 from .blocks import Block, Sample
 from .memory import block_budget_bytes
-from .reader import BlockReader, open_mask, plan_bands, prefetch
+from .reader import BlockReader, prefetch
 from .sampling import draw_sample
-from .spectra import SpectralAxis, axis_to_json, format_band_numbers, parse_band_list
-from .survey import Survey, survey
-from .wavelengths import BandSpectra, describe_quantity, read_bad_bands, read_band_spectra
+from .spectra import SpectralAxis, axis_to_json, format_band_numbers
+from .survey import Survey
 
-__all__ = ["Block", "Sample", "Scene", "open_scene"]
-
-SMALLEST_SIDE_PX = 8  # windows, neighbourhoods and quantiles mean nothing below
-MISSING_SHARE_WORTH_TELLING = 0.05  # of pixels that a single band makes invalid
+__all__ = ["BandChoice", "Block", "Sample", "Scene"]
 
 
 @dataclass(frozen=True)
-class _BandChoice:
+class BandChoice:
     """Which bands are used and why not the others."""
 
     file_numbers: Tuple[int, ...]  # spectral bands of the file, counted from 1
@@ -52,7 +51,13 @@ class Scene:
     """
 
     def __init__(
-        self, config: SceneConfig, reader: BlockReader, choice: _BandChoice, seen: Survey, warnings: List[str]
+        self,
+        config: SceneConfig,
+        reader: BlockReader,
+        choice: BandChoice,
+        seen: Survey,
+        warnings: List[str],
+        quantity: str,
     ) -> None:
         self.config = config
         self.axis = choice.axis
@@ -64,10 +69,11 @@ class Scene:
         self.rows, self.cols = self.grid.rows, self.grid.cols
         self.area = Window(0, 0, self.rows, self.cols)
         self.dtype = reader.bands.dtype
-        self.quantity = config.quantity if config.quantity != "automatic" else describe_quantity(reader.dataset)
+        self.quantity = quantity
         self._reader = reader
         self._choice = choice
         self._seen = seen
+        self._opened: Optional[OpenedSource] = None
 
     def __enter__(self) -> Scene:
         return self
@@ -80,11 +86,25 @@ class Scene:
     def close(self) -> None:
         """Let go of the files."""
         self._reader.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def keep(self, opened: OpenedSource) -> None:
+        """Take over what the dataset was made from; closing the scene removes it.
+
+        Args:
+            opened: An opened sensor product, or a source that is none.
+        """
+        self._opened = opened
 
     def pass_on_warnings(self, progress: Progress) -> None:
         """Tell what reading the scene's description has found doubtful."""
         for warning in self.warnings:
             progress.warn(warning)
+
+    @property
+    def _is_product(self) -> bool:
+        return self._opened is not None and self._opened.product is not None
 
     @property
     def n_bands(self) -> int:
@@ -146,7 +166,9 @@ class Scene:
         Returns:
             The same sample for the same scene, ``n_px`` and ``seed``.
         """
-        return draw_sample(self._reader, n_px, seed, progress or NullProgress())
+        sample = draw_sample(self._reader, n_px, seed, progress or NullProgress())
+        area_m2 = self.grid.pixel_area_m2
+        return replace(sample, pixel_m=math.sqrt(area_m2)) if area_m2 else sample
 
     def summary(self) -> Dict[str, Any]:
         """What was read from the file, as plain values for reports."""
@@ -155,7 +177,7 @@ class Scene:
         low, high = self._seen_range()
         nodata = sorted({value for value in bands.nodata if value is not None and value == value})
         return {
-            "path": dataset.GetDescription(),
+            "path": self.config.source if self._is_product else description(dataset),
             "driver": dataset.GetDriver().LongName,
             "rows": self.rows,
             "cols": self.cols,
@@ -171,6 +193,7 @@ class Scene:
             "value_range": [low, high],
             "scaled": bands.calibration is not None,
             "nodata": list(nodata),
+            "undeclared_fill": list(bands.fills),
             "valid_share": round(self._seen.valid_share(good), 6),
             "quantity": self.quantity,
             "warnings": list(self.warnings),
@@ -184,131 +207,3 @@ class Scene:
         if calibration is not None:
             ends = ends * calibration.scale + calibration.offset
         return (float(np.nanmin(ends)), float(np.nanmax(ends))) if np.any(np.isfinite(ends)) else (None, None)
-
-
-def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scene:
-    """Open a scene and find out everything about it that stages need.
-
-    Args:
-        config: How to read it.
-        progress: Hears of warnings; asked for cancel.
-
-    Returns:
-        An open scene with at least two good bands and one valid pixel.
-
-    Raises:
-        RasterReadError: The file cannot be opened or read, or was cut off.
-        SpectraError: Wavelengths or bad bands are missing or contradictory.
-        InputError: Anything else that makes the scene unusable.
-    """
-    listener = RecordingProgress(progress or NullProgress())
-    dataset = open_raster(config.source)
-    numbers = _spectral_bands(dataset)
-    limit_block_cache(dataset)
-    grid = read_grid(dataset)
-    _check_size(grid, "The scene")
-    spectra = read_band_spectra(dataset, numbers, config.wavelengths, config.sensor, listener)
-    spectra = BandSpectra(clean_centres(spectra.centres_nm, numbers), spectra.source, spectra.fwhm_nm)
-    dropped = drop_before_reading(
-        spectra.centres_nm,
-        read_bad_bands(dataset, numbers, listener),
-        _user_bad(config, dataset, numbers, spectra),
-        config.drop_water_vapour,
-    )
-    area = find_area(config, grid)
-    _check_size(grid.crop(area.window), "The area of interest")
-    mask = open_mask(config.mask, dataset) if config.mask else None
-    looked_at = [band for band in range(len(numbers)) if band not in dropped] or list(range(len(numbers)))
-    wide = BlockReader(dataset, area, plan_bands(dataset, tuple(numbers[band] for band in looked_at)), mask)
-    seen = _spread(survey(wide, listener), looked_at, len(numbers))
-    _drop_dead(seen, looked_at, dropped)
-    order, axis = order_good_bands(spectra, numbers, dropped)
-    reader = BlockReader(dataset, area, plan_bands(dataset, tuple(numbers[band] for band in order)), mask)
-    choice = _BandChoice(numbers, tuple(order), axis, dropped)
-    _check_valid(reader, choice, seen, listener)
-    return Scene(config, reader, choice, seen, listener.warnings)
-
-
-def _spectral_bands(dataset: Any) -> Tuple[int, ...]:
-    """Bands that are not alpha, counted from 1.
-
-    Raises:
-        InputError: There is only one, or one is complex.
-    """
-    bands = [dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1)]
-    numbers = tuple(n for n, band in enumerate(bands, 1) if band.GetColorInterpretation() != gdal.GCI_AlphaBand)
-    complex_bands = [n for n in numbers if gdal.DataTypeIsComplex(bands[n - 1].DataType)]
-    if complex_bands:
-        kind = gdal.GetDataTypeName(bands[complex_bands[0] - 1].DataType)
-        raise InputError(
-            f"Band {complex_bands[0]} of {dataset.GetDescription()} holds complex numbers ({kind}); real numbers are "
-            "accepted.",
-            "Give an optical scene of reflectance or radiance.",
-        )
-    if len(numbers) < 2:
-        raise InputError(
-            f"{dataset.GetDescription()} has {len(numbers)} spectral band; at least 2 are needed, and tens are wanted.",
-            "Give a multispectral or hyperspectral scene with all its bands in one raster.",
-        )
-    return numbers
-
-
-def _check_size(grid: Grid, what: str) -> None:
-    if min(grid.rows, grid.cols) < SMALLEST_SIDE_PX:
-        raise InputError(
-            f"{what} has {grid.rows} × {grid.cols} pixels; at least {SMALLEST_SIDE_PX} × {SMALLEST_SIDE_PX} are "
-            "needed.",
-            "Give a larger scene or area.",
-        )
-
-
-def _user_bad(config: SceneConfig, dataset: Any, numbers: Tuple[int, ...], spectra: BandSpectra) -> Any:
-    """Indices of the spectral bands that the user lists; the list counts all bands of the file."""
-    centres = np.full(dataset.RasterCount, np.nan)
-    centres[np.array(numbers) - 1] = spectra.centres_nm
-    listed = parse_band_list(config.bad_bands, dataset.RasterCount, centres)
-    return {band for band, number in enumerate(numbers) if number - 1 in listed}
-
-
-def _spread(seen: Survey, looked_at: List[int], n_bands: int) -> Survey:
-    """The same survey with rows for all bands of the file; bands not looked at count as without data."""
-    flags = np.zeros((n_bands, seen.flags.shape[1]), bool)
-    low, high, empty = np.full(n_bands, np.nan), np.full(n_bands, np.nan), np.ones(n_bands, bool)
-    flags[looked_at], low[looked_at], high[looked_at], empty[looked_at] = seen.flags, seen.low, seen.high, seen.empty
-    return Survey(flags, low, high, empty, seen.n_seen, seen.n_zero)
-
-
-def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:
-    """Leave out bands that hold no data or one value, unless that is all of them."""
-    if bool(seen.empty[looked_at].all()):
-        return
-    for band in looked_at:
-        if seen.empty[band]:
-            dropped.setdefault(band, NO_DATA)
-        elif seen.constant[band]:
-            dropped.setdefault(band, CONSTANT)
-
-
-def _check_valid(reader: BlockReader, choice: _BandChoice, seen: Survey, progress: RecordingProgress) -> None:
-    """Tell bands that cost many pixels, and find at least one valid pixel."""
-    if seen.n_zero:
-        progress.info(f"{seen.n_zero / seen.n_seen:.1%} of the pixels are 0 in every band and count as without data.")
-    missing = seen.missing_share()
-    costly = [band for band in choice.order if missing[band] > MISSING_SHARE_WORTH_TELLING]
-    if costly:
-        numbers = format_band_numbers([choice.file_numbers[band] for band in costly])
-        progress.warn(
-            f"Bands {numbers} have no data in up to {max(missing[band] for band in costly):.0%} of the pixels, which "
-            "are left out for it. List these bands as bad to keep the pixels."
-        )
-    if seen.valid_share(np.array(choice.order)) > 0.0:
-        return
-    for tile in plan_tiles(Window(0, 0, reader.area.window.rows, reader.area.window.cols)):
-        check_cancelled(progress)
-        if reader.read(tile).valid.any():
-            return
-    raise InputError(
-        f"None of the {reader.area.window.n_px} pixels is valid: each is nodata in one of the {len(choice.order)} good "
-        "bands, or left out by a mask.",
-        "Check the nodata value, the mask and the area of interest, and list bands without data as bad.",
-    )

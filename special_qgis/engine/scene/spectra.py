@@ -179,7 +179,8 @@ def to_nm(values: Sequence[float] | FloatArray, unit: str) -> FloatArray:
     sign = unit_of(unit)
     if not sign:
         raise SpectraError("The wavelengths have no unit.", "State nm or µm.")
-    return np.asarray(values, dtype=np.float64) * _NM_PER_UNIT[sign]
+    with np.errstate(over="ignore"):  # junk may be infinite afterwards, which no range accepts
+        return np.asarray(values, dtype=np.float64) * _NM_PER_UNIT[sign]
 
 
 def parse_wavelengths(text: str) -> Tuple[FloatArray, str]:

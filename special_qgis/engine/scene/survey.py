@@ -8,7 +8,7 @@ met is lost, which costs less than every pixel of the scene being invalid for it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, List, Tuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..progress import Progress, check_cancelled
 from ..windows import Window
 from .blocks import BoolArray
+from .no_data import FillSearch
 from .reader import BlockReader, plan_bands
 from .sampling import FEWEST_PX, plan_rounds
 
@@ -33,6 +34,7 @@ class Survey:
     empty: BoolArray  # (bands,) bool, no data where other bands have some
     n_seen: int  # pixels looked at
     n_zero: int  # of these, pixels that are 0 in every band, which count as without data
+    fill_search: FillSearch = field(default_factory=FillSearch)  # decides on fill once the dead bands are known
 
     @property
     def constant(self) -> BoolArray:
@@ -72,6 +74,7 @@ def survey(reader: BlockReader, progress: Progress) -> Survey:
 def _look(reader: BlockReader, rounds: List[List[Window]], progress: Progress) -> Survey:
     n_bands = len(reader.bands.numbers)
     low, high = np.full(n_bands, np.inf), np.full(n_bands, -np.inf)
+    search = FillSearch()
     parts: List[BoolArray] = [np.zeros((n_bands, 0), bool)]
     n_seen = n_found = n_zero = 0
     for position, windows in enumerate(rounds):
@@ -82,6 +85,7 @@ def _look(reader: BlockReader, rounds: List[List[Window]], progress: Progress) -
             some = flags.any(axis=0)
             n_found += int(some.sum())
             n_zero += int((~np.any(raw != 0, axis=0)).sum())
+            search.add(raw, flags)
             parts.append(flags[:, some])
             _widen(low, high, raw, flags)
             if position and n_found >= FEWEST_PX:
@@ -91,7 +95,7 @@ def _look(reader: BlockReader, rounds: List[List[Window]], progress: Progress) -
     unseen = low > high
     low[unseen] = high[unseen] = np.nan
     flags = np.concatenate(parts, axis=1)
-    return Survey(flags, low, high, ~flags.any(axis=1), n_seen, n_zero)
+    return Survey(flags, low, high, ~flags.any(axis=1), n_seen, n_zero, search)
 
 
 def _widen(low: NDArray[np.float64], high: NDArray[np.float64], raw: NDArray[Any], flags: BoolArray) -> None:
@@ -107,7 +111,7 @@ def _confirm(
 ) -> Survey:
     """Look again, at dead bands only; what lives after all gets its range and loses the mark."""
     numbers: Tuple[int, ...] = tuple(reader.bands.numbers[band] for band in dead)
-    again = reader.again(plan_bands(reader.dataset, numbers))
+    again = reader.again(plan_bands(reader.dataset, numbers, reader.bands.fills, reader.bands.not_alpha))
     try:
         second = _look(again, [windows], progress)
     finally:
@@ -115,4 +119,4 @@ def _confirm(
     low, high, empty = seen.low.copy(), seen.high.copy(), seen.empty.copy()
     low[dead], high[dead] = np.fmin(low[dead], second.low), np.fmax(high[dead], second.high)
     empty[dead] &= second.empty
-    return Survey(seen.flags, low, high, empty, seen.n_seen, seen.n_zero)
+    return Survey(seen.flags, low, high, empty, seen.n_seen, seen.n_zero, seen.fill_search)

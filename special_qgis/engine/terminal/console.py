@@ -21,7 +21,7 @@ class ConsoleProgress:
     """A bar that is redrawn on a terminal, else a line every ten percent. Ctrl-C asks the work to stop.
 
     Args:
-        stream: Where to write; standard error, because standard output is for results.
+        stream: Text stream to write to; standard error, because standard output is for results.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -50,7 +50,7 @@ class ConsoleProgress:
         self._write_line(text)
 
     def warn(self, text: str) -> None:
-        """Write a line that says it is a warning."""
+        """Write a line that begins with "Warning:"."""
         self._write_line(f"Warning: {text}")
 
     def is_cancelled(self) -> bool:

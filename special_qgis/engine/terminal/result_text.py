@@ -7,14 +7,15 @@ import json
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 _SQUARE_METRES = ((1e6, "km²"), (1e4, "ha"), (1.0, "m²"))  # the largest unit that an area fills
+_MOST_CHARS = 160  # of a value in a list of fields; what is longer is cut
 
 
 def format_result(job: str, result: Mapping[str, Any]) -> str:
     """A result in lines for people.
 
     Args:
-        job: Name of the job.
-        result: Its result.
+        job: Name of the job, a key of ``jobs.JOBS``.
+        result: Result of the job, as JSON values.
     """
     lines = _FORMATS.get(job, format_fields)(result)
     return "\n".join(lines) + "\n"
@@ -38,6 +39,22 @@ def format_classified(result: Mapping[str, Any]) -> List[str]:
     return lines
 
 
+def format_campaign(result: Mapping[str, Any]) -> List[str]:
+    """Table of scenes, table of classes over all, paths."""
+    rows = [["scene", "status", "seconds", "pixels", "area", "confidence"]]
+    for scene in result["scenes"]:
+        pixels, confidence = scene["classified_px"], scene["mean_confidence"]
+        row = [scene["name"], scene["status"], f"{scene['seconds']:.1f}", "-" if pixels is None else f"{pixels:,}"]
+        rows.append([*row, format_area(scene["classified_area_m2"]), _share(confidence)])
+    lines = [*format_columns(rows, ("scene", "status")), ""]
+    rows = [["class", "pixels", "share", "area"]]
+    for name, figures in result["class_areas"].items():
+        rows.append([name, f"{figures['count']:,}", f"{figures['share']:.1%}", format_area(figures["area_m2"])])
+    counts = ", ".join(f"{result[f'n_{word}']} {word}" for word in ("done", "skipped", "failed"))
+    lines += [*format_table(rows), "", f"{result['n_scenes']} scenes: {counts}"]
+    return lines + [f"{key} {result[key]}" for key in ("report", "table", "mosaic") if result[key]]
+
+
 def format_assessed(result: Mapping[str, Any]) -> List[str]:
     """Overall figures and a table of classes."""
     names = {"overall_accuracy": "overall accuracy", "average_accuracy": "average accuracy", "kappa": "kappa"}
@@ -47,6 +64,20 @@ def format_assessed(result: Mapping[str, Any]) -> List[str]:
         shares = [_share(figures.get(key)) for key in ("precision", "recall", "f1", "iou")]
         rows.append([name, f"{figures['n_reference']:,}", *shares])
     return [*lines, "", *format_table(rows)]
+
+
+def format_areas(result: Mapping[str, Any]) -> List[str]:
+    """Table of classes with areas, adjusted ones where they are known, what they were measured on, paths."""
+    adjusted = (result["area_adjusted"] or {}).get("per_class", {})
+    rows = [["class", "pixels", "share", "area", *(["adjusted", "±"] if adjusted else [])]]
+    for name, figures in result["class_areas"].items():
+        row = [name, f"{figures['count']:,}", f"{figures['share']:.1%}", format_area(figures["area_m2"])]
+        if adjusted:
+            found = adjusted.get(name, {})
+            row += [format_area(found.get("area_m2")), format_area(found.get("area_margin_m2"))]
+        rows.append(row)
+    lines = [*format_table(rows), "", f"measured on {result['measured_on']}"]
+    return lines + [f"{key} {result[key]}" for key in ("report", "table", "vector") if result[key]]
 
 
 def format_models(result: Mapping[str, Any]) -> List[str]:
@@ -74,7 +105,7 @@ def format_table(rows: List[List[str]]) -> List[str]:
     """Rows in columns; class names to the left, numbers to the right.
 
     Args:
-        rows: The titles of the columns, then the cells.
+        rows: Cells of each row as text; the first row holds the titles of the columns.
     """
     return format_columns(rows, ("class",))
 
@@ -83,7 +114,7 @@ def format_columns(rows: List[List[str]], texts: Tuple[str, ...]) -> List[str]:
     """Rows in columns; texts to the left, numbers to the right.
 
     Args:
-        rows: The titles of the columns, then the cells.
+        rows: Cells of each row as text; the first row holds the titles of the columns.
         texts: Titles of the columns that hold texts.
     """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -109,15 +140,17 @@ def _share(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, (int, float)) else "-"
 
 
-def _short(value: object, limit: int = 160) -> str:
+def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= limit else text[: limit - 4] + " ..."
+    return text if len(text) <= _MOST_CHARS else text[: _MOST_CHARS - 4] + " ..."
 
 
 _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
     "classify": format_classified,
+    "scenes": format_campaign,
     "refine": format_classified,
     "apply_classifier": format_classified,
     "assess": format_assessed,
+    "areas": format_areas,
     "list_models": format_models,
 }

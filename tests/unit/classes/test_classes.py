@@ -5,20 +5,14 @@ from __future__ import annotations
 
 import string
 from pathlib import Path
+from typing import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from special_qgis.engine.classes.classes import (
-    MAX_CLASSES,
-    MAX_NAME_CHARS,
-    LandCoverClass,
-    format_classes,
-    load_presets,
-    parse_classes,
-)
-from special_qgis.engine.classes.text import comparison_key
+from special_qgis.engine.classes.classes import MAX_CLASSES, MAX_NAME_CHARS, LandCoverClass, load_presets, parse_classes
+from special_qgis.engine.classes.text import ClassEntry, comparison_key, format_entry
 from special_qgis.engine.errors import ClassListError
 
 NAMES = st.text(
@@ -27,6 +21,10 @@ NAMES = st.text(
     max_size=MAX_NAME_CHARS,
 ).filter(comparison_key)
 COLOURS = st.text(string.digits + "abcdef", min_size=6, max_size=6).map("#{}".format)
+
+
+def format_classes(classes: Sequence[LandCoverClass], separator: str = "\n") -> str:
+    return separator.join(format_entry(ClassEntry(c.name, c.aliases, c.colour)) for c in classes)
 
 
 @st.composite

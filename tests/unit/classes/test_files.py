@@ -161,10 +161,16 @@ def test_read_class_file_unusable_content_is_refused_with_reason(
         read_class_file(path)
 
 
-def test_read_class_file_other_encoding_is_refused(write: Callable[..., str]) -> None:
-    path = write("a.txt", "forêt\nbâti", "cp1252")
-    with pytest.raises(ClassListError, match=r"is not UTF-8 text \(byte 3\)"):
-        read_class_file(path)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("a.txt", "forêt: bois\nbâti", id="txt"),
+        pytest.param("a.csv", "name;aliases\nforêt;bois\nbâti;\n", id="csv"),
+        pytest.param("a.json", '[{"name": "forêt", "aliases": ["bois"]}, "bâti"]', id="json"),
+    ],
+)
+def test_read_class_file_in_windows_1252_is_read(write: Callable[..., str], name: str, content: str) -> None:
+    assert read(write(name, content, "cp1252")) == [(("forêt", "bois"), None), (("bâti",), None)]
 
 
 def test_read_class_file_missing_file_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 import pytest
 
-pytest.importorskip("open_clip", reason="stage 1 needs the runtime with PyTorch and open_clip")
+pytest.importorskip("open_clip", reason="the first stage needs the runtime with PyTorch and open_clip")
 
 import torch
 from torch._dynamo.exc import TorchDynamoException
@@ -22,8 +22,10 @@ from torch._inductor.exc import TritonMissing
 
 from special_qgis.engine.clip.compilation import compiled_features
 from special_qgis.engine.clip.dense import dense_features
+from special_qgis.engine.clip.loaded_clip import ImageTower
 from special_qgis.engine.clip.precision import prepare_tower
 from special_qgis.engine.clip.scorer import WindowScorer
+from special_qgis.engine.clip.scoring_options import ScoringOptions, choose_upsampler
 from special_qgis.engine.clip.tower import is_compiled, uncompiled
 from special_qgis.engine.config import ClipConfig
 from special_qgis.engine.errors import CompileError
@@ -49,7 +51,8 @@ def images(n: int) -> torch.Tensor:
 
 def scorer(visual: Any, config: ClipConfig, listener: Listener) -> WindowScorer:
     queries = np.eye(2, EMBED_DIM, dtype=np.float32)
-    return WindowScorer(visual, queries, config, None, (32, 32), CPU, listener)
+    options = ScoringOptions(config, CPU, choose_upsampler(config.upsampler, None))
+    return WindowScorer(ImageTower(visual), queries, options, (32, 32), listener)
 
 
 def use_backend(monkeypatch: pytest.MonkeyPatch, backend: Any) -> None:

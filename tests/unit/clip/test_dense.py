@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import pytest
 
-pytest.importorskip("open_clip", reason="stage 1 needs the runtime with PyTorch and open_clip")
+pytest.importorskip("open_clip", reason="the first stage needs the runtime with PyTorch and open_clip")
 
 import open_clip
 import torch
@@ -14,10 +14,10 @@ from open_clip.transformer import VisionTransformer
 from torch.nn import functional
 
 from special_qgis.engine.clip.dense import dense_features
-from special_qgis.engine.clip.reference import plain_dense_features
 from special_qgis.engine.clip.tower import image_side_px, patch_px
 from special_qgis.engine.errors import Cancelled, ConfigError, InputError
 from tests.helpers.clip_models import EMBED_DIM, tiny_clip
+from tests.helpers.plain_dense import plain_dense_features
 
 SIZES = [
     pytest.param((32, 32), id="as trained"),

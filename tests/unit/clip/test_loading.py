@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import socket
 import sys
 import types
@@ -24,18 +25,19 @@ open_clip = pytest.importorskip("open_clip")
 from demo_clip import export
 from demo_clip.network import build_model
 from demo_clip.tokens import Rows
-from open_clip.model import convert_weights_to_lp
 from safetensors.torch import save_file
 
 from special_qgis.engine.clip import loading
-from special_qgis.engine.clip.loading import LoadedClip, load_clip
+from special_qgis.engine.clip.loaded_clip import LoadedClip
+from special_qgis.engine.clip.loading import load_clip
 from special_qgis.engine.clip.tensor_files import read_tensors
 from special_qgis.engine.clip.upsampling.weights import read_weights
-from special_qgis.engine.errors import Cancelled, ConfigError, ModelError
-from special_qgis.engine.models.card import card_path
+from special_qgis.engine.errors import Cancelled, ModelError
+from special_qgis.engine.models.card import ModelCard, card_path, write_card
+from special_qgis.engine.models.hashing import sha256_of
 from special_qgis.engine.models.importing import Wish, import_file
 from special_qgis.engine.models.registry import REGISTRY
-from special_qgis.engine.progress import NullProgress
+from special_qgis.engine.progress import NullProgress, Progress
 from tests.helpers.clip_models import EMBED_DIM, jbu_state
 from tests.helpers.listener import Listener
 from tests.helpers.tiny_clip import make_openai_archive, make_tiny_clip, tiny_config, tiny_model
@@ -67,6 +69,23 @@ def state(config: Dict[str, Any] = QUICK) -> Dict[str, Any]:
     return dict(tiny_model(config).state_dict())
 
 
+def load(path: Path, progress: Progress | None = None) -> LoadedClip:
+    return load_clip(path, progress or NullProgress())
+
+
+def named(path: Path, architecture: str) -> Path:
+    """A copy of a checkpoint beside a card that names its architecture."""
+    folder = path.parent / architecture.replace("/", "-")
+    folder.mkdir()
+    copy = Path(shutil.copy(path, folder))
+    facts = {"kind": "clip", "architecture": architecture, "size_bytes": copy.stat().st_size}
+    card = ModelCard(
+        copy.stem, copy.name, sha256=sha256_of(copy, NullProgress()), named_architecture=architecture, **facts
+    )
+    write_card(card_path(folder, copy.stem), card)
+    return copy
+
+
 def assert_same_model(loaded: LoadedClip, config: Dict[str, Any], images: Any, tolerance: float = 1e-5) -> None:
     """Weights and activation are those of the model that was saved: images and texts give the same embeddings."""
     reference = tiny_model(config)
@@ -85,10 +104,12 @@ def assert_same_model(loaded: LoadedClip, config: Dict[str, Any], images: Any, t
 
 def test_safetensors_with_configuration_is_loaded_whole(checkpoint: Path, images: Any) -> None:
     listener = Listener()
-    loaded = load_clip(checkpoint, progress=listener)
+    loaded = load(checkpoint, progress=listener)
     assert_same_model(loaded, tiny_config(), images)
     assert loaded.sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    assert (loaded.image_px, loaded.patch_px, loaded.embed_dim, loaded.context_length) == ((32, 32), (8, 8), 48, 77)
+    visual = loaded.model.visual
+    assert (visual.image_size, visual.patch_size, visual.output_dim) == ((32, 32), (8, 8), 48)
+    assert loaded.model.context_length == 77
     assert loaded.image_mean == pytest.approx((0.48145466, 0.4578275, 0.40821073))
     assert loaded.image_std == pytest.approx((0.26862954, 0.26130258, 0.27577711))
     assert (loaded.name, loaded.known_words) == ("tiny", None)
@@ -98,7 +119,7 @@ def test_safetensors_with_configuration_is_loaded_whole(checkpoint: Path, images
 
 
 def test_configuration_decides_the_activation(tmp_path: Path, images: Any) -> None:
-    loaded = load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=QUICK))
+    loaded = load(make_tiny_clip(tmp_path / "x.safetensors", config=QUICK))
     assert_same_model(loaded, QUICK, images)
     with torch.no_grad():
         other = tiny_model(tiny_config()).encode_image(images)
@@ -111,15 +132,16 @@ def test_preprocessing_of_the_configuration_is_used(tmp_path: Path) -> None:
     (tmp_path / "open_clip_config.json").write_text(
         json.dumps({"model_cfg": tiny_config(), "preprocess_cfg": preprocessing})
     )
-    loaded = load_clip(path)
+    loaded = load(path)
     assert (loaded.image_mean, loaded.image_std) == ((0.5, 0.25, 0.125), (1.0, 2.0, 4.0))
 
 
 def test_without_configuration_sizes_are_inferred_and_gelu_is_assumed_aloud(tmp_path: Path, images: Any) -> None:
     config = tiny_config(width=128, layers=2, patch_px=16, image_px=64, embed_dim=40)
     listener = Listener()
-    loaded = load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config, with_config=False), progress=listener)
-    assert (loaded.image_px, loaded.patch_px, loaded.embed_dim) == ((64, 64), (16, 16), 40)
+    loaded = load(make_tiny_clip(tmp_path / "x.safetensors", config=config, with_config=False), progress=listener)
+    visual = loaded.model.visual
+    assert (visual.image_size, visual.patch_size, visual.output_dim) == ((64, 64), (16, 16), 40)
     larger = torch.nn.functional.interpolate(images, size=64)
     assert_same_model(loaded, config, larger)
     assert len(listener.warnings) == 1
@@ -140,7 +162,7 @@ def test_files_of_torch_save_are_loaded(tmp_path: Path, images: Any, form: str) 
         torch.save({name: value.half() for name, value in weights.items()}, path)
     else:
         torch.save(weights, path, _use_new_zipfile_serialization=form != "old")
-    assert_same_model(load_clip(path), config, images, tolerance=5e-3 if form == "half" else 1e-5)
+    assert_same_model(load(path), config, images, tolerance=5e-3 if form == "half" else 1e-5)
 
 
 def test_custom_text_model_of_open_clip_is_loaded(tmp_path: Path, images: Any) -> None:
@@ -148,7 +170,7 @@ def test_custom_text_model_of_open_clip_is_loaded(tmp_path: Path, images: Any) -
         torch.manual_seed(0)
         model = open_clip.CustomTextCLIP(**tiny_config()).eval()
     torch.save(model.state_dict(), tmp_path / "x.pt")
-    loaded = load_clip(tmp_path / "x.pt")
+    loaded = load(tmp_path / "x.pt")
     with torch.no_grad():
         torch.testing.assert_close(loaded.model.encode_image(images), model.encode_image(images))
         tokens = loaded.tokenizer(["a lake"])
@@ -157,7 +179,7 @@ def test_custom_text_model_of_open_clip_is_loaded(tmp_path: Path, images: Any) -
 
 def test_openai_archive_is_loaded_with_quick_gelu(archive: Path, images: Any) -> None:
     listener = Listener()
-    loaded = load_clip(archive, progress=listener)
+    loaded = load(archive, progress=listener)
     assert_same_model(loaded, QUICK, images)
     assert len(listener.warnings) == 1
     assert "QuickGELU is assumed" in listener.warnings[0]
@@ -168,7 +190,7 @@ def test_openai_archive_of_mixed_types_is_loaded_in_the_type_asked_for(tmp_path:
     tensors, metadata = read_tensors(path)
     assert {tensor.dtype for tensor in tensors.values()} >= {torch.float16, torch.float32, torch.int64}
     assert metadata == {}
-    loaded = load_clip(path)
+    loaded = load(path)
     assert {parameter.dtype for parameter in loaded.model.parameters()} == {torch.float32}
     assert_same_model(loaded, QUICK, images, tolerance=5e-3)
 
@@ -179,33 +201,12 @@ def test_openai_archive_equals_what_torch_itself_reads(archive: Path) -> None:
         torch.testing.assert_close(tensors[name], value, atol=0.0, rtol=0.0)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 6e-2), (torch.float16, 8e-3)], ids=["bf16", "fp16"])
-def test_image_tower_gets_its_type_and_the_text_tower_stays_exact(
-    checkpoint: Path, images: Any, dtype: Any, tolerance: float
-) -> None:
-    loaded = load_clip(checkpoint, dtype=dtype)
-    exact = load_clip(checkpoint)
-    assert loaded.dtype == loaded.model.visual.conv1.weight.dtype == dtype
-    with torch.no_grad():
-        found = loaded.model.encode_image(images.to(dtype))
-        torch.testing.assert_close(found.float(), exact.model.encode_image(images), atol=tolerance, rtol=0.0)
-        tokens = loaded.tokenizer(["a lake"])
-        torch.testing.assert_close(
-            loaded.model.encode_text(tokens), exact.model.encode_text(tokens), atol=1e-6, rtol=0.0
-        )
-
-
-def test_type_that_is_no_float_is_refused(checkpoint: Path) -> None:
-    with pytest.raises(ConfigError, match="float32, bfloat16 or float16"):
-        load_clip(checkpoint, dtype=torch.int8)
-
-
 def test_loading_disturbs_no_seed_and_is_repeatable(checkpoint: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first = load_clip(checkpoint).model.state_dict()
+    first = load(checkpoint).model.state_dict()
     assert torch.equal(torch.get_rng_state(), before)
-    second = load_clip(checkpoint).model.state_dict()
+    second = load(checkpoint).model.state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -216,7 +217,7 @@ def test_loading_never_opens_a_connection(checkpoint: Path, archive: Path, monke
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for path in (checkpoint, archive):
-        assert load_clip(path).tokenizer(["a lake"]).shape == (1, 77)
+        assert load(path).tokenizer(["a lake"]).shape == (1, 77)
     assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
@@ -225,7 +226,7 @@ def test_imported_model_is_loaded_by_its_card(tmp_path: Path, images: Any) -> No
     (source.parent / "open_clip_config.json").write_text(json.dumps({"model_cfg": QUICK}))
     model = import_file(source, tmp_path / "models", Wish(name="mine"), NullProgress())
     listener = Listener()
-    loaded = load_clip(model.path, progress=listener)
+    loaded = load(model.path, progress=listener)
     assert (loaded.name, listener.warnings) == ("mine", [])
     assert_same_model(loaded, QUICK, images)
 
@@ -233,13 +234,13 @@ def test_imported_model_is_loaded_by_its_card(tmp_path: Path, images: Any) -> No
 def test_architecture_of_the_card_with_quickgelu_decides_the_activation(tmp_path: Path, images: Any) -> None:
     source = make_tiny_clip(tmp_path / "x.safetensors", config=QUICK, with_config=False)
     wish = Wish(name="mine", architecture="tiny-quickgelu")
-    assert_same_model(load_clip(import_file(source, tmp_path / "models", wish, NullProgress()).path), QUICK, images)
+    assert_same_model(load(import_file(source, tmp_path / "models", wish, NullProgress()).path), QUICK, images)
 
 
 def test_activation_that_the_user_names_wins(checkpoint: Path, images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_clip, "list_models", lambda: ["tiny-quickgelu"])
     monkeypatch.setattr(open_clip, "get_model_config", lambda name: QUICK)
-    assert_same_model(load_clip(checkpoint, architecture="tiny-quickgelu"), QUICK, images)
+    assert_same_model(load(named(checkpoint, "tiny-quickgelu")), QUICK, images)
 
 
 def test_compact_checkpoint_is_imported_and_loaded_with_its_words(tmp_path: Path) -> None:
@@ -250,9 +251,9 @@ def test_compact_checkpoint_is_imported_and_loaded_with_its_words(tmp_path: Path
     model = import_file(tmp_path / "x.safetensors", tmp_path / "models", Wish(name="small"), NullProgress())
     assert (model.kind, model.architecture) == ("clip", "ViT of width 192, 5 layers, patches of 8 px")
     listener = Listener()
-    loaded = load_clip(model.path, progress=listener)
+    loaded = load(model.path, progress=listener)
     assert loaded.known_words is not None and "water" in loaded.known_words
-    assert (loaded.name, loaded.embed_dim, loaded.patch_px, listener.warnings) == ("small", 192, (8, 8), [])
+    assert (loaded.name, loaded.model.visual.output_dim, listener.warnings) == ("small", 192, [])
     for name, value in trained.visual.conv1.named_parameters():
         step = value.flatten(1).abs().amax(dim=1).max() / 127
         torch.testing.assert_close(loaded.model.visual.conv1.get_parameter(name), value, atol=float(step), rtol=0.0)
@@ -262,17 +263,17 @@ def test_damaged_compact_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     save_file(state(), path, {"special_compact_clip": "{}"})
     with pytest.raises(ModelError, match="compact checkpoint") as caught:
-        load_clip(path)
+        load(path)
     assert str(path) in caught.value.message
 
 
 def test_heads_that_only_a_configuration_can_tell(tmp_path: Path, images: Any) -> None:
     config = tiny_config(width=48)
     config["vision_cfg"]["head_width"] = 16
-    assert_same_model(load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config)), config, images)
+    assert_same_model(load(make_tiny_clip(tmp_path / "x.safetensors", config=config)), config, images)
     bare = make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False)
     with pytest.raises(ModelError, match="image tower is 48 wide"):
-        load_clip(bare)
+        load(bare)
 
 
 def test_architecture_named_at_the_import_is_built(
@@ -284,7 +285,7 @@ def test_architecture_named_at_the_import_is_built(
     monkeypatch.setattr(open_clip, "get_model_config", lambda name: config)
     bare = make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False)
     model = import_file(bare, tmp_path / "models", Wish(name="mine", architecture="odd-one"), NullProgress())
-    assert_same_model(load_clip(model.path), config, images)
+    assert_same_model(load(model.path), config, images)
 
 
 @pytest.mark.parametrize("kind", ["jbu_one", "jbu_stack"])
@@ -299,46 +300,45 @@ def test_stray_configuration_in_the_folder_of_models_counts_for_no_imported_mode
     source = make_tiny_clip(tmp_path / "x.safetensors", with_config=False)
     model = import_file(source, tmp_path / "models", Wish(name="mine"), NullProgress())
     (model.path.parent / "open_clip_config.json").write_text(json.dumps({"model_cfg": QUICK}))
-    assert_same_model(load_clip(model.path), tiny_config(), images)
+    assert_same_model(load(model.path), tiny_config(), images)
 
 
 def test_model_changed_since_its_import_is_refused(tmp_path: Path, checkpoint: Path) -> None:
     model = import_file(checkpoint, tmp_path / "models", Wish(name="mine"), NullProgress())
     make_tiny_clip(model.path, seed=1)
     with pytest.raises(ModelError, match="not the file that was expected"):
-        load_clip(model.path)
+        load(model.path)
     card_path(model.path.parent, "mine").unlink()
-    assert load_clip(model.path).name == "mine"
+    assert load(model.path).name == "mine"
 
 
 def test_file_called_as_a_known_one_must_have_its_hash(tmp_path: Path) -> None:
     make_tiny_clip(tmp_path / "openai-vit-b-16.safetensors")
     with pytest.raises(ModelError, match="wanted is 5806e77c"):
-        load_clip(tmp_path / "openai-vit-b-16.safetensors")
+        load(tmp_path / "openai-vit-b-16.safetensors")
 
 
 def test_width_of_heads_that_a_configuration_leaves_out_is_open_clips(tmp_path: Path, images: Any) -> None:
     config = tiny_config(width=1280, layers=1, patch_px=8)  # inferred from the weights alone, heads would be 80 wide
-    loaded = load_clip(make_tiny_clip(tmp_path / "x.safetensors", config=config))
+    loaded = load(make_tiny_clip(tmp_path / "x.safetensors", config=config))
     assert loaded.model.visual.transformer.resblocks[0].attn.num_heads == 20
-    bare = load_clip(make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False))
+    bare = load(make_tiny_clip(tmp_path / "bare.safetensors", config=config, with_config=False))
     assert bare.model.visual.transformer.resblocks[0].attn.num_heads == 16
 
 
 def test_architecture_named_by_the_user_must_fit(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"The architecture ViT-B-32 does not fit the weights"):
-        load_clip(checkpoint, architecture="ViT-B-32")
+    with pytest.raises(ModelError, match=r"The architecture ViT-B-32, named at the import, does not fit the weights"):
+        load(named(checkpoint, "ViT-B-32"))
     bare = make_tiny_clip(tmp_path / "x.safetensors", with_config=False)
-    with pytest.raises(ModelError, match=r"The architecture ViT-L/14 does not fit the weights"):
-        load_clip(bare, architecture="ViT-L/14")
-    with pytest.raises(ModelError, match="knows no architecture 'ViT-Q-3'"):
-        load_clip(bare, architecture="ViT-Q-3")
+    with pytest.raises(ModelError, match=r"The architecture ViT-L/14, named at the import, does not fit the weights"):
+        load(named(bare, "ViT-L/14"))
+    assert load(named(bare, "ViT-Q-3")).architecture == load(bare).architecture, "open_clip knows no such name"
     with pytest.raises(ModelError, match="ResNet"):
-        load_clip(bare, architecture="RN50")
+        load(named(bare, "RN50"))
     with pytest.raises(ModelError, match="timm's vit_base_patch16_siglip_224"):
-        load_clip(bare, architecture="ViT-B-16-SigLIP2")
+        load(named(bare, "ViT-B-16-SigLIP2"))
     with pytest.raises(ModelError, match="Hugging Face's roberta-base"):
-        load_clip(bare, architecture="roberta-ViT-B-32")
+        load(named(bare, "roberta-ViT-B-32"))
 
 
 def test_real_architecture_named_by_the_user_is_built(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_real_architecture_named_by_the_user_is_built(tmp_path: Path) -> None:
     model = tiny_model(config)
     save_file(model.state_dict(), tmp_path / "x.safetensors")
     listener = Listener()
-    loaded = load_clip(tmp_path / "x.safetensors", architecture="ViT-S/32", progress=listener)
+    loaded = load(named(tmp_path / "x.safetensors", "ViT-S/32"), progress=listener)
     assert (loaded.architecture, listener.warnings) == ("ViT-S-32", [])
     assert loaded.model.text_projection.shape == (384, 384)
 
@@ -369,14 +369,14 @@ def save_without(tmp_path: Path, prefix: str) -> Path:
 def test_incomplete_checkpoint_is_refused_with_what_is_missing(tmp_path: Path, prefix: str, message: str) -> None:
     path = save_without(tmp_path, prefix)
     with pytest.raises(ModelError, match=message) as caught:
-        load_clip(path)
+        load(path)
     assert str(path) in caught.value.message
 
 
 def test_checkpoint_with_more_than_a_clip_is_refused(tmp_path: Path) -> None:
     save_file({**state(), "head.weight": torch.zeros(3)}, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match=r"unknown: head\.weight"):
-        load_clip(tmp_path / "x.safetensors")
+        load(tmp_path / "x.safetensors")
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     weights["visual.proj"] = torch.full_like(weights["visual.proj"], float("nan"))
     save_file(weights, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match=r"not finite numbers: visual\.proj"):
-        load_clip(tmp_path / "x.safetensors")
+        load(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("kind", ["resnet", "timm"])
@@ -393,7 +393,7 @@ def test_other_image_towers_are_refused(tmp_path: Path, kind: str) -> None:
     name = "visual.layer1.0.conv1.weight" if kind == "resnet" else "visual.trunk.blocks.0.norm1.weight"
     save_file({**weights, name: torch.zeros(4)}, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match="a ResNet" if kind == "resnet" else "one of timm's"):
-        load_clip(tmp_path / "x.safetensors")
+        load(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("source", ["checkpoint", "archive", "saved", "old"])
@@ -407,7 +407,7 @@ def test_truncated_file_is_refused(tmp_path: Path, checkpoint: Path, archive: Pa
     content = path.read_bytes()
     cut.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(ModelError, match=r"cut off|damaged|no checkpoint|its header describes"):
-        load_clip(cut)
+        load(cut)
 
 
 def test_archive_with_flipped_bits_is_refused(tmp_path: Path, archive: Path) -> None:
@@ -416,7 +416,7 @@ def test_archive_with_flipped_bits_is_refused(tmp_path: Path, archive: Path) -> 
     path = tmp_path / "x.pt"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="cut off or damaged"):
-        load_clip(path)
+        load(path)
 
 
 class Harmful:
@@ -443,7 +443,7 @@ def test_malicious_pickle_is_refused_and_does_not_run(tmp_path: Path, archive: P
     else:
         torch.save(content, path, _use_new_zipfile_serialization=form == "saved")
     with pytest.raises(ModelError, match=r"not safe to load: its pickle asks for .*system"):
-        load_clip(path)
+        load(path)
     assert not trace.exists()
 
 
@@ -452,13 +452,13 @@ def test_code_of_a_torchscript_archive_is_never_run_or_read(tmp_path: Path, arch
     with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(path, "w") as changed:
         for name in whole.namelist():
             changed.writestr(name, b"this is no code" if "/code/" in name else whole.read(name))
-    assert_same_model(load_clip(path), QUICK, images)
+    assert_same_model(load(path), QUICK, images)
 
 
 def test_whole_pickled_model_is_refused(tmp_path: Path) -> None:
     torch.save(tiny_model(), tmp_path / "x.pt")
     with pytest.raises(ModelError, match=r"not safe to load: its pickle asks for open_clip\.model\.CLIP"):
-        load_clip(tmp_path / "x.pt")
+        load(tmp_path / "x.pt")
 
 
 def test_upsampler_of_a_training_run_is_read_without_its_packages(
@@ -505,13 +505,13 @@ def test_views_of_one_storage_are_read_apart(tmp_path: Path) -> None:
 def test_loading_cancelled_ends(checkpoint: Path) -> None:
     listener = Listener(cancel_on="Checking")
     with pytest.raises(Cancelled):
-        load_clip(checkpoint, progress=listener)
+        load(checkpoint, progress=listener)
     assert listener.since_cancel_s() < 1.0
 
 
 def test_missing_file_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no checkpoint"):
-        load_clip(tmp_path / "nothing.safetensors")
+        load(tmp_path / "nothing.safetensors")
 
 
 def test_known_hash_decides_the_activation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: Any) -> None:
@@ -520,14 +520,5 @@ def test_known_hash_decides_the_activation(tmp_path: Path, monkeypatch: pytest.M
     entry = dataclasses.replace(REGISTRY[0], sha256=digest)
     monkeypatch.setattr(loading, "entry_of_hash", lambda sha256: entry if sha256 == digest else None)
     listener = Listener()
-    assert_same_model(load_clip(path, progress=listener), QUICK, images)
+    assert_same_model(load(path, progress=listener), QUICK, images)
     assert listener.warnings == []
-
-
-def test_convert_weights_of_open_clip_is_what_the_image_tower_gets(checkpoint: Path) -> None:
-    reference = tiny_model()
-    convert_weights_to_lp(reference.visual, torch.bfloat16)
-    found = load_clip(checkpoint, dtype=torch.bfloat16).model.visual.state_dict()
-    for name, value in reference.visual.state_dict().items():
-        assert torch.equal(found[name], value)
-        assert found[name].dtype == value.dtype

@@ -9,7 +9,7 @@ from typing import Any, Optional
 import numpy as np
 import pytest
 
-pytest.importorskip("open_clip", reason="stage 1 needs the runtime with PyTorch and open_clip")
+pytest.importorskip("open_clip", reason="the first stage needs the runtime with PyTorch and open_clip")
 
 import torch
 from torch.nn import functional
@@ -18,22 +18,26 @@ from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.clip import scorer as clip_scorer
 from special_qgis.engine.clip import windows as clip_windows
 from special_qgis.engine.clip.dense import dense_features
+from special_qgis.engine.clip.loaded_clip import OPENAI_MEAN, OPENAI_STD, ImageTower, LoadedClip
 from special_qgis.engine.clip.precision import LARGEST_CPU_BATCH, choose_batch, choose_precision
-from special_qgis.engine.clip.scorer import OPENAI_MEAN, OPENAI_STD, WindowScorer, choose_upsampler
+from special_qgis.engine.clip.scorer import WindowScorer
+from special_qgis.engine.clip.scoring_options import ScoringOptions, choose_upsampler
 from special_qgis.engine.clip.source import ArrayColours, SceneColours
 from special_qgis.engine.clip.stage import score_scene
 from special_qgis.engine.clip.text import embed_classes
-from special_qgis.engine.clip.upsampling import read_weights, upsample
+from special_qgis.engine.clip.upsampling import read_weights
 from special_qgis.engine.compute.devices import choose_device, is_out_of_memory
 from special_qgis.engine.config import ClipConfig, SceneConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, SpectraError
 from special_qgis.engine.evidence.tile_store import TileStore
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.report.summary import ClipSummary
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.windows import Window
 from tests.helpers.clip_models import jbu_state, tiny_clip, tokenizer
 from tests.helpers.listener import Listener
 from tests.helpers.small_scene import SIDE_PX, WAVELENGTHS_NM, cube, write_raster
+from tests.helpers.whole_upsampler import upsample
 
 CLASSES = parse_classes("water: river; trees; bare soil")
 EXACT = ClipConfig(scales=(1.0, 2.0), use_aliases=False, templates="remote_sensing", precision="float32", tolerance=0.0)
@@ -46,30 +50,27 @@ def colours(rows: int = ROWS, cols: int = COLS, seed: int = 0) -> np.ndarray:
     return functional.interpolate(coarse, size=(rows, cols), mode="bilinear")[0].numpy()
 
 
+def options(config: ClipConfig, upsampler: Any = None) -> ScoringOptions:
+    """On the processor; ``upsampler`` is a state dict."""
+    weights = read_weights(upsampler) if upsampler is not None else None
+    return ScoringOptions(config, torch.device("cpu"), choose_upsampler(config.upsampler, weights))
+
+
 def score(
     source: Any, config: ClipConfig = EXACT, upsampler: Any = None, progress: Any = None, model: Any = None
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Probabilities, valid pixels and facts of a whole source."""
+) -> tuple[np.ndarray, np.ndarray, ClipSummary]:
+    """Probabilities, valid pixels and summary of a whole source."""
     with TileStore(source.rows, source.cols, len(CLASSES)) as store:
-        facts = score_scene(
-            source,
-            model or tiny_clip(),
-            tokenizer(),
-            CLASSES,
-            config,
-            store,
-            "cpu",
-            progress or NullProgress(),
-            upsampler=upsampler,
-        )
-        return (*store.read(Window(0, 0, source.rows, source.cols)), facts)
+        clip = LoadedClip(model or tiny_clip(), tokenizer())
+        summary = score_scene(source, clip, CLASSES, options(config, upsampler), store, progress or NullProgress())
+        return (*store.read(Window(0, 0, source.rows, source.cols)), summary)
 
 
 @torch.no_grad()
 def literal_probabilities(rgb: np.ndarray, config: ClipConfig, state: Any) -> np.ndarray:
     """The published procedure, one window of 32 at a time, with all channels: factors 1 and 2, mean blending."""
     model = tiny_clip().double()
-    embeddings = embed_classes(tiny_clip(), tokenizer(), CLASSES, config.templates, False)
+    embeddings = embed_classes(LoadedClip(tiny_clip(), tokenizer()), CLASSES, replace(config, use_aliases=False))
     text = torch.from_numpy(embeddings.queries).double()
     mean, std = (torch.tensor(values).double()[:, None, None] for values in (OPENAI_MEAN, OPENAI_STD))
     total = torch.zeros(len(CLASSES), *rgb.shape[1:], dtype=torch.float64)
@@ -121,25 +122,25 @@ def enlarged(rgb: np.ndarray, factor: int) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["jbu_one", "jbu_stack"])
 def test_stage_equals_the_published_procedure_written_out(kind: str) -> None:
     rgb, state = colours(), jbu_state(kind)
-    found, valid, facts = score(ArrayColours(rgb), replace(EXACT, blending="mean"), state)
+    found, valid, summary = score(ArrayColours(rgb), replace(EXACT, blending="mean"), state)
     wanted = literal_probabilities(rgb, EXACT, state)
     assert valid.all()
     assert float(wanted.std()) > 0.02
     np.testing.assert_allclose(found, wanted, atol=2e-3)  # the store rounds to float16
-    assert facts["upsampler"] == kind
+    assert summary.upsampler == kind
 
 
-def test_facts_are_what_was_done_and_plain_json() -> None:
+def test_summary_tells_what_was_done_and_becomes_plain_json() -> None:
     listener = Listener()
-    _, _, facts = score(ArrayColours(colours(), gsd_m=4.0), replace(EXACT, scales=()), progress=listener)
-    assert facts == json.loads(json.dumps(facts))
-    assert facts["words"] == [["water", "river"], ["trees"], ["bare soil"]]
-    assert facts["scales"] == [2.0, 4.0]
-    assert facts["pixel_m"] == 4.0
-    assert facts["window_px"] == [[32, 32], [32, 32]]
-    assert facts["n_windows"] == [5 * 8, 11 * 17]
-    assert (facts["upsampler"], facts["precision"], facts["device"]) == ("bilateral", "float32", "cpu")
-    assert facts["compiled"] is False
+    _, _, summary = score(ArrayColours(colours(), gsd_m=4.0), replace(EXACT, scales=()), progress=listener)
+    assert summary.to_json() == json.loads(json.dumps(summary.to_json()))
+    assert summary.words == (("water", "river"), ("trees",), ("bare soil",))
+    assert summary.scales == (2.0, 4.0)
+    assert summary.pixel_m == 4.0
+    assert summary.window_px == ((32, 32), (32, 32))
+    assert summary.n_windows == (5 * 8, 11 * 17)
+    assert (summary.upsampler, summary.precision, summary.device) == ("bilateral", "float32", "cpu")
+    assert summary.compiled is False
     fractions = [fraction for fraction, _ in listener.progress]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -180,8 +181,8 @@ def test_stage_of_patches_whose_side_is_no_power_of_two(kind: Optional[str]) -> 
     """ViT-L/14 has such; what the upsampler gives is brought to the window's pixels."""
     model = tiny_clip(image_px=48, patch_px=12)
     state = jbu_state(kind) if kind else None
-    found, _, facts = score(ArrayColours(colours(60, 50)), replace(EXACT, scales=(1.0,)), state, model=model)
-    assert facts["window_px"] == [[48, 48]]
+    found, _, summary = score(ArrayColours(colours(60, 50)), replace(EXACT, scales=(1.0,)), state, model=model)
+    assert summary.window_px == ((48, 48),)
     np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=2e-3)
 
 
@@ -206,11 +207,11 @@ def test_stage_leaves_invalid_pixels_out_and_passes_windows_without_any_over(mon
 
     monkeypatch.setattr(WindowScorer, "score", counting)
     config = replace(EXACT, scales=(1.0,), upsampler="bilinear")
-    found, known, facts = score(ArrayColours(rgb, valid), config)
+    found, known, summary = score(ArrayColours(rgb, valid), config)
     np.testing.assert_array_equal(known, valid)
     assert (found[:, ~valid] == 0.0).all()
     np.testing.assert_allclose(found[:, valid].sum(axis=0), 1.0, atol=2e-3)
-    assert sum(scored) < facts["n_windows"][0]
+    assert sum(scored) < summary.n_windows[0]
 
 
 def test_stage_scores_the_same_whatever_was_asked_before() -> None:
@@ -231,7 +232,7 @@ def test_stage_when_cancelled_stops(message: str) -> None:
 def test_store_of_another_size_is_refused() -> None:
     source = ArrayColours(colours())
     with TileStore(ROWS, COLS, 2) as store, pytest.raises(ConfigError, match="2 classes"):
-        score_scene(source, tiny_clip(), tokenizer(), CLASSES, EXACT, store, "cpu", NullProgress())
+        score_scene(source, LoadedClip(tiny_clip(), tokenizer()), CLASSES, options(EXACT), store, NullProgress())
 
 
 class Hungry:
@@ -253,10 +254,10 @@ def test_out_of_memory_makes_batches_smaller(monkeypatch: pytest.MonkeyPatch) ->
     wanted, _, _ = score(source, config)
     hungry = Hungry(1)
     monkeypatch.setattr(clip_scorer, "dense_features", hungry)
-    found, _, facts = score(source, config, progress=listener)
+    found, _, summary = score(source, config, progress=listener)
     assert hungry.sizes[:3] == [4, 2, 1]
     assert max(hungry.sizes[2:]) == 1
-    assert facts["batch"] == 1
+    assert summary.batch == 1
     assert [text for text in listener.infos if "windows at once" in text] == [
         "Memory does not suffice; 2 windows at once are tried.",
         "Memory does not suffice; 1 windows at once are tried.",
@@ -274,7 +275,7 @@ def test_out_of_memory_on_a_gpu_ends_on_the_cpu(monkeypatch: pytest.MonkeyPatch)
     """The meta device stands for a GPU: it has a name of its own and no memory."""
     listener = Listener()
     queries = functional.normalize(torch.randn(4, 24, generator=torch.Generator().manual_seed(0)), dim=1).numpy()
-    scorer = WindowScorer(tiny_clip().visual, queries, EXACT, None, (32, 32), torch.device("cpu"), listener)
+    scorer = WindowScorer(ImageTower(tiny_clip().visual), queries, options(EXACT), (32, 32), listener)
     images = np.random.default_rng(0).random((2, 3, 32, 32)).astype(np.float32)
     wanted = scorer.score(images)
     scorer.device, scorer.batch = torch.device("meta"), 1
@@ -297,8 +298,8 @@ def test_other_errors_are_not_taken_for_missing_memory() -> None:
 def test_bfloat16_scores_nearly_the_same() -> None:
     source = ArrayColours(colours())
     wanted, _, _ = score(source)
-    found, _, facts = score(source, replace(EXACT, precision="bfloat16"))
-    assert facts["precision"] == "bfloat16"
+    found, _, summary = score(source, replace(EXACT, precision="bfloat16"))
+    assert summary.precision == "bfloat16"
     assert float(np.abs(found - wanted).mean()) < 0.02
 
 
@@ -313,18 +314,18 @@ def test_features_that_are_not_finite_are_told(factor: float, precision: str) ->
         with pytest.raises(ConfigError, match="not finite"):
             score(source, config, model=model, progress=listener)
         return
-    found, _, facts = score(source, replace(config, precision=precision), model=model, progress=listener)
+    found, _, summary = score(source, replace(config, precision=precision), model=model, progress=listener)
     wanted, _, _ = score(source, config)
     assert [text for text in listener.warnings if "too large for torch.float16" in text]
-    assert facts["precision"] == "float32"
+    assert summary.precision == "float32"
     np.testing.assert_allclose(found, wanted, atol=5e-3)
 
 
 def test_tolerance_changes_probabilities_by_little() -> None:
     source = ArrayColours(colours())
     wanted, _, _ = score(source)
-    found, _, facts = score(source, replace(EXACT, tolerance=0.001))
-    assert facts["tolerance"] == 0.001
+    found, _, summary = score(source, replace(EXACT, tolerance=0.001))
+    assert summary.tolerance == 0.001
     assert float(np.abs(found - wanted).max()) < 0.02
 
 
@@ -347,7 +348,10 @@ def test_scoring_leaves_the_model_as_it_was() -> None:
 )
 def test_upsampler_is_the_wanted_one_or_the_best_at_hand(wanted: str, there: Optional[str], expected: str) -> None:
     weights = read_weights(jbu_state(there)) if there else None
-    assert choose_upsampler(wanted, weights) == expected
+    chosen = choose_upsampler(wanted, weights)
+    assert chosen.kind == expected
+    assert (chosen.weights is weights) == expected.startswith("jbu") or weights is None
+    assert chosen.uses_spectra == (expected == "bilateral")
 
 
 @pytest.mark.parametrize("there", [None, "jbu_stack"])

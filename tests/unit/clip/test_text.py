@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("open_clip", reason="stage 1 needs the runtime with PyTorch and open_clip")
+pytest.importorskip("open_clip", reason="the first stage needs the runtime with PyTorch and open_clip")
 
 import torch
 from open_clip.zero_shot_metadata import OPENAI_IMAGENET_TEMPLATES
@@ -16,9 +16,11 @@ from torch.nn import functional
 
 from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.classes.text import comparison_key
+from special_qgis.engine.clip.loaded_clip import LoadedClip
 from special_qgis.engine.clip.prompts import class_queries, fill_templates, shipped_aliases
 from special_qgis.engine.clip.text import embed_classes, encode_prompts
 from special_qgis.engine.clip.text_cache import TextCache
+from special_qgis.engine.config import ClipConfig
 from special_qgis.engine.errors import Cancelled, ConfigError
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.resources import resource_path
@@ -27,6 +29,7 @@ from tests.helpers.clip_models import tiny_clip, tokenizer
 from tests.helpers.listener import Listener
 
 CLASSES = parse_classes("water: river; Trees; bare soil")
+OPENAI, REMOTE_SENSING = (ClipConfig(templates=name, use_aliases=False) for name in ("openai", "remote_sensing"))
 
 
 @torch.no_grad()
@@ -41,7 +44,7 @@ def test_prompts_are_encoded_as_open_clip_does(context: int) -> None:
 @torch.no_grad()
 def test_embedding_is_the_normalised_mean_of_normalised_prompts() -> None:
     model, words = tiny_clip(), tokenizer()
-    found = embed_classes(model, words, CLASSES, "openai", use_aliases=False)
+    found = embed_classes(LoadedClip(model, words), CLASSES, OPENAI)
     for query, word in enumerate(("water", "river", "Trees", "bare soil")):
         prompts = [template(word) for template in OPENAI_IMAGENET_TEMPLATES]
         wanted = functional.normalize(functional.normalize(model.encode_text(words(prompts)), dim=1).mean(0), dim=0)
@@ -115,9 +118,9 @@ class CountingTokenizer:
 def test_cache_serves_the_second_run(tmp_path: Path) -> None:
     model, counting = tiny_clip(), CountingTokenizer()
     folder = tmp_path / "made when needed"
-    first = embed_classes(model, counting, CLASSES, "openai", False, folder, "abc")
+    first = embed_classes(LoadedClip(model, counting, "abc"), CLASSES, OPENAI, folder)
     assert counting.n_prompts == 4 * 80
-    second = embed_classes(model, counting, CLASSES, "openai", False, folder, "abc")
+    second = embed_classes(LoadedClip(model, counting, "abc"), CLASSES, OPENAI, folder)
     assert counting.n_prompts == 4 * 80
     np.testing.assert_array_equal(first.queries, second.queries)
     assert sorted(path.suffix for path in folder.iterdir()) == [".embedding"] * 4
@@ -125,9 +128,9 @@ def test_cache_serves_the_second_run(tmp_path: Path) -> None:
 
 def test_cache_of_another_checkpoint_or_template_set_is_not_used(tmp_path: Path) -> None:
     model, counting = tiny_clip(), CountingTokenizer()
-    embed_classes(model, counting, CLASSES, "openai", False, tmp_path, "abc")
-    embed_classes(model, counting, CLASSES, "openai", False, tmp_path, "def")
-    embed_classes(model, counting, CLASSES, "remote_sensing", False, tmp_path, "abc")
+    embed_classes(LoadedClip(model, counting, "abc"), CLASSES, OPENAI, tmp_path)
+    embed_classes(LoadedClip(model, counting, "def"), CLASSES, OPENAI, tmp_path)
+    embed_classes(LoadedClip(model, counting, "abc"), CLASSES, REMOTE_SENSING, tmp_path)
     assert counting.n_prompts == 2 * 4 * 80 + 4 * 20
 
 
@@ -141,14 +144,14 @@ def test_cache_of_another_checkpoint_or_template_set_is_not_used(tmp_path: Path)
 )
 def test_cache_entry_that_is_damaged_is_computed_anew(tmp_path: Path, damage: Any) -> None:
     model, counting, listener = tiny_clip(), CountingTokenizer(), Listener()
-    wanted = embed_classes(model, counting, CLASSES, "openai", False, tmp_path, "abc")
+    wanted = embed_classes(LoadedClip(model, counting, "abc"), CLASSES, OPENAI, tmp_path)
     damaged = TextCache(tmp_path, "abc", listener).path(fill_templates("Trees", "openai"))
     damaged.write_bytes(damage(damaged.read_bytes()))
-    again = embed_classes(model, counting, CLASSES, "openai", False, tmp_path, "abc", listener)
+    again = embed_classes(LoadedClip(model, counting, "abc"), CLASSES, OPENAI, tmp_path, listener)
     assert counting.n_prompts == 5 * 80
     np.testing.assert_array_equal(again.queries, wanted.queries)
     assert any("damaged" in text for text in listener.infos)
-    embed_classes(model, counting, CLASSES, "openai", False, tmp_path, "abc", listener)
+    embed_classes(LoadedClip(model, counting, "abc"), CLASSES, OPENAI, tmp_path, listener)
     assert counting.n_prompts == 5 * 80
 
 
@@ -156,7 +159,7 @@ def test_cache_folder_that_cannot_be_made_costs_only_time(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     listener = Listener()
     found = embed_classes(
-        tiny_clip(), tokenizer(), CLASSES, "remote_sensing", False, tmp_path / "file", "abc", listener
+        LoadedClip(tiny_clip(), tokenizer(), "abc"), CLASSES, REMOTE_SENSING, tmp_path / "file", listener
     )
     assert len(found.words) == 4
     assert len([text for text in listener.infos if "cannot be kept" in text]) == 1
@@ -167,20 +170,20 @@ def test_model_that_gives_no_numbers_is_refused() -> None:
     with torch.no_grad():
         model.ln_final.weight.fill_(float("nan"))
     with pytest.raises(ConfigError, match="no usable embedding"):
-        embed_classes(model, tokenizer(), CLASSES)
+        embed_classes(LoadedClip(model, tokenizer()), CLASSES, ClipConfig())
 
 
 def test_embedding_when_cancelled_stops() -> None:
     listener = Listener(cancel_on="Encoding")
     counting = CountingTokenizer()
     with pytest.raises(Cancelled):
-        embed_classes(tiny_clip(), counting, CLASSES, progress=listener)
+        embed_classes(LoadedClip(tiny_clip(), counting), CLASSES, ClipConfig(), progress=listener)
     assert counting.n_prompts == 0
 
 
 def test_embedding_reports_how_far_it_is() -> None:
     listener = Listener()
-    embed_classes(tiny_clip(), tokenizer(), CLASSES, "remote_sensing", False, progress=listener)
+    embed_classes(LoadedClip(tiny_clip(), tokenizer()), CLASSES, REMOTE_SENSING, progress=listener)
     fractions = [fraction for fraction, _ in listener.progress]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="stage 1 needs the runtime with PyTorch")
-pytest.importorskip("open_clip", reason="stage 1 needs the runtime with PyTorch and open_clip")
+torch = pytest.importorskip("torch", reason="the first stage needs the runtime with PyTorch")
+pytest.importorskip("open_clip", reason="the first stage needs the runtime with PyTorch and open_clip")
 
 from torch.nn import functional
 
@@ -18,13 +18,13 @@ from special_qgis.engine.clip.upsampling import (
     compress,
     cosines,
     read_weights,
-    upsample,
 )
 from special_qgis.engine.clip.upsampling.compiled import can_compile
 from special_qgis.engine.clip.upsampling.steps import BILATERAL_RADIUS as RADIUS
 from special_qgis.engine.clip.upsampling.steps import BILATERAL_SIGMA_GUIDE, BILATERAL_SIGMA_PX
 from special_qgis.engine.errors import ConfigError, InputError
 from tests.helpers.clip_models import EMBED_DIM, jbu_state
+from tests.helpers.whole_upsampler import upsample
 
 KINDS = ("jbu_one", "jbu_stack")
 KIND_IDS = pytest.mark.parametrize("kind", KINDS)
@@ -129,11 +129,6 @@ def test_weights_with_a_wrong_shape_are_refused_by_its_name() -> None:
     state = {**jbu_state(), "upsampler.up.fixup_proj.0.weight": torch.ones(121, 100, 1, 1)}
     with pytest.raises(ConfigError, match=r"fixup_proj\.0\.weight.*\(121, 100\)"):
         read_weights(state)
-
-
-def test_upsampling_of_other_dimensions_is_refused() -> None:
-    with pytest.raises(InputError, match="24, rows, cols"):
-        upsample(jbu_state(), draw(1, 8, 3, 3), draw(1, 3, 48, 48))
 
 
 def test_upsampling_of_too_few_patches_is_refused() -> None:

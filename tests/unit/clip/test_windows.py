@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="stage 1 needs the runtime with PyTorch")
+pytest.importorskip("torch", reason="the first stage needs the runtime with PyTorch")
 
 import torch
 from torch.nn import functional

@@ -14,14 +14,21 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.errors import RasterWriteError
-from special_qgis.engine.outputs.raster_writer import OVERVIEWS_ABOVE_PX, RasterWriter, plan_overviews, verify_raster
+from special_qgis.engine.outputs.raster_writer import (
+    OVERVIEWS_ABOVE_PX,
+    RasterForm,
+    RasterWriter,
+    plan_overviews,
+    verify_raster,
+    write_error,
+)
 from special_qgis.engine.rasters.opening import Grid, GroundPoint
 from special_qgis.engine.windows import Window
 from tests.helpers.written_rasters import numbered, read_raster, utm_grid, utm_wkt, write_raster, write_tiles
 
 
 def new_writer(path: Path, grid: Grid, n_bands: int = 1, dtype: str = "uint8", **options: Any) -> RasterWriter:
-    return RasterWriter(path, path, grid, n_bands, dtype, **options)
+    return RasterWriter(path, path, RasterForm(grid, n_bands, dtype, **options))
 
 
 def gdalinfo(path: Path) -> Dict[str, Any]:
@@ -203,3 +210,37 @@ def test_close_large_picture_has_averaged_overviews(
     write_raster(tmp_path / "out.tif", pixels, nodata=None)
     dataset = gdal.Open(str(tmp_path / "out.tif"))
     np.testing.assert_allclose(dataset.GetRasterBand(n_bands).GetOverview(0).ReadAsArray(), mean)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_of_disk", "words", "hint"),
+    [
+        ("No space left on device", False, "enough free space is needed", "Free space"),
+        ("TIFFAppendToStrip:Write error at scanline 0", False, "enough free space is needed", "Free space"),
+        ("[Errno 13] Permission denied: '/x'", True, "enough free space is needed", "Free space"),
+        ("[Errno 95] of another sort", True, "enough free space is needed", "Free space"),
+        ("PROJ: proj_create_from_database: Cannot find proj.db", False, "PROJ, the library", "PROJ_DATA"),
+        ("PROJ: proj_create: cannot open database", False, "PROJ, the library", "PROJ_DATA"),
+        ("SetColorTable() only supported for Byte or UInt16 bands", False, "names no fault of the disk", "report it"),
+        ("cannot encode /data/projects/x", False, "names no fault of the disk", "report it"),
+    ],
+)
+def test_write_error_tells_the_disk_from_proj_and_from_all_else(
+    tmp_path: Path, reason: str, is_of_disk: bool, words: str, hint: str
+) -> None:
+    error = write_error(tmp_path / "map.tif", "finished", reason, is_of_disk)
+    assert words in error.message
+    assert reason in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize("wkt", ["no reference system", 'PROJCS["x",GEOGCS["y"'], ids=["words", "cut-off"])
+def test_write_with_a_crs_that_cannot_be_written_keeps_pixels_and_place(tmp_path: Path, wkt: str) -> None:
+    grid = Grid(4, 5, (600000.0, 30.0, 0.0, 5800000.0, 0.0, -30.0), wkt)
+    writer = new_writer(tmp_path / "out.tif", grid)
+    writer.write(Window(0, 0, 4, 5), numbered(1, 4, 5, "uint8"))
+    writer.close()
+    dataset = gdal.OpenEx(str(tmp_path / "out.tif"))
+    assert dataset.GetProjection() == ""
+    assert dataset.GetGeoTransform() == grid.geotransform
+    np.testing.assert_array_equal(dataset.ReadAsArray(), numbered(1, 4, 5, "uint8")[0])

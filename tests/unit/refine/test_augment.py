@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+pytest.importorskip("torch", reason="the network stage needs the runtime with PyTorch")
 import torch
 
 from special_qgis.engine.refine.augment import View, add_noise, draw_view

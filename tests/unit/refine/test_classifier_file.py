@@ -18,12 +18,12 @@ import torch
 
 from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.errors import InputError
-from special_qgis.engine.mamba import seeded_network
 from special_qgis.engine.refine.classifier_file import HEADER_KEY, ClassifierCard, encode_classifier, read_classifier
 from special_qgis.engine.refine.fixed_norms import recorded_norms
-from special_qgis.engine.refine.fusion import Agreement
+from special_qgis.engine.refine.fusion import NoiseTransitions
 from special_qgis.engine.refine.scaling import Scaling
 from special_qgis.engine.refine.train import TrainedNetwork, TrainingHistory, class_probabilities
+from tests.helpers.seeded_network import seeded_network
 
 N_BANDS, CENTRES_NM = 6, (450.0, 500.0, 550.0, 600.0, 700.0, 800.0)
 CLASSES = parse_classes("water: lake #1f78b4; tree; bare soil")
@@ -35,7 +35,7 @@ def trained() -> TrainedNetwork:
     scaling = Scaling.fit(rng.uniform(0, 3000, (500, N_BANDS)).astype(np.float32), 0.0, 1.0)
     with torch.no_grad(), recorded_norms(network) as norms:
         network(torch.from_numpy(scaling.image(cube(), np.ones((20, 24), bool)))[None])
-    return TrainedNetwork(network, scaling, len(CLASSES), Agreement(len(CLASSES)), TrainingHistory(), norms)
+    return TrainedNetwork(network, scaling, len(CLASSES), NoiseTransitions(len(CLASSES)), TrainingHistory(), norms)
 
 
 def cube() -> np.ndarray:
@@ -44,7 +44,17 @@ def cube() -> np.ndarray:
 
 def card(scaling: Scaling) -> ClassifierCard:
     return ClassifierCard(
-        CLASSES, CENTRES_NM, "reflectance", scaling.low, scaling.high, "pad", 256, 32, (100, 50, 7), {"seed": 3}
+        CLASSES,
+        CENTRES_NM,
+        "reflectance",
+        scaling.low,
+        scaling.high,
+        "pad",
+        256,
+        32,
+        (100, 50, 7),
+        {"seed": 3},
+        (0, 1, 2),
     )
 
 
@@ -79,6 +89,11 @@ def test_file_gives_back_classes_bands_and_the_network(tmp_path: Path) -> None:
     valid = np.ones((20, 24), bool)
     ours = class_probabilities(found.network, found.scaling, cube(), valid)
     np.testing.assert_allclose(ours, made.predict(cube(), valid), atol=2e-5)  # the same image: the same statistics
+
+
+def test_file_of_the_version_before_is_read_with_an_output_for_each_class(tmp_path: Path, content: bytes) -> None:
+    old = change_header(content, lambda h: (h.pop("outputs"), h.update(version=1)))
+    assert read_classifier(write(tmp_path / "c.safetensors", old)).card.outputs == (0, 1, 2)
 
 
 def test_file_says_the_same_of_a_pixel_whatever_is_around_it(tmp_path: Path, content: bytes) -> None:
@@ -116,10 +131,11 @@ class _Bomb:
         (lambda c: change_header(c, lambda h: h.update(window_px=10**6)), "window sizes"),
         (lambda c: change_header(c, lambda h: h.update(surprise=1)), "surprise"),
         (lambda c: change_header(c, lambda h: h.update(uneven_sides="x")), "uneven_sides"),
+        (lambda c: change_header(c, lambda h: h.update(outputs=[0, 0, 2])), "outputs do not fit"),
     ],
     ids=[
         "empty", "cut off", "pickle", "newer", "no bands", "bands descending", "a band less", "a class less",
-        "scaling", "window", "unknown field", "unknown word",
+        "scaling", "window", "unknown field", "unknown word", "outputs",
     ],
 )  # fmt: skip
 def test_file_that_is_not_right_is_refused_and_nothing_runs(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+pytest.importorskip("torch", reason="the network stage needs the runtime with PyTorch")
 import torch
 from torch import nn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+pytest.importorskip("torch", reason="the network stage needs the runtime with PyTorch")
 
 from special_qgis.engine.errors import Cancelled
 from special_qgis.engine.progress import NullProgress

@@ -4,18 +4,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+pytest.importorskip("torch", reason="the network stage needs the runtime with PyTorch")
 
 from special_qgis.engine.config import RefineConfig
+from special_qgis.engine.refine.first_stage import FirstStageTile
 from special_qgis.engine.refine.sampling import draw_confident_set, draw_even_set, draw_random_set
-from special_qgis.engine.refine.stage_one import StageOneTile
 
 PRESENT = np.float32(np.nan)
 
 
-def tile_of(probabilities: np.ndarray, valid: np.ndarray | None = None) -> StageOneTile:
+def tile_of(probabilities: np.ndarray, valid: np.ndarray | None = None) -> FirstStageTile:
     valid = np.ones(probabilities.shape[1:], bool) if valid is None else valid
-    return StageOneTile.of(np.where(valid, probabilities, 0.0).astype(np.float32), valid)
+    return FirstStageTile.of(np.where(valid, probabilities, 0.0).astype(np.float32), valid)
 
 
 def test_confident_set_draws_each_class_equally_often_and_the_surer_the_more() -> None:
@@ -36,7 +36,7 @@ def test_confident_set_of_a_class_without_any_confidence_is_uniform() -> None:
 
 def test_confident_set_leaves_out_invalid_and_unlabelled_pixels() -> None:
     probabilities = np.tile(np.array([0.7, 0.3])[:, None, None], (1, 3, 4))
-    probabilities[:, 2] = 0.0  # valid, but stage 1 says nothing
+    probabilities[:, 2] = 0.0  # valid, but the first stage says nothing
     valid = np.ones((3, 4), bool)
     valid[0] = False
     drawn = draw_confident_set(tile_of(probabilities, valid), 500, np.full(2, PRESENT), np.random.default_rng(0))

@@ -8,7 +8,7 @@ from typing import Iterator, List
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="stage 2 needs the runtime with PyTorch")
+pytest.importorskip("torch", reason="the network stage needs the runtime with PyTorch")
 import torch
 from torch import nn
 
@@ -16,16 +16,16 @@ from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import Cancelled, InputError, RefinementError
 from special_qgis.engine.probabilities import decide, probabilities_of_labels
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.refine import refinement, stage_one, train
+from special_qgis.engine.refine import first_stage, refinement, train
+from special_qgis.engine.refine.first_stage import FirstStageTile
 from special_qgis.engine.refine.network import network_builder
-from special_qgis.engine.refine.refinement import refine
 from special_qgis.engine.refine.scaling import Scaling
-from special_qgis.engine.refine.stage_one import ArrayPixels, StageOneTile
-from special_qgis.engine.refine.tiles import plan_images, take_census
+from special_qgis.engine.refine.tiles import class_statistics, plan_images
 from special_qgis.engine.refine.training_images import CACHE_BYTES, TrainingImages, image_bytes
 from special_qgis.engine.windows import Window
 from tests.helpers.listener import Listener
 from tests.helpers.noisy_scene import N_CLASSES, Constant, NoisyScene, noisy_scene, small_network
+from tests.helpers.refined_cube import ArrayPixels, refine
 
 CPU = torch.device("cpu")
 SHORT = RefineConfig(
@@ -124,7 +124,7 @@ def test_history_tells_loss_and_agreement_of_every_step_and_sets_of_every_epoch(
     assert len(history.losses) == len(history.agreements) == 60
     assert len(history.confident_px) == len(history.hard_px) == 3
     assert history.losses[29] < history.losses[0]
-    assert 0.6 < history.final_agreement < 0.9  # stage 1 is wrong in a quarter
+    assert 0.6 < history.final_agreement < 0.9  # the first stage is wrong in a quarter
     fractions = [fraction for fraction, _ in listener.progress]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -195,14 +195,21 @@ class BecomesNaN(nn.Module):
 
 
 def test_training_that_diverges_fails_with_its_reason_and_the_way_back(scene: NoisyScene) -> None:
-    with pytest.raises(RefinementError, match=r"step 6 .* not a number.*stage-1 result") as caught:
+    with pytest.raises(RefinementError, match=r"step 6 .* not a number.*first stage's result") as caught:
         refine(scene.cube, scene.valid, scene.probabilities, BecomesNaN, SHORT)
     assert caught.value.reason == "loss"
 
 
 def test_map_of_one_class_fails_as_collapsed(scene: NoisyScene) -> None:
-    with pytest.raises(RefinementError, match=r"class 2 100% .*stage-1 result") as caught:
+    with pytest.raises(RefinementError, match=r"the class “class 2” 100% .*first stage's result") as caught:
         refine(scene.cube, scene.valid, scene.probabilities, lambda b, k: Constant([0.0, 3.0, 0.0]), SHORT)
+    assert caught.value.reason == "collapse"
+
+
+def test_collapsed_map_is_refused_by_the_name_of_its_class(scene: NoisyScene) -> None:
+    pixels = ArrayPixels(scene.cube, scene.valid, scene.probabilities, class_names=("water", "tree", "bare soil"))
+    with pytest.raises(RefinementError, match=r"gave the class “bare soil” 100% of the pixels") as caught:
+        train.train(pixels, lambda b, k: Constant([0.0, 0.0, 3.0]), SHORT, 0, CPU, NullProgress())
     assert caught.value.reason == "collapse"
 
 
@@ -226,7 +233,7 @@ def test_map_that_forgets_what_stage_one_was_sure_of_fails(scene: NoisyScene) ->
             logits = 5.0 * torch.eye(N_CLASSES)[:, columns][None, :, None, :]
             return logits.expand(1, N_CLASSES, *image.shape[2:]) + 0.0 * self.unused
 
-    with pytest.raises(RefinementError, match=r"keeps 3.% of what stage 1") as caught:
+    with pytest.raises(RefinementError, match=r"keeps 3.% of the first stage's labels") as caught:
         refine(scene.cube, scene.valid, scene.probabilities, lambda b, k: Shuffled(), SHORT)
     assert caught.value.reason == "disagreement"
 
@@ -353,8 +360,8 @@ def test_no_entry_point_takes_a_reference() -> None:
     accepted = {"cube", "valid", "probabilities", "build", "config", "seed", "device", "progress", "pixels", "trained"}
     for function in (refine, refinement.predict_tiles, train.train):
         assert set(inspect.signature(function).parameters) <= accepted
-    asked = {name for name in vars(stage_one.Pixels) if not name.startswith("_")}
-    assert asked == {"values", "stage_one", "sample"}
+    asked = {name for name in vars(first_stage.Pixels) if not name.startswith("_")}
+    assert asked == {"values", "first_stage", "sample"}
     words = ("reference", "truth", "ground")
     assert not [name for name in RefineConfig.__dataclass_fields__ if any(word in name for word in words)]
 
@@ -370,15 +377,15 @@ def large_stage_one() -> ArrayPixels:
 
 def test_training_images_of_a_large_scene_meet_every_class_inside_the_scene() -> None:
     pixels, config = large_stage_one(), replace(SHORT, tile_px=64, halo_px=8, training_tiles=3, patches_per_side=2)
-    census = take_census(pixels, config, NullProgress())
-    assert census.counts.tolist() == [120_000 - 36, 36, 0]
-    plan = plan_images(pixels, census, config, 0)
-    assert plan == plan_images(pixels, census, config, 0)
-    assert plan != plan_images(pixels, census, config, 1)
+    statistics = class_statistics(pixels, config, NullProgress())
+    assert statistics.counts.tolist() == [120_000 - 36, 36, 0]
+    plan = plan_images(pixels, statistics, config, 0)
+    assert plan == plan_images(pixels, statistics, config, 0)
+    assert plan != plan_images(pixels, statistics, config, 1)
     assert [len(patches) for patches in plan] == [4, 4, 4]
     patches = [patch for one in plan for patch in one]
     assert all(patch.rows == patch.cols == 32 for patch in patches)
-    met = [set(np.unique(StageOneTile.of(*pixels.stage_one(patch)).labels)) for patch in patches]
+    met = [set(np.unique(FirstStageTile.of(*pixels.first_stage(patch)).labels)) for patch in patches]
     assert sum(2 in classes for classes in met) >= 4  # a class's turn comes every third time
 
 
@@ -393,7 +400,7 @@ def test_training_image_holds_its_patches_side_by_side_with_their_labels() -> No
         here = (slice(None), slice(number // 2 * 4, number // 2 * 4 + 4), slice(number % 2 * 6, number % 2 * 6 + 6))
         values, valid = pixels.values(patch)
         np.testing.assert_array_equal(image.image[0].numpy()[here], scaling.image(values, valid))
-        np.testing.assert_array_equal(image.tile.probabilities[here], pixels.stage_one(patch)[0])
+        np.testing.assert_array_equal(image.tile.probabilities[here], pixels.first_stage(patch)[0])
     np.testing.assert_array_equal(image.spectra.T.reshape(2, 8, 12), image.image[0].numpy())
 
 
@@ -409,8 +416,8 @@ def test_reading_a_training_image_when_cancelled_stops() -> None:
 
 def test_training_images_fit_into_a_fixed_budget() -> None:
     pixels, config = large_stage_one(), replace(SHORT, tile_px=128, halo_px=8, training_tiles=100_000)
-    census = take_census(pixels, config, NullProgress())
-    plan = plan_images(pixels, census, config, 0)
+    statistics = class_statistics(pixels, config, NullProgress())
+    plan = plan_images(pixels, statistics, config, 0)
     held = sum(image_bytes(pixels.n_bands, pixels.n_classes, patch.n_px) for one in plan for patch in one)
     assert 0.99 * CACHE_BYTES < held <= CACHE_BYTES
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from special_qgis.engine.scene.blocks import Block, Calibration, find_valid, stored_nodata
+from special_qgis.engine.scene.blocks import Block, Calibration
+from special_qgis.engine.scene.no_data import find_valid, stored_nodata
 from special_qgis.engine.windows import Window
 
 

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from special_qgis.engine.errors import SpectraError
+from special_qgis.engine.rasters.metadata import read_metadata
 from special_qgis.engine.rasters.opening import open_raster
-from special_qgis.engine.scene.wavelengths import describe_quantity, read_bad_bands, read_band_spectra
+from special_qgis.engine.scene.bad_bands import read_bad_bands
+from special_qgis.engine.scene.stated_quantity import describe_quantity
+from special_qgis.engine.scene.wavelengths import read_band_spectra
 from tests.helpers.listener import Listener
 from tests.helpers.scene_files import coded_cube, update, write_envi, write_raster
 
@@ -23,7 +26,7 @@ def bare(tmp_path):
 
 
 def read(path, typed="", sensor="", listener=None):
-    return read_band_spectra(open_raster(str(path)), NUMBERS, typed, sensor, listener or Listener())
+    return read_band_spectra(read_metadata(open_raster(str(path))), NUMBERS, typed, sensor, listener or Listener())
 
 
 def tag(path, items, domain=""):
@@ -94,7 +97,7 @@ def test_envi_file_is_read(tmp_path):
     found = read(path)
     assert found.centres_nm == pytest.approx(NM)
     assert found.fwhm_nm == pytest.approx([9.0] * 4)
-    assert read_bad_bands(open_raster(str(path)), NUMBERS, Listener()).tolist() == [1, 0, 1, 1]
+    assert read_bad_bands(read_metadata(open_raster(str(path))), NUMBERS, Listener()).tolist() == [1, 0, 1, 1]
 
 
 def test_descriptions_are_read(bare):
@@ -119,7 +122,7 @@ def test_header_beside_another_format_is_read(bare, name):
     assert found.centres_nm == pytest.approx(NM)
     assert found.fwhm_nm == pytest.approx([9.0] * 4)
     assert name in found.source
-    assert read_bad_bands(open_raster(str(bare)), NUMBERS, Listener()).tolist() == [0, 1, 1, 1]
+    assert read_bad_bands(read_metadata(open_raster(str(bare))), NUMBERS, Listener()).tolist() == [0, 1, 1, 1]
 
 
 def test_sources_are_asked_in_their_order(bare):
@@ -173,13 +176,13 @@ def test_band_without_tag_is_nan(bare):
 def test_bad_band_list_of_another_length_is_passed_over_with_a_warning(bare):
     sidecar(bare, "wavelength = {450, 550, 650, 850}\nbbl = {1, 0}")
     listener = Listener()
-    assert read_bad_bands(open_raster(str(bare)), NUMBERS, listener).tolist() == [1, 1, 1, 1]
+    assert read_bad_bands(read_metadata(open_raster(str(bare))), NUMBERS, listener).tolist() == [1, 1, 1, 1]
     assert any("2 entries" in warning for warning in listener.warnings)
 
 
 def test_bad_band_tags_are_read(bare):
     tag(bare, [{"bbl": "1"}, {"bbl": "0"}, {}, {"bbl": "0"}])
-    assert read_bad_bands(open_raster(str(bare)), NUMBERS, Listener()).tolist() == [1, 0, 1, 0]
+    assert read_bad_bands(read_metadata(open_raster(str(bare))), NUMBERS, Listener()).tolist() == [1, 0, 1, 0]
 
 
 def test_typed_wavelengths_win_over_the_file_and_say_so(bare):
@@ -227,14 +230,14 @@ def test_quantity_is_told_by_metadata(bare, metadata, envi, quantity):
     dataset.SetMetadata(metadata)
     dataset.SetMetadata(envi, "ENVI")
     del dataset
-    assert describe_quantity(open_raster(str(bare))) == quantity
+    assert describe_quantity(read_metadata(open_raster(str(bare)))) == quantity
 
 
 def test_quantity_is_told_by_the_bands_unit(bare):
     dataset = update(bare)
     dataset.GetRasterBand(1).SetUnitType("W/(m2.sr.um)")
     del dataset
-    assert describe_quantity(open_raster(str(bare))) == "radiance"
+    assert describe_quantity(read_metadata(open_raster(str(bare)))) == "radiance"
 
 
 @pytest.mark.parametrize("count", [3, 5])

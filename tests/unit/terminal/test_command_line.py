@@ -18,6 +18,7 @@ from special_qgis.engine import config as config_module
 from special_qgis.engine.__main__ import main
 from special_qgis.engine.config import (
     ApplyConfig,
+    AreasConfig,
     AssessConfig,
     ClassifyConfig,
     DownloadModelConfig,
@@ -27,18 +28,21 @@ from special_qgis.engine.config import (
     RefineJobConfig,
     RemoveModelConfig,
     SceneConfig,
+    ScenesConfig,
     TrueColourConfig,
 )
 from special_qgis.engine.jobs import JOBS
 from special_qgis.engine.resources import plugin_version
-from special_qgis.engine.terminal.command_line import parse_arguments, parse_size
+from special_qgis.engine.terminal.command_line import parse_arguments
 from special_qgis.engine.terminal.console import ConsoleProgress
 from special_qgis.engine.terminal.result_text import format_area, format_result
+from special_qgis.engine.terminal.shared_options import parse_size
 from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 
 SCENE_WORDS = shlex.split(
     "--wavelengths 400,500 --sensor enmap --bad-bands 1-3 --keep-water-vapour --quantity radiance --mask m.tif "
-    "--extent -10 20 30.5 40 --aoi a.gpkg --aoi-layer parts --memory 2G"
+    "--extent -10 20 30.5 40 --aoi a.gpkg --aoi-layer parts --memory 2G "
+    "--mask-meaning nonzero --quality-layers cloud,snow --detector-overlap swir"
 )
 SCENE = SceneConfig(
     source="s.tif",
@@ -48,6 +52,9 @@ SCENE = SceneConfig(
     drop_water_vapour=False,
     quantity="radiance",
     mask="m.tif",
+    mask_meaning="nonzero",
+    quality_layers="cloud,snow",
+    detector_overlap="swir",
     extent=(-10.0, 20.0, 30.5, 40.0),
     aoi="a.gpkg",
     aoi_layer="parts",
@@ -125,6 +132,50 @@ def test_classify_every_option_reaches_its_field() -> None:
     assert differing_fields(expected, default) == all_fields(default) - PRIVATE_FIELDS  # a new field needs an option
 
 
+def test_scenes_every_option_reaches_its_field() -> None:
+    words = ["scenes", "lines", "*.dat", "--output-folder", "out", "--classes", "a;b", "--outputs", "report, agreement"]
+    words += ["--workers", "3", "--retries", "1", "--no-resume", "--no-mosaic", "--source", "spectral", "--no-refine"]
+    words += ["--preset", "paper", "--seed", "7", "--device", "cpu", "--min-confidence", "0.2", "--model", "m"]
+    request = parse_arguments([*words, *SCENE_WORDS, *PRIOR_WORDS], "0")
+    assert request.job == "scenes"
+    config = ScenesConfig.from_json(request.options)
+    assert (config.scenes, config.output_folder, config.outputs) == (("lines", "*.dat"), "out", ("report", "agreement"))
+    assert (config.workers, config.retries, config.resume, config.mosaic) == (3, 1, False, False)
+    assert config.classify == ClassifyConfig(
+        scene=dataclasses.replace(SCENE, source="*"),
+        classes="a;b",
+        source="spectral",
+        refine=False,
+        preset="paper",
+        seed=7,
+        device="cpu",
+        min_confidence=0.2,
+        model="m",
+        prior=PRIOR,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "outputs"),
+    [
+        pytest.param([], ScenesConfig.outputs, id="default"),
+        pytest.param(["--outputs", "all"], config_module.OUTPUT_CHOICES, id="all"),
+        pytest.param(["--outputs", "none"], (), id="none"),
+    ],
+)
+def test_scenes_outputs_in_a_word_are_lists_of_them(words: List[str], outputs: Any) -> None:
+    request = parse_arguments(["scenes", "a.dat", "--output-folder", "out", "--classes", "a;b", *words], "0")
+    assert ScenesConfig.from_json(request.options) == ScenesConfig(
+        ("a.dat",), "out", ClassifyConfig(SceneConfig("*"), "a;b"), outputs=outputs
+    )
+
+
+def test_scenes_unknown_output_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["scenes", "a", "--output-folder", "o", "--classes", "a;b", "--outputs", "maps"], "0")
+    assert "'maps' is none of confidence" in capsys.readouterr().err
+
+
 def test_classify_saves_a_classifier_where_asked() -> None:
     found = parse(shlex.split("classify s.tif --classes 'a; b' --output m.tif --save-classifier c.safetensors"))
     assert found.outputs == config_module.OutputConfig(map="m.tif", classifier="c.safetensors")
@@ -139,7 +190,7 @@ def test_refine_every_option_reaches_its_field() -> None:
         labels="old.tif",
         label_confidence="q.tif",
         classes="a; b",
-        outputs=config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html", "", "k.safetensors"),
+        outputs=config_module.RefineOutputConfig("m.tif", "c.tif", "p.tif", "r.html", "", "k.safetensors"),
         preset="paper",
         device="cpu",
         seed=7,
@@ -151,11 +202,45 @@ def test_refine_every_option_reaches_its_field() -> None:
     assert differing_fields(expected, default) == all_fields(default) - NETWORK_FIELDS - {"pseudo_labels", "agreement"}
 
 
+def test_import_every_option_reaches_its_field() -> None:
+    words = shlex.split("import p.he5 --output o.tif --mask k.tif --quality-layers none --detector-overlap both")
+    assert parse(words) == config_module.ImportProductConfig("p.he5", "o.tif", "k.tif", "none", "both")
+
+
 def test_apply_every_option_reaches_its_field() -> None:
     words = ["apply", "s.tif", *SCENE_WORDS, "--classifier", "k.safetensors", "--output", "m.tif"]
     words += shlex.split("--confidence c.tif --probabilities p.tif --report r.html --device cpu --min-confidence 0.25")
-    outputs = config_module.OutputConfig("m.tif", "c.tif", "p.tif", "r.html")
+    outputs = config_module.MapOutputConfig("m.tif", "c.tif", "p.tif", "r.html")
     assert parse(words) == ApplyConfig(SCENE, "k.safetensors", outputs, "cpu", 0.25)
+
+
+BARE_SCENE = SceneConfig("s.tif")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            "refine s.tif --labels l.tif --output m.tif",
+            RefineJobConfig(BARE_SCENE, "l.tif", outputs=config_module.RefineOutputConfig("m.tif")),
+        ),
+        (
+            "apply s.tif --classifier c.safetensors --output m.tif",
+            ApplyConfig(BARE_SCENE, "c.safetensors", config_module.MapOutputConfig("m.tif")),
+        ),
+        ("prior s.tif --classes 'a; b' --output p.tif", PriorJobConfig(BARE_SCENE, "a; b", "p.tif")),
+        ("rgb s.tif --output r.tif", TrueColourConfig(BARE_SCENE, "r.tif")),
+        ("inspect s.tif", BARE_SCENE),
+        ("assess m.tif --reference r.tif", AssessConfig("m.tif", "r.tif")),
+        ("models list", ListModelsConfig()),
+        ("models import c.pt", ImportModelConfig("c.pt")),
+        ("models download openai-vit-b-16", DownloadModelConfig("openai-vit-b-16")),
+        ("models remove mine", RemoveModelConfig("mine")),
+    ],
+    ids=lambda value: value.partition(" --")[0] if isinstance(value, str) else "",
+)
+def test_command_without_options_gives_the_defaults_of_the_configuration(words: str, expected: Any) -> None:
+    assert parse(shlex.split(words)) == expected
 
 
 def test_classify_no_options_gives_the_defaults_of_the_configuration() -> None:
@@ -216,6 +301,18 @@ def test_assess_options_reach_their_fields() -> None:
     assert parse(shlex.split("assess m.tif --reference r.tif")) == AssessConfig("m.tif", "r.tif")
 
 
+def test_areas_every_option_reaches_its_field() -> None:
+    words = "areas m.tif --polygons p.gpkg --layer l --field f --measure crs --confidence c.tif --accuracy a.json"
+    words += " --report r.html --table t.csv --vector v.gpkg --confidence-level 0.9"
+    expected = AreasConfig(
+        "m.tif", "p.gpkg", "l", "f", "crs", "c.tif", "a.json", "r.html", "t.csv", "v.gpkg", confidence_level=0.9
+    )
+    assert parse(shlex.split(words)) == expected
+    default = AreasConfig("m.tif")
+    assert differing_fields(expected, default) == all_fields(default) - {"map"}  # a new field needs an option
+    assert parse(["areas", "m.tif"]) == default
+
+
 @pytest.mark.parametrize(
     ("text", "n_bytes"),
     [("1000", 1000), ("4k", 4096), ("512M", 2**29), ("1.5G", 1610612736), ("2 GiB", 2**31), ("3MB", 3 * 2**20)],
@@ -271,6 +368,30 @@ def test_format_result_classify_is_a_table_of_classes() -> None:
         "pseudo labels /l.tif\n"
         "report /r.html\n"
     )
+
+
+@pytest.mark.parametrize("is_adjusted", [False, True], ids=["mapped", "adjusted"])
+def test_format_result_areas_is_a_table_of_classes(is_adjusted: bool) -> None:
+    water = {"area_m2": 0.9e6, "area_margin_m2": 1e5}
+    result = {
+        "class_areas": {
+            "water": {"count": 1000, "share": 0.25, "area_m2": 1e6},
+            "roof": {"count": 3000, "share": 0.75, "area_m2": 3e6},
+        },
+        "area_adjusted": {"per_class": {"water": water}} if is_adjusted else None,
+        "measured_on": "ellipsoid WGS 84",
+        "report": "",
+        "table": "/t.csv",
+        "vector": "",
+    }
+    table = (
+        "class  pixels  share      area  adjusted         ±\n"
+        "water   1,000  25.0%  1.00 km²  90.00 ha  10.00 ha\n"
+        "roof    3,000  75.0%  3.00 km²         -         -\n"
+        if is_adjusted
+        else "class  pixels  share      area\nwater   1,000  25.0%  1.00 km²\nroof    3,000  75.0%  3.00 km²\n"
+    )
+    assert format_result("areas", result) == table + "\nmeasured on ellipsoid WGS 84\ntable /t.csv\n"
 
 
 def test_format_result_without_a_format_of_its_own_lists_fields() -> None:

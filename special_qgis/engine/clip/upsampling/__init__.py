@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Feature upsampling: learned (JBU one, JBU stack), guided by spectra, or bilinear.
 
-``upsample(state, features, guide)`` is the whole of a learned upsampler. Stage 1 upsamples compressed features and
-compares them with the text on the way: ``scores``.
+The first stage upsamples compressed features and compares them with the text on the way: ``scores``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from .compression import Compressed, compress
 from .kernel_pool import KernelPool
 from .scores import cosines
-from .upsamplers import Bilateral, Bilinear, Learned, Upsampler, upsample
+from .upsamplers import Bilateral, Bilinear, Learned, Upsampler
 from .weights import JbuWeights, read_weights
 
 __all__ = [
@@ -24,5 +23,4 @@ __all__ = [
     "compress",
     "cosines",
     "read_weights",
-    "upsample",
 ]

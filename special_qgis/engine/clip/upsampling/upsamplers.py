@@ -1,54 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Upsamplers: from one vector per patch to one per pixel, guided by the image.
 
-Every upsampler is a linear map of space that all channels share, made from a guide by ``plan``; ``upsample`` is the
-whole of a learned one for features with all their channels.
+Every upsampler is a linear map of space that all channels share, made from a guide by ``plan``.
 """
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Protocol, Sequence, Tuple, Union
+from typing import List, Protocol, Sequence, Tuple
 
 import torch
 from torch.nn import functional
 
 from ...errors import InputError
 from .folding import apply_folded, fold_kernels
-from .steps import CORRECTION, Level, kernels_of
-from .weights import JbuWeights, read_weights
+from .steps import Level, kernels_of
+from .weights import JbuWeights
 
-__all__ = ["Bilateral", "Bilinear", "Learned", "SpatialMap", "StepMap", "Upsampler", "upsample"]
-
-
-def upsample(
-    state: Union[Mapping[str, Any], JbuWeights], features: torch.Tensor, guide: torch.Tensor, n_steps: int = 4
-) -> torch.Tensor:
-    """Upsample features by a learned upsampler, JBU one or JBU stack, whichever the state dict holds.
-
-    Args:
-        state: State dict with the keys that ``weights`` lists, or weights already read.
-        features: (batch, dimensions, rows, cols), one vector per patch.
-        guide: (batch, 3, image rows, image cols), the image as the model sees it.
-        n_steps: Steps by two.
-
-    Returns:
-        (batch, dimensions, rows · 2ⁿ, cols · 2ⁿ) in the features' type.
-
-    Raises:
-        ConfigError: The state dict is of another kind, or has too few steps.
-        InputError: Shapes do not fit.
-    """
-    weights = read_weights(state).to(features.device, features.dtype)
-    if features.ndim != 4 or features.shape[1] != weights.dimensions:
-        raise InputError(
-            f"Features have shape {tuple(features.shape)}; this upsampler accepts (batch, {weights.dimensions}, rows, "
-            "cols)."
-        )
-    spread = Learned(weights, n_steps).plan(guide.to(features.dtype), (int(features.shape[2]), int(features.shape[3])))(
-        features
-    )
-    fixed = functional.conv2d(spread, weights.fix[:, :, None, None], weights.fix_bias)
-    return spread + CORRECTION * fixed
+__all__ = ["Bilateral", "Bilinear", "Learned", "SpatialMap", "StepMap", "Upsampler"]
 
 
 class SpatialMap(Protocol):
