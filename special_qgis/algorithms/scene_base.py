@@ -75,9 +75,13 @@ class SceneAlgorithm(SpecialAlgorithm):
         accepted, message = super().checkParameterValues(parameters, context)
         if accepted or not is_text_without_layer(self, parameters, "INPUT", context):
             return accepted, message
-        if self.find_problem(with_enum_words(self, parameters), context):
-            return accepted, message
         normal = with_enum_words(self, parameters)
+        try:
+            problem = self.find_problem(normal, context)
+        except EngineError as error:
+            problem = str(error)
+        if problem:
+            return False, problem
         others = [definition for definition in self.parameterDefinitions() if definition.name() != "INPUT"]
         if all(one.checkValueIsAcceptable(normal.get(one.name(), one.defaultValue()), context) for one in others):
             return True, ""

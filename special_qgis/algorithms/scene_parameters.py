@@ -157,7 +157,7 @@ def _mask_and_product() -> List[QgsProcessingParameterDefinition]:
         ),
         advanced=True,
     )
-    return [meaning, *product_parameters()]
+    return [_missing_in_older_models(meaning), *product_parameters()]
 
 
 def product_parameters() -> List[QgsProcessingParameterDefinition]:
@@ -191,7 +191,13 @@ def product_parameters() -> List[QgsProcessingParameterDefinition]:
         ),
         advanced=True,
     )
-    return [quality, overlap]
+    return [quality, _missing_in_older_models(overlap)]
+
+
+def _missing_in_older_models(parameter: QgsProcessingParameterDefinition) -> QgsProcessingParameterDefinition:
+    """Mark a choice as optional, so that models saved before it was there stay valid; they run with its default."""
+    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagOptional)
+    return parameter
 
 
 def memory_parameter() -> QgsProcessingParameterDefinition:

@@ -25,6 +25,7 @@ class Behaviour:
     redirect_to: str = ""  # address, sent for paths that end with "/moved"
     ignores_if_range: bool = False  # whether it sends parts of whatever file it has by now
     length_text: str = ""  # sent as Content-Length instead of the true one
+    only: str = ""  # ending of the paths that exist; "" = all do
     pause_s: float = 0.0  # before each block of 64 KiB
 
 
@@ -58,6 +59,9 @@ def _make_handler(server: FileServer) -> Any:
         def do_GET(self) -> None:
             behaviour = server.behaviour
             server.requests.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
+            if not self.path.endswith(behaviour.only):
+                self.send_error(404)
+                return
             if behaviour.redirect_to and self.path.endswith("/moved"):
                 self.send_response(302)
                 self.send_header("Location", behaviour.redirect_to)

@@ -16,7 +16,7 @@ QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of th
 class SceneConfig(Options):
     """How to read a scene."""
 
-    source: str  # anything GDAL opens
+    source: str  # anything GDAL opens, or a sensor product: any of its files, its folder or its ZIP
     wavelengths: str = ""  # typed band centres, nm or µm, with or without unit; "" = from the file
     sensor: str = ""  # key of sensors.SENSORS, used when the file has no wavelengths; "" = none
     bad_bands: str = ""  # band numbers and ranges, or wavelength ranges: "1-5, 100, 1340-1460nm"

@@ -8,6 +8,7 @@ from typing import Iterator, NamedTuple, Optional, Sequence
 
 from ..config import SceneConfig
 from ..outputs.output_set import OutputSet
+from ..products.opening import files_of_product
 from ..progress import NullProgress, Progress, RecordingProgress, SubProgress
 from ..scene.opening import open_scene
 from ..scene.scene import Scene
@@ -55,7 +56,8 @@ class Envelope:
             EngineError: The scene cannot be read, or an output cannot be put into place; nothing has been written then.
             Cancelled: The user cancelled; nothing has been written.
         """
-        with OutputSet(inputs=[*config.files, *filter(None, others)]) as outputs:
+        inputs = [*config.files, *files_of_product(config.source), *filter(None, others)]
+        with OutputSet(inputs=inputs) as outputs:
             with open_scene(config, self.part(0.0, OPENED)) as scene:
                 yield OpenFiles(scene, outputs)
             self.listener.report(COMMITTING, "Moving the outputs into place")

@@ -241,10 +241,10 @@ def _check_directory(path: Path) -> None:
     found = end.rfind(b"PK\x05\x06")
     if found < 0 or len(end) < found + 22:
         raise zipfile.BadZipFile("it has no list of members")
-    size = int.from_bytes(end[found + 12 : found + 16], "little")
+    size = int.from_bytes(end[found:][12:16], "little")
     if size == 0xFFFFFFFF:
         large = end.rfind(b"PK\x06\x06")
-        size = int.from_bytes(end[large + 40 : large + 48], "little") if large >= 0 else size
+        size = int.from_bytes(end[large:][40:48], "little") if large >= 0 else size
     if size > _LARGEST_DIRECTORY_BYTES:
         raise _NotAnArchiveError("its list of members is too long")
 

@@ -30,7 +30,9 @@ _FLAGS: Tuple[Tuple[str, Tuple[int, ...]], ...] = (  # bands of QL_QUALITY-2, fr
 
 
 def _recognises(candidate: Candidate) -> bool:
-    return bool(candidate.identifier(_NAME))
+    name = candidate.identifier(_NAME)
+    # an image without its metadata is a raster like any other, whose wavelengths may be typed
+    return bool(name) and (candidate.is_folder or candidate.first(re.escape(name) + r"-METADATA\.XML") is not None)
 
 
 def _read(candidate: Candidate, progress: Progress) -> Product:

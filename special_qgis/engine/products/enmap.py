@@ -35,7 +35,9 @@ _MASKS: Tuple[Tuple[str, str, Mark], ...] = (
 
 
 def _recognises(candidate: Candidate) -> bool:
-    return bool(candidate.identifier(_NAME))
+    name = candidate.identifier(_NAME)
+    # an image without its metadata is a raster like any other, whose wavelengths may be typed
+    return bool(name) and (candidate.is_folder or candidate.first(re.escape(name) + r"-METADATA\.XML") is not None)
 
 
 def _read(candidate: Candidate, progress: Progress) -> Product:

@@ -12,7 +12,7 @@ from ..config.products import ProductOptions, parse_quality
 from ..errors import InputError, RasterWriteError
 from ..outputs.output_set import OutputSet
 from ..progress import Progress, RecordingProgress, SubProgress, check_cancelled
-from .opening import OpenedSource, open_source
+from .opening import OpenedSource, files_of_product, open_source
 
 _INTERNAL_MASK = "GDAL_TIFF_INTERNAL_MASK"  # else the mask becomes a file of its own
 _OPENED, _WRITTEN = 0.5, 0.95  # fractions of the job
@@ -35,7 +35,7 @@ def import_product(config: ImportProductConfig, progress: Progress) -> Dict[str,
     """
     listener = RecordingProgress(progress)
     options = ProductOptions(config.detector_overlap, parse_quality(config.quality_layers))
-    with OutputSet(inputs=[config.source]) as outputs:
+    with OutputSet(inputs=[config.source, *files_of_product(config.source)]) as outputs:
         for path in filter(None, (config.output, config.mask)):
             outputs.reserve(path)
         with open_source(config.source, options, SubProgress(listener, 0.0, _OPENED)) as opened:

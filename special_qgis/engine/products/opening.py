@@ -10,7 +10,7 @@ from typing import List, Optional, Type
 from ..config.products import ProductOptions
 from ..errors import EngineError, InputError
 from ..progress import NullProgress, Progress
-from .candidate import Candidate, find_candidate
+from .candidate import Candidate, base_name, find_candidate
 from .product import Product, choose_bands
 from .readers import READERS
 from .redirects import redirect
@@ -69,6 +69,23 @@ def find_product_reader(text: str) -> Optional[str]:
     if candidate is None:
         return None
     return next((reader.name for reader in READERS if reader.recognises(candidate)), None)
+
+
+def files_of_product(text: str) -> List[str]:
+    """Rasters and descriptions that a product consists of, which no output may replace; none where it is no product.
+
+    Args:
+        text: Anything that a user may give as a scene.
+
+    Raises:
+        EngineError: The product is damaged, or of a kind that cannot be mapped.
+    """
+    candidate = find_candidate(text)
+    product = None if candidate is None else _read(candidate, NullProgress())
+    if candidate is None or product is None:
+        return []
+    named = [path for path in candidate.files if base_name(path).startswith(product.name)]
+    return list(dict.fromkeys([candidate.path, *(band.path for band in product.files), *named]))
 
 
 def describe_product(text: str, progress: Optional[Progress] = None) -> Optional[Product]:
