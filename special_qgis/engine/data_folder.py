@@ -23,7 +23,7 @@ def expand_home(path: str) -> Path:
     """A path whose ``~`` or ``~name`` stands for the home folder of this or another user.
 
     Args:
-        path: As typed.
+        path: The path as it was typed.
 
     Raises:
         ConfigError: There is no such user.

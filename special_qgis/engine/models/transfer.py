@@ -53,7 +53,7 @@ def check_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url.strip())
-        host = (parts.hostname or "").encode("idna").decode("ascii")
+        host = str((parts.hostname or "").encode("idna"), "ascii")
         port = f":{parts.port}" if parts.port else ""
         path, query = (quote(text, safe=_KEPT_SIGNS) for text in (parts.path, parts.query))
     except ValueError as error:  # among them UnicodeError
