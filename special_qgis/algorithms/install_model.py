@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from qgis.core import (
@@ -15,6 +14,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
+from ..engine.data_folder import expand_home, is_file
 from ..engine.errors import Cancelled, ConfigError, EngineError
 from ..engine.models.download import download_model
 from ..engine.models.importing import Wish, import_file
@@ -113,7 +113,7 @@ class InstallModel(DownloadingAlgorithm):
             return self.tr("FILE and URL cannot both be given. Leave one of them empty.")
         if url:
             check_url(url)
-        if file and not Path(file).expanduser().is_file():
+        if file and not is_file(expand_home(file)):
             return self.tr("There is no file {}. Give the path of a checkpoint in FILE.").format(file)
         if not (file or url or entry):
             return self.tr("Nothing to install. Give a FILE or a URL, or choose a known MODEL.")
@@ -162,7 +162,7 @@ class InstallModel(DownloadingAlgorithm):
             )
         if file:
             with listening(feedback) as progress:
-                return import_file(Path(file).expanduser(), qgis_models_folder(), wish, progress)
+                return import_file(expand_home(file), qgis_models_folder(), wish, progress)
         address = url or (entry.url if entry is not None else "")
         with listening(feedback) as progress:
             return download_model(address, qgis_models_folder(), wish, progress, self.proxy)

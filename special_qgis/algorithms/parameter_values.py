@@ -7,12 +7,12 @@ Choices hold words; positions are accepted as well, because many scripts send th
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import Any, Dict, Mapping
 
 from qgis.core import NULL, QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingParameterEnum
 
 from ..engine.classes.classes import class_file_of
+from ..engine.data_folder import expand_home
 from .scene_parameters import MIB, NO_SENSOR
 
 
@@ -78,7 +78,7 @@ def classes_value(
     """The class list, or the absolute path of a class file, as the worker has another working folder."""
     text = string_value(algorithm, parameters, "CLASSES", context)
     path = class_file_of(text)
-    return text if path is None else str(Path(path).expanduser().absolute())
+    return text if path is None else str(expand_home(path).absolute())
 
 
 def memory_budget_bytes(

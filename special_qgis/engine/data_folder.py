@@ -8,12 +8,40 @@ import sys
 from pathlib import Path
 from typing import Mapping
 
+from .errors import ConfigError
+from .plain_text import shorten
+
 DATA_VARIABLE = "SPECIAL_DATA_DIR"  # environment variable: folder for everything that outlives a QGIS session
 
 
 def data_folder() -> Path:
     """Folder for runtimes and whatever else outlives a session and a version of the plugin."""
     return data_folder_on(sys.platform, os.environ, Path.home())
+
+
+def expand_home(path: str) -> Path:
+    """A path whose ``~`` or ``~name`` stands for the home folder of this or another user.
+
+    Args:
+        path: The path as it was typed.
+
+    Raises:
+        ConfigError: There is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{shorten(path)} begins with a user's name that is not known here.", "Give the full path."
+        ) from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of that name; not for a name that no file system takes, such as a very long one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def data_folder_on(platform: str, environ: Mapping[str, str], home: Path) -> Path:
@@ -25,7 +53,7 @@ def data_folder_on(platform: str, environ: Mapping[str, str], home: Path) -> Pat
         home: Home folder of the user.
     """
     if environ.get(DATA_VARIABLE):
-        return Path(environ[DATA_VARIABLE]).expanduser().absolute()
+        return expand_home(environ[DATA_VARIABLE]).absolute()
     if platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "special_qgis"
     if platform == "darwin":

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
 _LOCKED_BYTE = 2**20  # far behind the text, because Windows keeps others from reading a locked byte
 
@@ -35,15 +35,38 @@ def hold(path: Path) -> Iterator[None]:
         LockHeldError: Somebody else holds it.
         OSError: The file cannot be used.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = try_take(path)
+    if descriptor is None:
+        raise LockHeldError(path.read_text(encoding="ascii", errors="replace").strip())
     try:
-        if not _try_lock(descriptor):
-            raise LockHeldError(path.read_text(encoding="ascii", errors="replace").strip())
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
         yield
     finally:
         os.close(descriptor)  # also lets go of the lock
+
+
+def try_take(path: Path, make: bool = True) -> Optional[int]:
+    """Take a lock without waiting for it.
+
+    Args:
+        path: The lock's file.
+        make: Whether to make the file where it is missing.
+
+    Returns:
+        File descriptor, open for reading and writing, whose closing lets go of the lock; None where it is held.
+
+    Raises:
+        OSError: The file cannot be used, or its file system knows no locks.
+    """
+    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o644)
+    taken = False
+    try:
+        taken = _try_lock(descriptor)
+    finally:
+        if not taken:
+            os.close(descriptor)
+    return descriptor if taken else None
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -9,6 +9,7 @@ Pixels never pass here: scenes and outputs are paths.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import math
 import os
@@ -22,9 +23,12 @@ from typing import Any, Dict, Tuple
 
 from .errors import Cancelled, ConfigError, EngineError
 from .jobs import run_job
+from .plain_text import parse_json, shorten
 
 EXIT_OK, EXIT_ERROR, EXIT_CANCELLED = 0, 1, 130
 HEARTBEAT_S = 2.0  # between signs of life
+_BUSY_SHARE = 0.05  # of one processor, above which a thread that gives no sign is taken to be computing
+_DUMP_AFTER_S = 120.0  # of idleness, after which the log gets what each thread is doing
 MEMORY_HINT = (
     "Close other programs, set a smaller memory budget under the advanced parameters, or limit the work to an extent."
 )
@@ -62,10 +66,12 @@ class WorkerProgress:
         self._reached = 0.0
         self._sent_at = -math.inf
         self._pending: Dict[str, object] = {}
+        self.n_signs = 0  # how often the thread that works was heard of
 
     def report(self, fraction: float, message: str = "") -> None:
         """Send a progress event, or keep it for later when the last one is too recent."""
         with self._lock:
+            self.n_signs += 1
             if math.isfinite(fraction):
                 self._reached = max(self._reached, min(max(fraction, 0.0), 1.0))
             self._pending = {"fraction": self._reached, "message": message}
@@ -79,6 +85,7 @@ class WorkerProgress:
 
     def info(self, text: str) -> None:
         """Send an info event."""
+        self.n_signs += 1
         self._events.send("info", message=text)
 
     def warn(self, text: str) -> None:
@@ -86,7 +93,8 @@ class WorkerProgress:
         self._events.send("warning", message=text)
 
     def is_cancelled(self) -> bool:
-        """Whether a cancel line, the end of standard input or SIGTERM came."""
+        """Whether a cancel line, the end of standard input or SIGTERM came; asked at each block, so a sign of life."""
+        self.n_signs += 1
         return self._stop.is_set()
 
     def _send_pending(self) -> None:
@@ -94,6 +102,30 @@ class WorkerProgress:
             self._events.send("progress", **self._pending)
             self._pending = {}
             self._sent_at = time.monotonic()
+
+
+class Pulse:
+    """How long the thread that works has given no sign: a run that is stuck beats no more, a long computation does."""
+
+    def __init__(self) -> None:
+        self.unheard_s = 0.0  # since its last sign
+        self.idle_s = 0.0  # the same, but counted only while the process computes nothing either
+        self.is_dumped = False  # whether the log has been told what each thread does
+        self._n_signs = -1
+        self._cpu_s = 0.0
+
+    def feel(self, n_signs: int, cpu_s: float, passed_s: float) -> None:
+        """Look once more.
+
+        Args:
+            n_signs: Signs of the thread that works so far.
+            cpu_s: Processor time of the process so far.
+            passed_s: Time since the last look; a machine that slept meanwhile has not waited.
+        """
+        is_heard, is_busy = n_signs != self._n_signs, cpu_s - self._cpu_s > _BUSY_SHARE * passed_s
+        self.unheard_s = 0.0 if is_heard else self.unheard_s + passed_s
+        self.idle_s = 0.0 if is_heard or is_busy else self.idle_s + passed_s
+        self._n_signs, self._cpu_s = n_signs, cpu_s
 
 
 class CommandReader:
@@ -149,11 +181,11 @@ def parse_request(line: bytes) -> Tuple[str, Dict[str, Any]]:
         ConfigError: The line is not a request.
     """
     try:
-        request = json.loads(line)
+        request = parse_json(line)
         name, options = request["job"], request["config"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"The worker got something that is not a request: {error!r}.",
+            f"The worker got something that is not a request: {shorten(repr(error), 200)}.",
             'Send one line of JSON: {"job": name, "config": {...}}.',
         ) from error
     if not isinstance(name, str) or not isinstance(options, dict):
@@ -208,12 +240,20 @@ def watch(commands: CommandReader, stop: threading.Event) -> None:
 
 
 def beat(events: EventStream, progress: WorkerProgress) -> None:
-    """Start a thread that gives a sign of life every two seconds, and any progress that waits to be sent."""
+    """Start a thread that tells every two seconds how long nothing was heard of the thread that works.
+
+    It also sends any progress that waits to be sent.
+    """
+    pulse = Pulse()
 
     def keep_beating() -> None:
         while True:
             progress.flush()
-            events.send("heartbeat")
+            pulse.feel(progress.n_signs, time.process_time(), HEARTBEAT_S)
+            events.send("heartbeat", idle_s=pulse.idle_s, unheard_s=pulse.unheard_s)
+            if pulse.idle_s > _DUMP_AFTER_S and not pulse.is_dumped:
+                pulse.is_dumped = True
+                faulthandler.dump_traceback(sys.stderr, all_threads=True)
             time.sleep(HEARTBEAT_S)
 
     threading.Thread(target=keep_beating, name="heartbeat", daemon=True).start()

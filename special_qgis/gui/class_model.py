@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 from typing import Any, List, Optional
 
 from qgis.core import QgsApplication
@@ -236,7 +237,8 @@ class ClassTableModel(QAbstractTableModel):
             return f"{self.colour_of(row)} ({kind}). {change}" if self.colour_of(row) else change
         if column == WORDS:
             return translate("ClassTable", "Other words for the same class, separated by commas.")
-        return self._text(row, column) or None
+        text = self._text(row, column)
+        return f"<p>{escape(text)}</p>" if "<" in text else text or None  # else Qt takes a name for markup
 
     def _data_of_new_row(self, column: int, role: int) -> Any:
         if column != NAME:

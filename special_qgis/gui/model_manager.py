@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from html import escape
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -61,6 +62,8 @@ class ModelManager(QDialog):
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status = QLabel()
         self.status.setWordWrap(True)
+        for label in (self.folder_label, self.details, self.status):  # what cards and errors say is no markup
+            label.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = QProgressBar()
         self.bar.setRange(0, 100)
         self._make_buttons()
@@ -158,7 +161,8 @@ class ModelManager(QDialog):
         super().closeEvent(event)
 
     def _ask(self, text: str) -> bool:
-        answer = QMessageBox.question(self, self.windowTitle(), text)
+        markup = f"<p>{escape(text)}</p>"  # else Qt guesses whether names are markup
+        answer = QMessageBox.question(self, self.windowTitle(), markup)
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _start(self, title: str, work: Work) -> None:

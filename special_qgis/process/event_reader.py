@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import queue
@@ -14,10 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional
 
+from ..engine.plain_text import parse_json
+
 EVENT_NAMES = ("progress", "info", "warning", "heartbeat", "result", "error", "cancelled")
 MAX_LINE_BYTES = 8 * 2**20  # far above any event; a longer line is garbage and is not kept
 _MAX_GARBAGE_BYTES = 2**20  # of garbage that is copied to the log
 _GARBAGE_LINE_BYTES = 500  # of one line of garbage
+_LARGEST = 1e12  # number in an event
 _GRACE_S = 1.0  # from a worker's exit to its last words, which may still be in the pipe
 _LOG_END_BYTES = 65536  # read from the end of the log
 _LOG_LINE_CHARS = 300  # of a line of the log that is shown
@@ -40,7 +42,12 @@ class Event:
     def fraction(self) -> float:
         """The progress in [0, 1]; 0 when it is not a number."""
         value = self.fields.get("fraction")
-        return min(max(float(value), 0.0), 1.0) if isinstance(value, (int, float)) else 0.0
+        return min(max(value, 0.0), 1.0) if isinstance(value, (int, float)) else 0.0
+
+    def number(self, name: str) -> float:
+        """A field that is a number; 0 when it is none."""
+        value = self.fields.get(name)
+        return float(value) if isinstance(value, (int, float)) and abs(value) < _LARGEST else 0.0
 
     @property
     def result(self) -> Dict[str, Any]:
@@ -138,16 +145,12 @@ def pick_last_words(text: str) -> str:
 def parse_event(line: bytes) -> Optional[Event]:
     """The event that a line holds; None when it is anything else."""
     try:
-        fields = json.loads(line, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        fields = parse_json(line)
+    except ValueError:
         return None
     if not isinstance(fields, dict) or fields.get("event") not in EVENT_NAMES:
         return None
     return Event(fields.pop("event"), fields)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
 
 
 def read_lines(descriptor: int, max_bytes: int) -> Iterator[bytes]:

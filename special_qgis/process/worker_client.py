@@ -18,10 +18,11 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 from ..engine.errors import Cancelled, EngineError
-from ..engine.outputs.partial import JOURNAL_VARIABLE, remove_left_over
+from ..engine.outputs.leftover import finish_left_over
+from ..engine.outputs.partial import JOURNAL_VARIABLE
 from ..engine.progress import Progress
 from .crash_diagnosis import diagnose
 from .event_reader import Event, EventReader
@@ -66,6 +67,8 @@ class Patience:
     kill_s: float = 0.5  # from the cancel line to the kill
     reap_s: float = 0.2  # from the kill to giving up on hearing of its end
     silence_s: float = 120.0  # without any event, also while a library loads; there is no limit on a job's time
+    idle_s: float = 300.0  # in which the working thread gives no sign and the worker computes nothing
+    unheard_s: float = 3600.0  # in which the working thread gives no sign, whatever the worker computes
     exit_s: float = 5.0  # from the last event to the kill; shorter when the user cancels
 
 
@@ -196,6 +199,7 @@ class _Conversation:
                 return self._conclude(event)
             if event is not None:
                 self._pass_on(event)
+                self._require_life(event)
             if self._feedback.is_cancelled():
                 return self._cancel()
             now = time.monotonic()
@@ -218,6 +222,18 @@ class _Conversation:
             self._feedback.info(event.text)
         elif event.name == "warning":
             self._feedback.warn(event.text)
+
+    def _require_life(self, event: Event) -> None:
+        """Judge by a heartbeat whether the thread that works is stuck."""
+        idle_s, unheard_s = event.number("idle_s"), event.number("unheard_s")
+        if event.name == "heartbeat" and (idle_s > self._patience.idle_s or unheard_s > self._patience.unheard_s):
+            doing = f" It was busy with: {self._doing}." if self._doing else ""
+            raise WorkerFailed(
+                f"The run is stuck: nothing has been heard of it for {unheard_s:.0f} s, so it was ended.{doing}",
+                "Check that the drives of inputs and outputs answer, then run it again; if it happens again, please "
+                "report it with the log.",
+                "silent",
+            )
 
     def _conclude(self, event: Event) -> Dict[str, Any]:
         """Turn the last event into a result or an error."""
@@ -305,10 +321,12 @@ class _CommandWriter:
 
 
 def _tidy(folder: Path, keep_log: bool, feedback: Progress) -> None:
-    """Remove what a dead worker left: outputs that are not whole, and the folder of the run."""
-    remaining: List[Path] = remove_left_over(folder / _JOURNAL)
-    for path in remaining:
+    """Finish what a dead worker left: a commit that it had begun, outputs that are not whole, the folder of the run."""
+    left = finish_left_over(folder / _JOURNAL)
+    for path in left.remaining:
         feedback.warn(f"The unfinished output {path} could not be removed; please remove it yourself.")
+    if left.is_completed:
+        feedback.warn("The worker had finished its outputs before it ended; they are complete and in place.")
     if keep_log:
         shutil.rmtree(folder / _WORKING_FOLDER, ignore_errors=True)
     else:

@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
-from ..engine.data_folder import data_folder
+from ..engine.data_folder import data_folder, expand_home
 from ..engine.errors import ConfigError, EngineError
 from ..engine.process_lock import LockHeldError, hold
 from ..engine.progress import Progress, SubProgress
@@ -82,7 +82,7 @@ class RuntimeOptions:
     @property
     def data(self) -> Path:
         """The data folder."""
-        return Path(self.folder).expanduser().absolute() if self.folder else data_folder()
+        return expand_home(self.folder).absolute() if self.folder else data_folder()
 
     @property
     def lock_path(self) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from ..engine.data_folder import data_folder
+from ..engine.data_folder import data_folder, expand_home
 from ..engine.errors import EngineError, RuntimeMissingError
 from ..engine.progress import NullProgress, Progress
 from ..process.interpreters import Interpreter, light_interpreter
@@ -100,7 +100,7 @@ def find_runtime() -> Optional[Interpreter]:
 
 
 def _named_interpreter(named: str) -> Interpreter:
-    path = Path(named).expanduser()
+    path = expand_home(named)
     if path.is_dir() or not os.access(path, os.X_OK):
         raise RuntimeMissingError(
             f"The environment variable {PYTHON_VARIABLE} is {named!r}, which is not a program that can be run.",

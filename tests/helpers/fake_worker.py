@@ -92,6 +92,26 @@ def silent(_):
     hang()
 
 
+def stuck(_):
+    send("progress", fraction=0.1, message="Reading a drive that does not answer")
+    for idle_s in range(1000):
+        send("heartbeat", idle_s=float(idle_s), unheard_s=float(idle_s))
+        time.sleep(0.01)
+
+
+def computes_for_long(_):
+    for unheard_s in range(30):
+        send("heartbeat", idle_s=0.0, unheard_s=float(unheard_s))
+    send("heartbeat", idle_s="long", unheard_s=None)
+    send("result", result={"ok": True})
+
+
+def imports_torch(_):
+    send("progress", fraction=0.1, message="importing")
+
+    hang()
+
+
 def closes_output(_):
     os.close(1)
     hang()

@@ -23,6 +23,8 @@ class Behaviour:
     status: int = 200  # other than 200 = an error page
     n_errors: int = -1  # how many requests get it; -1 = all
     redirect_to: str = ""  # address, sent for paths that end with "/moved"
+    ignores_if_range: bool = False  # whether it sends parts of whatever file it has by now
+    length_text: str = ""  # sent as Content-Length instead of the true one
     only: str = ""  # ending of the paths that exist; "" = all do
     pause_s: float = 0.0  # before each block of 64 KiB
 
@@ -81,7 +83,7 @@ def _make_handler(server: FileServer) -> Any:
                 self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
             declared = len(content) - begin if behaviour.declared_length is None else behaviour.declared_length
             if declared >= 0:
-                self.send_header("Content-Length", str(declared))
+                self.send_header("Content-Length", behaviour.length_text or str(declared))
             if behaviour.etag:
                 self.send_header("ETag", behaviour.etag)
             self.end_headers()
@@ -99,7 +101,7 @@ def _make_handler(server: FileServer) -> Any:
 
         def _begin(self, behaviour: Behaviour) -> int:
             match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-            same = self.headers.get("If-Range", behaviour.etag) == behaviour.etag
+            same = behaviour.ignores_if_range or self.headers.get("If-Range", behaviour.etag) == behaviour.etag
             return int(match.group(1)) if match and behaviour.honours_range and same else 0
 
     return Handler

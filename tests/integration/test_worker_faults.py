@@ -129,6 +129,25 @@ def test_run_silent_worker_is_ended_and_reported() -> None:
     assert 0.6 <= time.monotonic() - begun < 2.0
 
 
+def test_run_worker_that_beats_but_is_stuck_is_ended_and_says_with_what() -> None:
+    begun = time.monotonic()
+    with pytest.raises(WorkerFailed, match=r"stuck.*Reading a drive that does not answer") as caught:
+        run_fake("stuck", patience=Patience(idle_s=50))
+    assert caught.value.kind == "silent"
+    assert time.monotonic() - begun < 5.0
+
+
+def test_run_worker_that_computes_for_long_without_a_sign_is_left_alone() -> None:
+    assert run_fake("computes_for_long", patience=Patience(idle_s=5)) == {"ok": True}
+
+
+def test_run_cancelled_while_pytorch_is_imported_ends_within_a_second() -> None:
+    listener = Listener(cancel_on="importing")
+    with pytest.raises(WorkerCancelled):
+        run_fake("imports_torch", listener=listener)
+    assert listener.since_cancel_s() < 1.2
+
+
 def test_run_worker_closes_output_without_exiting_is_reported() -> None:
     with pytest.raises(WorkerFailed, match="closed its output"):
         run_fake("closes_output", patience=Patience(exit_s=0.2))

@@ -19,12 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from special_qgis.engine import worker
 from special_qgis.engine.config import ClassifyConfig, RuntimeCheckConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, RuntimeMissingError
 from special_qgis.engine.jobs import JOBS, Job, find_function, run_job
 from special_qgis.engine.packages import check_runtime
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.worker import CommandReader, EventStream, WorkerProgress, parse_request, to_plain
+from special_qgis.engine.worker import CommandReader, EventStream, Pulse, WorkerProgress, parse_request, to_plain
 from special_qgis.process.crash_diagnosis import diagnose
 from special_qgis.process.event_reader import MAX_LINE_BYTES, Event, parse_event, pick_last_words, read_lines
 from tests.helpers.listener import Listener
@@ -285,3 +286,31 @@ def test_classify_config_request_round_trips_through_the_pipe() -> None:
     config = ClassifyConfig.from_json({"scene": {"source": "/ü b.tif", "extent": [0, 0, 1, 1]}, "classes": "a; b"})
     line = json.dumps({"job": "classify", "config": config.to_json()}).encode("ascii")
     assert ClassifyConfig.from_json(parse_request(line)[1]) == config
+
+
+def test_beat_thread_that_works_gives_no_sign_is_told_as_idle(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "HEARTBEAT_S", 0.05)
+    stop = threading.Event()
+    events = EventStream(pipe.writing, stop)
+    progress = WorkerProgress(events, stop)
+    worker.beat(events, progress)
+    idle: List[float] = []
+    with os.fdopen(os.dup(pipe.reading), "rb") as stream:
+        while len(idle) < 10:  # the thread that works is this one, which only waits
+            idle.append(json.loads(stream.readline())["unheard_s"])
+        assert idle[-1] > 0.3
+        progress.is_cancelled()
+        heard = [json.loads(stream.readline())["unheard_s"] for _ in range(3)]
+    assert 0.0 in heard
+
+
+def test_pulse_computing_without_a_sign_is_not_idle_but_unheard() -> None:
+    pulse = Pulse()
+    for second in range(10):
+        pulse.feel(1, float(second), 1.0)
+    assert (pulse.idle_s, pulse.unheard_s) == (0.0, 9.0)
+    for _ in range(5):
+        pulse.feel(1, 9.0, 1.0)
+    assert (pulse.idle_s, pulse.unheard_s) == (5.0, 14.0)
+    pulse.feel(2, 9.0, 1.0)
+    assert (pulse.idle_s, pulse.unheard_s) == (0.0, 0.0)

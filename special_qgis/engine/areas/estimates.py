@@ -9,7 +9,6 @@ Source: Olofsson et al. 2014, Remote Sensing of Environment 148, 42-57, doi:10.1
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -21,6 +20,7 @@ from ..accuracy.confusion import normal_quantile
 from ..accuracy.stratified import adjust
 from ..classes.text import comparison_key
 from ..errors import InputError, RasterReadError
+from ..plain_text import parse_json
 from .classes import AreaClass, names_tell
 from .sums import Sums
 
@@ -125,8 +125,8 @@ def read_accuracy_report(path: str) -> AccuracyReport:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8, which the JSON of an accuracy report is.", hint) from error
     try:
-        return _parse(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return _parse(parse_json(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not the JSON of an accuracy report: {error!r}.", hint) from error
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import unquote
 
+from ..data_folder import expand_home
 from ..decoding import decode_file
 from ..errors import InputError
+from ..plain_text import shorten
 
 __all__ = ["LIST_SUFFIXES", "ListEntry", "read_list"]
 
@@ -51,7 +53,10 @@ def read_list(path: Path) -> List[ListEntry]:
         text = decode_file(path.read_bytes())
     except OSError as error:
         raise InputError(f"The list {path} cannot be read: {error}.", "Choose a file that can be read.") from error
-    return list(_READERS[path.suffix.lower()](text, path))
+    try:
+        return list(_READERS[path.suffix.lower()](text, path))
+    except csv.Error as error:
+        raise InputError(f"The list {path} is malformed: {error}.", "Save it again as CSV.") from error
 
 
 def _read_text(text: str, path: Path) -> Iterator[ListEntry]:
@@ -70,7 +75,7 @@ def _read_csv(text: str, path: Path) -> Iterator[ListEntry]:
     source_title = next((title for title, name in columns.items() if name in _SCENE_COLUMNS), None)
     unknown = [name for name in columns.values() if name not in (*_SCENE_COLUMNS, *_COLUMNS)]
     if source_title is None or unknown:
-        what = f"has a column {unknown[0]!r}" if unknown else "has no column “scene”"
+        what = f"has a column {shorten(unknown[0])}" if unknown else "has no column “scene”"
         raise InputError(
             f"The list {path} {what}; its columns must be scene and any of {', '.join(_COLUMNS)}.",
             "Name the columns in the first row.",
@@ -95,7 +100,7 @@ def _row_options(values: Mapping[str, str], path: Path, number: int) -> Dict[str
     if values.get("drop_water_vapour"):
         word = values["drop_water_vapour"].lower()
         if word not in (*_YES, *_NO):
-            raise InputError(f"{where} has drop_water_vapour {word!r}; yes or no is accepted.", "Correct it.")
+            raise InputError(f"{where} has drop_water_vapour {shorten(word)}; yes or no is accepted.", "Correct it.")
         options["drop_water_vapour"] = word in _YES
     return options
 
@@ -106,17 +111,19 @@ def _parse_extent(text: str, where: str) -> Tuple[float, ...]:
     except ValueError:
         numbers = ()
     if len(numbers) != 4:
-        raise InputError(f"{where} has the extent {text!r}; xmin ymin xmax ymax is accepted.", "Give four numbers.")
+        raise InputError(
+            f"{where} has the extent {shorten(text)}; xmin ymin xmax ymax is accepted.", "Give four numbers."
+        )
     return numbers
 
 
 def _read_stac(text: str, path: Path) -> Iterator[ListEntry]:
     """Items of a STAC item collection, or one item."""
     try:
-        content = json.loads(text)
+        content = json.loads(text)  # not parse_json: some servers write NaN
         items = content["features"] if content.get("type") == "FeatureCollection" else [content]
         found = [(str(item["id"]), dict(item["assets"])) for item in items]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path} is not a STAC item collection ({type(error).__name__}: {error}); it must be JSON of the type "
             "FeatureCollection whose features have an id and assets.",
@@ -136,8 +143,8 @@ def _scene_address(item: str, assets: Mapping[str, Any], path: Path) -> str:
     if len(best) != 1:
         found = f"{len(best)} assets that may be the scene" if best else "no asset that may be the scene"
         raise InputError(
-            f"The item {item} of {path} has {found}, of {', '.join(assets) or 'none'}; one raster with the role data "
-            "is accepted.",
+            f"The item {item[:80]} of {path} has {found}, of {', '.join(assets)[:300] or 'none'}; one raster with the "
+            "role data is accepted.",
             "List the scenes in a .txt file, one a line.",
         )
     return str(best[0]["href"])
@@ -161,7 +168,7 @@ def _resolve(text: str, path: Path) -> str:
     address = _ADDRESS.fullmatch(text)
     if address is not None:
         return _network_path(address.group(1).lower(), address.group(2), text)
-    beside = path.absolute().parent / Path(text).expanduser()
+    beside = path.absolute().parent / expand_home(text)
     is_source = text.startswith("/vsi") or (":" in text[2:] and not beside.exists())
     return text if is_source else str(beside)
 
@@ -175,7 +182,7 @@ def _network_path(scheme: str, rest: str, whole: str) -> str:
     bucket: Optional[str] = _BUCKETS.get(scheme)
     if bucket is None:
         raise InputError(
-            f"The address {whole} begins with {scheme}://, which cannot be read; http, https, file, "
+            f"The address {whole[:300]} begins with {scheme[:40]}://, which cannot be read; http, https, file, "
             f"{', '.join(_BUCKETS)} are accepted.",
             "Give a path that GDAL opens.",
         )

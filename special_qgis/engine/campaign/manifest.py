@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
+from ..decoding import read_text_file
 from ..outputs.output_set import OutputSet
+from ..plain_text import parse_json
 
 __all__ = ["MANIFEST_NAME", "Manifest", "measure_outputs", "read_manifest", "remove_manifest", "write_manifest"]
 
@@ -42,7 +44,7 @@ class Manifest:
 def read_manifest(folder: Path) -> Optional[Manifest]:
     """The manifest of a scene's folder; None where there is none that can be read."""
     try:
-        content: Dict[str, Any] = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+        content: Dict[str, Any] = parse_json(read_text_file(folder / MANIFEST_NAME))
         if content.pop("manifest_version") != VERSION:
             return None
         manifest = Manifest(**content)

@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Seq
 from osgeo import gdal
 
 from ..config import SceneConfig
+from ..data_folder import expand_home
 from ..errors import InputError
 from ..progress import Progress, check_cancelled
 from ..rasters.gdal_exceptions import use_exceptions
@@ -75,7 +76,7 @@ def find_scenes(given: Sequence[str], common: SceneConfig, progress: Progress) -
 
 def _expand(text: str, progress: Progress) -> Iterator[_Found]:
     """Scenes that one word of the list stands for."""
-    path = Path(text).expanduser()
+    path = expand_home(text)
     if path.is_dir() and not _is_raster(str(path)):
         yield from _rasters(sorted(path.iterdir()), progress)
     elif not path.exists() and _WILDCARDS.search(text) and not text.startswith("/vsi"):
@@ -95,7 +96,7 @@ def _require_source(text: str) -> str:
     if text.startswith("/vsi") or ":" in text[2:]:
         return text
     raise InputError(
-        f"There is no scene {text}: it is neither a file nor a folder, and no file matches it.",
+        f"There is no scene {text[:300]}: it is neither a file nor a folder, and no file matches it.",
         "Check the path; write a glob in quotes, and list scenes in a .txt or .csv file, one a line.",
     )
 

@@ -15,8 +15,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from ..data_folder import expand_home, is_file
 from ..decoding import decode_file
 from ..errors import ClassListError
+from ..plain_text import parse_json
 from .text import ClassEntry, comparison_key, make_entry, parse_entries, shorten
 
 MAX_FILE_BYTES = 4 * 1024 * 1024  # a class list is a few kilobytes; a QGIS style may be some hundred
@@ -65,8 +67,8 @@ def read_class_file(path: str) -> List[ClassEntry]:
 
 def _read_text(path: str) -> str:
     try:
-        file = Path(path).expanduser()
-        if not file.is_file():
+        file = expand_home(path)
+        if not is_file(file):
             raise ClassListError(
                 f"The class file {shorten(path, 200)} does not exist; the path of a .txt, .csv, .json or .qml file "
                 "or a typed list is accepted.",
@@ -150,8 +152,8 @@ def _hex_of(channels: List[Any], class_name: str) -> str:
 
 def _read_json(text: str) -> List[ClassEntry]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise ClassListError(f"The file is not valid JSON: {error}.", "Correct it, or use a .txt file.") from error
     if isinstance(content, dict) and "classes" in content:
         content = content["classes"]

@@ -8,13 +8,13 @@ unknown words.
 
 from __future__ import annotations
 
-import json
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import torch
 
 from ..errors import InputError
 from ..models.inspection import COMPACT_KEY
+from ..plain_text import parse_json
 
 __all__ = ["METADATA_KEY", "SCALE_SUFFIX", "TOKEN_ROWS", "TOKEN_TABLE", "VERSION", "expand", "is_compact"]
 
@@ -64,7 +64,7 @@ def _read_about(metadata: Mapping[str, str]) -> Dict[str, Any]:
     if text is None:
         raise _damaged(f"its metadata have no entry {METADATA_KEY}")
     try:
-        about = json.loads(text)
+        about = parse_json(text)
     except ValueError as error:
         raise _damaged(f"its description is not JSON ({error})") from error
     if not isinstance(about, dict):

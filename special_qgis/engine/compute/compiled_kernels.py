@@ -3,7 +3,8 @@
 
 Compiled kernels go into the user's cache folder, never beside the sources: an installed plugin's folder may be
 read-only, and Numba does not notice when a module that a kernel calls has changed. The folder's name therefore holds a
-hash of all kernels. ``NUMBA_CACHE_DIR``, where it is set, is respected. Import this before any kernel.
+hash of all kernels. ``NUMBA_CACHE_DIR``, where it is set, is respected. A folder that cannot be
+used, or that others may write to, is not used. Import this before any kernel.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import hashlib
 import importlib
 import os
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
+
+from ..data_folder import expand_home
+from . import kernel_cache
 
 __all__ = ["has_numba", "kernel_cache_folder"]
 
@@ -36,7 +39,7 @@ def kernel_cache_folder() -> Path:
     for name in KERNEL_MODULES:
         digest.update((Path(__file__).parent.parent / f"{name}.py").read_bytes())
     named = os.environ.get("SPECIAL_CACHE")
-    base = Path(named).expanduser() / "kernels" if named else _user_cache() / "special_qgis" / "kernels"
+    base = expand_home(named) / "kernels" if named else _user_cache() / "special_qgis" / "kernels"
     return base / digest.hexdigest()[:12]
 
 
@@ -57,16 +60,13 @@ def has_numba() -> bool:
         importlib.import_module("numba")
     except (ImportError, OSError, SystemError):
         return False
-    if not os.environ.get("NUMBA_CACHE_DIR"):
-        config.CACHE_DIR = str(_writable(kernel_cache_folder()))  # type: ignore[attr-defined]
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(named) if named else kernel_cache_folder()
+    reason = kernel_cache.prepare(folder)
+    if reason:
+        kernel_cache.tell_once(reason)
+    else:
+        config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    caching, dispatcher = (importlib.import_module(f"numba.core.{name}") for name in ("caching", "dispatcher"))
+    kernel_cache.install(caching, dispatcher, is_usable=not reason)
     return True
-
-
-def _writable(folder: Path) -> Path:
-    """The folder, made; a temporary one where it cannot be written, so that only compiling anew is lost."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="special_qgis-kernels-"))

@@ -11,12 +11,12 @@ and open_clip's conventions for names of weights.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
 from ..errors import ModelError
+from ..plain_text import parse_json, shorten
 
 Shapes = Mapping[str, Tuple[int, ...]]
 
@@ -40,6 +40,8 @@ _SIZES = {
     (1664, 48): "bigG",
     (1792, 56): "e",
 }
+_SIZE_KEYS = ("image_size", "patch_size", "layers", "width", "context_length", "vocab_size", "heads", "head_width")
+_LARGEST_SIZE = 1_000_000  # of anything in a configuration
 _SUPPORTED = "Supported are CLIP models with a vision transformer (ViT) and open_clip's own tokenizer."
 
 
@@ -118,18 +120,38 @@ def parse_config(text: str, origin: str) -> Dict[str, Any]:
         ModelError: It is none, or of an architecture that is not supported.
     """
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         config = dict(content.get("model_cfg", content))
-        embed, vision, words = config["embed_dim"], dict(config["vision_cfg"]), dict(config["text_cfg"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        _require_sizes(config)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
-            f"{origin} is no configuration of open_clip ({type(error).__name__}: {error}).",
+            f"{origin} is no configuration of open_clip ({type(error).__name__}: {shorten(error, 200)}).",
             "Correct or remove it; the architecture is then inferred from the weights.",
         ) from error
-    check_config({"embed_dim": embed, "vision_cfg": vision, "text_cfg": words}, origin)
+    check_config(config, origin)
     if "preprocess_cfg" in content:
         config["preprocess_cfg"] = content["preprocess_cfg"]
     return config
+
+
+def _require_sizes(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration whose sizes are none; other entries are left alone.
+
+    Raises:
+        ValueError: One of them is no number, or no mapping.
+        KeyError: A mapping is missing.
+    """
+    towers = (config["vision_cfg"], config["text_cfg"])
+    if not all(isinstance(tower, dict) for tower in towers):
+        raise ValueError("a tower is described by something else than a mapping")
+    sizes = {"embed_dim": config["embed_dim"]}
+    for tower in towers:
+        sizes.update({key: tower[key] for key in _SIZE_KEYS if key in tower})
+    for key, value in sizes.items():
+        may_be_several = key in ("image_size", "patch_size", "layers") and isinstance(value, list)
+        values = value if may_be_several and 1 < len(value) < 9 else [value]
+        if not all(type(size) is int and 0 < size <= _LARGEST_SIZE for size in values):
+            raise ValueError(f"{key} is {shorten(value)}")
 
 
 def check_config(config: Mapping[str, Any], origin: str) -> None:
@@ -144,11 +166,14 @@ def check_config(config: Mapping[str, Any], origin: str) -> None:
     """
     vision, text = config["vision_cfg"], config["text_cfg"]
     reasons = (
-        (vision.get("timm_model_name"), f"its image tower is timm's {vision.get('timm_model_name')}"),
+        (vision.get("timm_model_name"), f"its image tower is timm's {str(vision.get('timm_model_name'))[:80]}"),
         (isinstance(vision.get("layers", 12), (list, tuple)), "its image tower is a ResNet"),
         (vision.get("attentional_pool"), "its image tower pools by attention"),
-        (text.get("hf_model_name"), f"its text tower is Hugging Face's {text.get('hf_model_name')}"),
-        (text.get("hf_tokenizer_name"), f"it needs the tokenizer {text.get('hf_tokenizer_name')} of Hugging Face"),
+        (text.get("hf_model_name"), f"its text tower is Hugging Face's {str(text.get('hf_model_name'))[:80]}"),
+        (
+            text.get("hf_tokenizer_name"),
+            f"it needs the tokenizer {str(text.get('hf_tokenizer_name'))[:80]} of Hugging Face",
+        ),
         (text.get("vocab_size", VOCABULARY) != VOCABULARY, f"its vocabulary has {text.get('vocab_size')} words"),
         ("multimodal_cfg" in config, "it is a captioning model (CoCa)"),
     )
@@ -254,7 +279,7 @@ def _not_told(config: Mapping[str, Any]) -> str:
 
 
 def _n_layers(shapes: Shapes, tower: str) -> int:
-    pattern = re.compile(rf"{re.escape(tower)}transformer\.resblocks\.(\d+)\.attn\.in_proj_weight")
+    pattern = re.compile(rf"{re.escape(tower)}transformer\.resblocks\.(\d{{1,4}})\.attn\.in_proj_weight")
     numbers = {int(match.group(1)) for match in map(pattern.fullmatch, shapes) if match}
     if not numbers or numbers != set(range(len(numbers))):
         which = "image" if tower else "text"
@@ -264,12 +289,12 @@ def _n_layers(shapes: Shapes, tower: str) -> int:
 
 def _dimension(shapes: Shapes, name: str, axis: int) -> int:
     found = shapes.get(name, ())
-    if len(found) <= axis:
-        raise ModelError(f"The weight {name} is missing in the file. {_SUPPORTED}")
+    if len(found) <= axis or 0 in found:
+        raise ModelError(f"The weight {name} is missing or empty in the file. {_SUPPORTED}")
     return found[axis]
 
 
 def _shape(shapes: Shapes, name: str, n_axes: int) -> Tuple[int, ...]:
-    if len(shapes.get(name, ())) != n_axes:
-        raise ModelError(f"The weight {name} is missing in the file. {_SUPPORTED}")
+    if len(shapes.get(name, ())) != n_axes or 0 in shapes[name]:
+        raise ModelError(f"The weight {name} is missing or empty in the file. {_SUPPORTED}")
     return tuple(shapes[name])

@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from ..errors import ModelError
+from ..plain_text import parse_json, shorten
 
 CARD_SUFFIX = ".card.json"
 _LARGEST_CARD_BYTES = 2**20
+_TEXTS = (
+    "name", "file", "kind", "architecture", "sha256", "source", "licence", "imported_at", "file_format",
+    "named_architecture",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,17 @@ def read_card(path: Path) -> ModelCard:
     try:
         if path.stat().st_size > _LARGEST_CARD_BYTES:
             raise ValueError("it is too large")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         known = {field.name for field in dataclasses.fields(ModelCard)}
         card = ModelCard(**{key: value for key, value in content.items() if key in known})
-        texts = (card.name, card.file, card.kind, card.architecture, card.sha256, card.source, card.licence)
+        texts = (getattr(card, key) for key in _TEXTS)
         if not all(isinstance(text, str) for text in texts) or Path(card.file).name != card.file or not card.file:
             raise ValueError("a field has a value that is not accepted")
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        if not isinstance(card.size_bytes, int) or not isinstance(card.config, (dict, type(None))):
+            raise ValueError("a field has a value that is not accepted")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"The card {path} cannot be read: {error}.", "Remove it and import the model again."
+            f"The card {path} cannot be read: {shorten(error, 200)}.", "Remove it and import the model again."
         ) from error
     return card
 

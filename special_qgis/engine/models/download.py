@@ -18,17 +18,28 @@ from pathlib import Path
 from typing import Dict, Iterator, Mapping, Optional
 
 from ..errors import DownloadError, ModelError, ModelFolderError
+from ..plain_text import parse_json
 from ..progress import Progress, SubProgress, check_cancelled
 from .hashing import sha256_of
-from .importing import Wish, adopt, check_length, explain_write_error, find_entry, remove_left_over, require_space
+from .importing import (
+    Wish,
+    adopt,
+    check_length,
+    explain_write_error,
+    find_entry,
+    remove_left_over,
+    require_space,
+    tell_unverified,
+)
 from .library import InstalledModel, folder_lock
 from .registry import ModelEntry
-from .transfer import Answer, BrokenTransferError, RangeRefusedError, Transfer, check_url
+from .transfer import Answer, BrokenTransferError, RangeRefusedError, Transfer, check_url, shown_url
 
 PARTIAL_PREFIX = ".download-"
 _ATTEMPTS = 5  # in a row that get no further
 _FIRST_PAUSE_S = 0.5  # doubled after each attempt
 _POLL_S = 0.1
+_LENGTH_DIGITS = 18  # of a length that can be believed
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,7 @@ def download_model(url: str, folder: Path, wish: Wish, progress: Progress, proxy
     """
     url = check_url(url)
     file_name = _file_name(url)
-    wish = replace(wish, source=wish.source or url)
+    wish = replace(wish, source=wish.source or shown_url(url))
     with folder_lock(folder), _explained_errors(folder):
         remove_left_over(folder)
         partial = folder / f"{PARTIAL_PREFIX}{hashlib.sha256(url.encode('utf-8')).hexdigest()[:16]}.part"
@@ -78,6 +89,7 @@ def download_model(url: str, folder: Path, wish: Wish, progress: Progress, proxy
             forget(partial)
             raise
         forget(partial)
+    tell_unverified(model, wish, progress)
     progress.report(1.0, f"{model.name} is installed")
     return model
 
@@ -113,7 +125,7 @@ class _Attempts:
         self._n_failed += 1
         if self._n_failed >= _ATTEMPTS:
             raise DownloadError(
-                f"{url} cannot be downloaded: {error}.",
+                f"{shown_url(url)} cannot be downloaded: {error}.",
                 "Check the network and the proxy in QGIS's options, then run it again: it goes on where it stopped. "
                 "Or download the file on another machine and import it.",
             ) from error
@@ -139,12 +151,17 @@ def _attempt(url: str, partial: Path, entry: Optional[ModelEntry], attempts: _At
     n_there = partial.stat().st_size if partial.exists() and remembered.validator else 0
     if 0 < remembered.n_total == n_there:
         return
+    if 0 <= remembered.n_total < n_there:  # not what was remembered
+        n_there = 0
     with Transfer(url, _range_headers(n_there, remembered), attempts.proxy, attempts.progress) as transfer:
         try:
             answer = transfer.answer()
         except RangeRefusedError:
             forget(partial)
             raise
+        if answer.status == 206 and not _is_same_file(answer, remembered):
+            forget(partial)
+            raise BrokenTransferError("the file on the server is another one by now")
         n_begin = n_there if _goes_on(answer, n_there) else 0
         expected = _expected(answer, n_begin)
         _require_room(partial, entry, expected, n_begin)
@@ -170,7 +187,7 @@ def _range_headers(n_there: int, remembered: _Remembered) -> Dict[str, str]:
 
 def _goes_on(answer: Answer, n_there: int) -> bool:
     """Whether the body goes on where we are; a server may also send the whole file again."""
-    match = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
+    match = re.match(r"bytes (\d{1,18})-", answer.headers.get("content-range", ""))
     if answer.status == 206 and n_there and match and int(match.group(1)) == n_there:
         return True
     if answer.status == 206:
@@ -178,13 +195,22 @@ def _goes_on(answer: Answer, n_there: int) -> bool:
     return False
 
 
+def _is_same_file(answer: Answer, remembered: _Remembered) -> bool:
+    """Whether a part is of the file that is partly there: by its length and by what the server calls its version."""
+    total = _expected(answer, 0) if "content-range" in answer.headers else -1
+    versions = (("etag", remembered.etag), ("last-modified", remembered.last_modified))
+    told = [(answer.headers[key], before) for key, before in versions if key in answer.headers and before]
+    is_same_length = total == remembered.n_total or -1 in (total, remembered.n_total)
+    return is_same_length and all(now == before for now, before in told)
+
+
 def _expected(answer: Answer, n_begin: int) -> int:
     """Length of the whole file; -1 where the server does not say."""
-    match = re.match(r"bytes \d+-\d+/(\d+)", answer.headers.get("content-range", ""))
+    match = re.match(r"bytes \d{1,18}-\d{1,18}/(\d{1,18})$", answer.headers.get("content-range", ""))
     if match:
         return int(match.group(1))
     length = answer.headers.get("content-length", "")
-    return n_begin + int(length) if length.isdecimal() else -1
+    return n_begin + int(length) if length.isdecimal() and len(length) <= _LENGTH_DIGITS else -1
 
 
 def _require_room(partial: Path, entry: Optional[ModelEntry], expected: int, n_begin: int) -> None:
@@ -213,9 +239,9 @@ def _remember(partial: Path, answer: Answer, n_total: int) -> None:
 
 def _recall(partial: Path) -> _Remembered:
     try:
-        content = json.loads(_memory_of(partial).read_text(encoding="utf-8"))
+        content = parse_json(_memory_of(partial).read_text(encoding="utf-8"))
         return _Remembered(str(content["etag"]), str(content["last_modified"]), int(content["n_total"]))
-    except (OSError, ValueError, KeyError, TypeError):  # nothing is known, so the download begins anew
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):  # nothing is known, so the download begins anew
         return _Remembered()
 
 

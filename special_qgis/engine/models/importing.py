@@ -18,7 +18,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Iterator, Optional
 
+from ..data_folder import is_file
+from ..durable_files import sync_folder
 from ..errors import ConfigError, ModelError, ModelFolderError
+from ..plain_text import shorten
 from ..progress import NullProgress, Progress, SubProgress, check_cancelled
 from .architecture import QUICK_SUFFIX
 from .card import ModelCard, card_path, write_card
@@ -75,8 +78,8 @@ def import_file(source: Path, folder: Path, wish: Wish, progress: Progress) -> I
         ModelFolderError: The folder cannot be written, is full, or another import is running.
         Cancelled: The listener asked to stop; nothing is left.
     """
-    if not source.is_file():
-        raise ModelError(f"There is no file {source}.", "Give the path of a checkpoint.")
+    if not is_file(source):
+        raise ModelError(f"There is no file {shorten(str(source), 300)}.", "Give the path of a checkpoint.")
     entry = entry_named(wish.name) if wish.name else entry_of_file_name(source.name)
     check_length(source.name, entry, source.stat().st_size)
     inspect(source)  # what is no checkpoint need not be copied
@@ -84,8 +87,24 @@ def import_file(source: Path, folder: Path, wish: Wish, progress: Progress) -> I
         sha256 = _copy(source, partial, SubProgress(progress, 0.0, 0.95))
         wish = replace(wish, source=wish.source or str(source.absolute()))
         model = adopt(partial, folder, wish, source, sha256)
+    tell_unverified(model, wish, progress)
     progress.report(1.0, f"{model.name} is installed")
     return model
+
+
+def tell_unverified(model: InstalledModel, wish: Wish, progress: Progress) -> None:
+    """Say of a model whose hash nobody had told that it has not been compared with anything.
+
+    Args:
+        model: The model, just brought in.
+        wish: What the user said about it.
+        progress: Listener.
+    """
+    if not wish.sha256 and not (model.entry is not None and model.entry.sha256) and model.card is not None:
+        progress.warn(
+            f"The right SHA-256 of {model.name} is not known, so nothing tells whether the file is what its authors "
+            f"published. It is {model.card.sha256}; compare it with their page before you use the model."
+        )
 
 
 def adopt(partial: Path, folder: Path, wish: Wish, origin: Path, sha256: str) -> InstalledModel:
@@ -126,7 +145,7 @@ def adopt(partial: Path, folder: Path, wish: Wish, origin: Path, sha256: str) ->
     partial.replace(target)
     if by_hand != target:
         by_hand.unlink(missing_ok=True)  # the same file, under a name of its own
-    _sync_folder(folder)
+    sync_folder(folder)
     return InstalledModel(card.name, target, card.kind, card, entry_named(card.name))
 
 
@@ -266,13 +285,3 @@ def _name_from(origin: Path, sha256: str, facts: FileFacts) -> str:
         kind = re.sub(r"[^A-Za-z0-9]+", "-", facts.architecture).strip("-").lower()
         return f"{kind}-{sha256[:_HASH_DIGITS]}"
     return stem[:80]
-
-
-def _sync_folder(folder: Path) -> None:
-    """See the new name safely on disk where the system has a way to do so."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -6,11 +6,11 @@ Formats are told by content, not by the file's name. Needs no PyTorch and runs n
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Optional, Tuple
 
 from ..errors import ModelError
+from ..plain_text import parse_json
 from .architecture import (
     CONFIG_KEY,
     check_config,
@@ -31,6 +31,7 @@ COMPACT_KEY = "special_compact_clip"  # in a safetensors file's metadata: CLIP i
 SIDECAR_NAME = "open_clip_config.json"  # beside a checkpoint, as in repositories of open_clip
 
 _START_BYTES = 64
+_LARGEST_CONFIG_BYTES = 2**20
 _FORMATS_HINT = "Accepted are safetensors, files of torch.save (.pt, .pth, .bin, .ckpt) and OpenAI's archives (.pt)."
 
 
@@ -94,7 +95,9 @@ def find_config(path: Path, metadata: Mapping[str, str]) -> Optional[Mapping[str
         return parse_config(metadata[CONFIG_KEY], f"The metadata {CONFIG_KEY} of {path}")
     sidecar = path.parent / SIDECAR_NAME
     if sidecar.is_file():
-        return parse_config(sidecar.read_text(encoding="utf-8", errors="replace"), str(sidecar))
+        with sidecar.open("rb") as stream:
+            text = stream.read(_LARGEST_CONFIG_BYTES).decode("utf-8", errors="replace")
+        return parse_config(text, str(sidecar))
     return None
 
 
@@ -133,10 +136,12 @@ def _clip_facts(
 
 def _compact_name(text: str) -> str:
     try:
-        config = json.loads(text)["config"]
+        config = parse_json(text)["config"]
         check_config(config, "The compact checkpoint")
         return name_of(config)
-    except (ValueError, TypeError, KeyError):
+    except ModelError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError):
         return "compact ViT"
 
 

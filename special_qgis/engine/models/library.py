@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Optional
 
-from ..data_folder import data_folder
+from ..data_folder import data_folder, expand_home, is_file
 from ..errors import EngineError, ModelError, ModelFolderError
+from ..plain_text import shorten
 from ..process_lock import LockHeldError, hold
 from ..resources import resource_path
 from .card import CARD_SUFFIX, ModelCard, card_path, read_card
@@ -93,7 +94,7 @@ def models_folder(configured: str = "") -> Path:
         configured: Folder that is set in QGIS; "" = none. ``SPECIAL_MODEL_DIR`` wins over it.
     """
     named = os.environ.get(FOLDER_VARIABLE, "").strip() or configured.strip()
-    return Path(named).expanduser().absolute() if named else data_folder() / "models"
+    return expand_home(named).absolute() if named else data_folder() / "models"
 
 
 def list_models(folder: Path) -> List[InstalledModel]:
@@ -146,9 +147,11 @@ def find_model(name_or_path: str, folder: Path) -> InstalledModel:
         if wanted.lower() in (model.name.lower(), model.path.name.lower()):
             return model
     if wanted and _is_path(wanted):
-        path = Path(wanted).expanduser().absolute()
-        if not path.is_file():
-            raise ModelError(f"There is no checkpoint {path}.", "Give the path of a file, or the name of a model.")
+        path = expand_home(wanted).absolute()
+        if not is_file(path):
+            raise ModelError(
+                f"There is no checkpoint {shorten(str(path), 300)}.", "Give the path of a file, or the name of a model."
+            )
         return next((model for model in installed if _is_same(model.path, path)), _by_hand(path))
     raise not_installed(wanted, folder, installed)
 
@@ -195,7 +198,7 @@ def not_installed(name: str, folder: Path, installed: List[InstalledModel]) -> M
         names = ", ".join(model.name for model in installed) or "none"
         known = ", ".join(known.name for known in REGISTRY)
         return ModelError(
-            f"There is no model {name!r} in {folder}. Installed: {names}. Known by name: {known}.",
+            f"There is no model {shorten(name, 200)} in {folder}. Installed: {names}. Known by name: {known}.",
             "Name one of them, or give the path of a file that open_clip can load.",
         )
     return ModelError(

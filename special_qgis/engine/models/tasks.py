@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 from ..config import DownloadModelConfig, ImportModelConfig, ListModelsConfig, RemoveModelConfig
+from ..data_folder import expand_home
 from ..errors import ConfigError, DownloadError
+from ..plain_text import shorten
 from ..progress import Progress
 from .download import download_model
 from .importing import Wish, import_file
@@ -48,7 +50,7 @@ def import_model(config: ImportModelConfig, progress: Progress) -> Dict[str, Any
         The model, as in ``list_installed``.
     """
     wish = Wish(config.name, config.sha256, config.architecture, config.licence)
-    model = import_file(Path(config.file).expanduser(), models_folder(config.folder), wish, progress)
+    model = import_file(expand_home(config.file), models_folder(config.folder), wish, progress)
     return describe_model(model)
 
 
@@ -66,7 +68,7 @@ def fetch_model(config: DownloadModelConfig, progress: Progress) -> Dict[str, An
     entry = entry_named(config.model)
     if entry is None and "://" not in config.model:
         raise ConfigError(
-            f"{config.model!r} is neither a known checkpoint nor an address. Known are: "
+            f"{shorten(config.model, 200)} is neither a known checkpoint nor an address. Known are: "
             + ", ".join(known.name for known in REGISTRY)
             + ".",
             "Name one of them, or give an address that begins with https://.",

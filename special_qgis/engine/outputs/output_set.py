@@ -9,26 +9,33 @@ Sidecars of a replaced raster that would describe the old one (statistics, overv
 from __future__ import annotations
 
 import os
-import shutil
+import re
 from pathlib import Path
 from types import TracebackType
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Type
 
 import numpy.typing as npt
 from osgeo import gdal
 
+from ..data_folder import expand_home
 from ..errors import ConfigError, RasterWriteError
+from ..plain_text import shorten
 from ..rasters.gdal_exceptions import use_exceptions
 from ..rasters.opening import Grid
 from ..rasters.text import files_of
+from ..rasters.whole_files import check_unchanged, state_of
 from .abandoned import remove_abandoned, sign_folder
-from .partial import make_partial_folder
+from .moves import Move, MoveError, TornError, carry_out, is_unfinished
+from .partial import make_partial_folder, remove_folder
 from .raster_writer import STYLE_SUFFIX, RasterForm, RasterWriter, write_error
 
 __all__ = ["OutputSet", "RasterWriter", "files_of_source"]
 
 RASTER_SUFFIXES = (".tif", ".tiff")
 _SHAPEFILE_SUFFIXES = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_LONGEST_NAME_BYTES = 240  # file systems take 255, of which sidecars need some
+_LONGEST_PATH_BYTES = 3900
 
 
 class _Output(NamedTuple):
@@ -36,13 +43,6 @@ class _Output(NamedTuple):
 
     target: Path
     partial: Path  # where it grows; its folder holds nothing but it and its sidecars
-
-
-class _Move(NamedTuple):
-    """One step of the commit."""
-
-    source: Optional[Path]  # finished file; None = only take the target away
-    target: Path
 
 
 class OutputSet:
@@ -54,10 +54,12 @@ class OutputSet:
 
     def __init__(self, inputs: Iterable[str] = ()) -> None:
         self._inputs = [file for source in inputs for file in files_of_source(source)]
+        self._states = {file: state_of(file) for file in self._inputs}
         self._outputs: List[_Output] = []
         self._files: Dict[str, _Output] = {}  # those that are no rasters, by the path given
         self._writers: List[RasterWriter] = []
         self._folders: Dict[Path, Path] = {}  # hidden folder by folder of targets
+        self._locks: List[Optional[int]] = []  # descriptors that say that the hidden folders are in use
         self._made_folders: List[Path] = []  # that did not exist before
         self._committed = False
 
@@ -152,16 +154,28 @@ class OutputSet:
 
         Raises:
             RasterWriteError: An output is not whole or cannot be moved; nothing has been changed.
+            InputError: An input was changed while it was read, so that the outputs show no state of it.
         """
         if self._committed:
             return
+        check_unchanged(self._states)
         for writer in self._writers:
             writer.close()
         moves = [move for output in self._outputs for move in _plan_moves(output)]
         for move in moves:
             if move.source is not None:
                 _sync(move.source, move.target)
-        _run_moves(moves, {target: folder / "replaced" for target, folder in self._folders.items()})
+        try:
+            carry_out(moves, list(self._folders.values()))
+        except MoveError as error:
+            raise _move_error(error) from error
+        except TornError as error:
+            raise RasterWriteError(
+                f"The outputs could be neither moved into place nor taken back: {error}.",
+                "Close other programs that use them and run it again in the same folder: it brings these to an end.",
+            ) from error
+        except OSError as error:
+            raise write_error(self._outputs[0].target, "moved into place", str(error), True) from error
         self._committed = True
 
     def _claim(self, path: str) -> _Output:
@@ -197,14 +211,19 @@ class OutputSet:
             self._made_folders.extend(missing)
             remove_abandoned(parent)
             self._folders[parent] = make_partial_folder(target)
-            sign_folder(self._folders[parent])
+            self._locks.append(sign_folder(self._folders[parent]))
         return self._folders[parent]
 
     def _clean_up(self) -> None:
         for writer in self._writers:
             writer.discard()
-        for folder in self._folders.values():
-            shutil.rmtree(folder, ignore_errors=True)  # what resists is ours by name and goes with the next run
+        finished = [folder for folder in self._folders.values() if not is_unfinished(folder)]
+        while self._locks:
+            descriptor = self._locks.pop()
+            if descriptor is not None:
+                os.close(descriptor)
+        for folder in finished:
+            remove_folder(folder)  # what resists is ours by name and goes with the next run
         for folder in self._made_folders:
             if not self._committed and folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
@@ -235,9 +254,18 @@ def _exists(path: Path) -> bool:
 
 def _resolve_target(path: str) -> Path:
     """The file that a path means, behind symbolic links, so that a link stays one."""
-    if not path.strip() or path.startswith("/vsi") or "\0" in path:
-        raise ConfigError(f"An output must be the path of a local file; got {path!r}.", "Choose a folder and a name.")
-    return Path(os.path.realpath(path))
+    if not path.strip() or path.startswith("/vsi") or "\0" in path or _ADDRESS.match(path):
+        raise ConfigError(
+            f"An output must be the path of a local file; got {shorten(path, 200)}.", "Choose a folder and a name."
+        )
+    target = Path(os.path.realpath(expand_home(path)))
+    longest = max(len(os.fsencode(part)) for part in target.parts)
+    if longest > _LONGEST_NAME_BYTES or len(os.fsencode(target)) > _LONGEST_PATH_BYTES:
+        raise ConfigError(
+            f"The path of an output is too long: {shorten(path, 200)}; a name may have {_LONGEST_NAME_BYTES} bytes.",
+            "Choose a shorter name.",
+        )
+    return target
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -259,15 +287,15 @@ def _check_replaceable(target: Path) -> None:
         target.rename(target)  # does nothing, but Windows refuses it while another program has the file open
 
 
-def _plan_moves(output: _Output) -> List[_Move]:
+def _plan_moves(output: _Output) -> List[Move]:
     """Steps for one output: sidecars, then the file itself, then taking away sidecars of a former file."""
     made = sorted(output.partial.parent.iterdir(), key=lambda file: file == output.partial)
-    moves = [_Move(file, output.target.parent / file.name) for file in made]
+    moves = [Move(file, output.target.parent / file.name) for file in made]
     new = {move.target for move in moves}
     old = [file for file in _sidecars(output.target) if file not in new and file.is_file()]
     if not output.target.exists():  # then a style or world file may belong to another file of the same stem
         old = [file for file in old if file.name.startswith(output.target.name)]
-    return moves + [_Move(None, file) for file in old]
+    return moves + [Move(None, file) for file in old]
 
 
 def _sidecars(target: Path) -> List[Path]:
@@ -292,58 +320,9 @@ def _sync(file: Path, target: Path) -> None:
         raise write_error(target, "stored", str(error), True) from error
 
 
-def _run_moves(moves: Sequence[_Move], backups: Dict[Path, Path]) -> None:
-    """Carry out all moves, or undo those already done.
-
-    Args:
-        moves: The steps.
-        backups: For each folder of targets, a folder on the same file system where replaced files are kept meanwhile.
-    """
-    done: List[Tuple[_Move, Optional[Path]]] = []
-    target = Path()
-    try:
-        kept = []
-        for number, move in enumerate(moves):
-            target = move.target
-            kept.append(_keep(target, backups[target.parent], number))
-        for move, backup in zip(moves, kept):
-            target = move.target
-            done.append((move, backup))
-            if move.source is not None:
-                move.source.replace(move.target)
-            else:
-                move.target.unlink()
-    except BaseException as error:
-        for move, backup in reversed(done):
-            _undo(move, backup)
-        if isinstance(error, OSError):
-            raise _move_error(target, error) from error
-        raise
-
-
-def _keep(target: Path, folder: Path, number: int) -> Optional[Path]:
-    """Keep a second name of a file that will be replaced, or a copy where the file system has no hard links."""
-    if not target.exists():
-        return None
-    folder.mkdir(exist_ok=True)
-    backup = folder / str(number)
-    try:
-        os.link(target, backup)
-    except OSError:
-        shutil.copy2(target, backup)
-    return backup
-
-
-def _undo(move: _Move, backup: Optional[Path]) -> None:
-    if backup is not None:
-        backup.replace(move.target)
-    elif move.source is not None and not move.source.exists():
-        move.target.unlink(missing_ok=True)
-
-
-def _move_error(target: Path, error: OSError) -> RasterWriteError:
+def _move_error(error: MoveError) -> RasterWriteError:
     return RasterWriteError(
-        f"The finished output {target} cannot be moved into place: {error.strerror or error}. "
+        f"The finished output {error.target} cannot be moved into place: {error.strerror or error}. "
         "All files that were there before are unchanged.",
         "Close other programs that use the file, remove the layer from QGIS, or choose another name.",
     )

@@ -2,11 +2,13 @@
 """Hidden folders beside the targets, in which outputs grow until they are whole.
 
 A process that is killed cannot remove them itself. So whoever starts a job names a journal, a small text file, in the
-environment; the job writes the path of each folder there before it makes it, and the starter removes what is left.
+environment; the job writes the path of each folder there before it makes it, and the starter removes what is left,
+once a commit that the job had begun is at its end (``leftover``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import List
 
 PREFIX = ".special-"  # of the folders' names
+OWNER = "owner"  # file in a folder: whose it is, locked while that process lives
 JOURNAL_VARIABLE = "SPECIAL_OUTPUT_JOURNAL"  # environment variable with the path of the journal
 
 
@@ -39,28 +42,34 @@ def make_partial_folder(target: Path) -> Path:
     return folder
 
 
-def remove_left_over(journal: Path) -> List[Path]:
-    """Remove the folders that a dead job noted in its journal and did not remove itself.
+def noted_folders(journal: Path) -> List[Path]:
+    """Folders that a job noted in its journal and that are still there.
 
-    Only folders that carry our prefix are touched, whatever the journal says.
+    Only folders that carry our prefix are given, whatever the journal says.
 
     Args:
         journal: The file that the job was given; one that does not exist means that nothing was begun.
-
-    Returns:
-        Folders that are still there because they could not be removed.
     """
     if not journal.exists():
         return []
-    remaining = []
-    for line in journal.read_text(encoding="ascii", errors="replace").splitlines():
-        folder = _folder_of(line)
-        if folder is None or not folder.is_dir():
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
-            remaining.append(folder)
-    return remaining
+    lines = journal.read_text(encoding="ascii", errors="replace").splitlines()
+    folders = [_folder_of(line) for line in lines]
+    return [folder for folder in folders if folder is not None and folder.is_dir()]
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a hidden folder, the file that names its owner last, so that a removal cut short can be finished later.
+
+    Args:
+        folder: The folder; what cannot be removed stays.
+    """
+    with contextlib.suppress(OSError):
+        for child in sorted(folder.iterdir(), key=lambda child: child.name == OWNER):
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child, ignore_errors=True)
+            else:
+                child.unlink()
+        folder.rmdir()
 
 
 def _folder_of(line: str) -> Path | None:

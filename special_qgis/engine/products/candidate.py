@@ -13,7 +13,7 @@ from typing import Iterator, List, Match, Optional, Tuple
 
 from osgeo import gdal
 
-from ..decoding import as_text
+from ..decoding import as_text, decode_file
 from ..errors import InputError, RasterReadError
 from ..rasters.gdal_exceptions import use_exceptions
 
@@ -128,7 +128,7 @@ def read_text(path: str) -> str:
         data = gdal.VSIFReadL(1, LARGEST_TEXT_BYTES, stream)
     finally:
         gdal.VSIFCloseL(stream)
-    return bytes(data or b"").decode("utf-8", errors="replace")
+    return decode_file(bytes(data or b""))
 
 
 def first_bytes(path: str, count: int) -> bytes:

@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Temporary rasters of an opened product: the copied cube, the mask, and the virtual raster that puts them together.
 
-All lie in one folder, which ``TemporaryRasters.close`` removes, whatever happened before.
+All lie in one hidden folder, which ``TemporaryRasters.close`` removes, whatever happened before. Where the process is
+killed instead, whoever started it removes the folder, or else the next product that is opened.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape, quoteattr  # nosec B406 # only for writing
 
 import numpy as np
 from osgeo import gdal, gdal_array
 
 from ..errors import RasterWriteError
+from ..outputs.abandoned import remove_abandoned, sign_folder
+from ..outputs.partial import make_partial_folder, remove_folder
 from ..progress import Progress, check_cancelled
 from ..rasters.opening import Grid
 from ..windows import Window
@@ -31,7 +37,13 @@ class TemporaryRasters:
     """A folder that lives as long as the opened product."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="special_product_")
+        place = Path(tempfile.gettempdir())
+        with contextlib.suppress(OSError):  # outputs there that resist are told of by the next job that writes there
+            remove_abandoned(place)
+        folder = make_partial_folder(place / "product")
+        folder.chmod(stat.S_IRWXU)
+        self.folder = str(folder)
+        self._lock = sign_folder(folder)
 
     def path(self, name: str) -> str:
         """Path of a file in the folder."""
@@ -39,7 +51,10 @@ class TemporaryRasters:
 
     def close(self) -> None:
         """Remove the folder with all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        remove_folder(Path(self.folder))
 
 
 def copy_cube(product: Product, cube: Cube, path: str, progress: Progress) -> None:

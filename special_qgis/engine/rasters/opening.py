@@ -21,7 +21,7 @@ from ..windows import Window
 from .gdal_exceptions import use_exceptions
 from .proj import PROJ_HINT, prepare_proj, proj_fault
 from .text import description, gcp_projection, linear_unit, metadata, name_of, projection, source_of, subdataset_names
-from .whole_files import check_raw_length, check_whole
+from .whole_files import check_raw_length, check_raw_size, check_whole
 
 GeoTransform = Tuple[float, float, float, float, float, float]
 
@@ -223,8 +223,8 @@ def open_raster(source: str) -> Any:
         RasterReadError: No such file, not a raster, only a container of rasters, or a file that was cut off.
     """
     prepare_proj()
-    if is_plain_path(source) and not Path(source).exists():
-        raise RasterReadError(f"There is no file {source}.", "Check the path, or choose the raster again.")
+    if is_plain_path(source) and not _exists(source):
+        raise RasterReadError(f"There is no file {source[:300]}.", "Check the path, or choose the raster again.")
     try:
         dataset = gdal.OpenEx(source, gdal.OF_RASTER | gdal.OF_READONLY | gdal.OF_VERBOSE_ERROR)
     except RuntimeError as error:
@@ -238,6 +238,13 @@ def open_raster(source: str) -> Any:
         raise _no_bands_error(source, dataset)
     check_whole(dataset)
     return dataset
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False
 
 
 def reopen(dataset: Any) -> Any:
@@ -284,6 +291,7 @@ def read_window(
         raise damaged_error(dataset, window, error) from error
     if buffer is None:
         raise damaged_error(dataset, window, gdal.GetLastErrorMsg())
+    check_raw_size(dataset)
     return buffer
 
 

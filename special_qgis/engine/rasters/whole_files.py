@@ -3,12 +3,73 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping, Optional, Tuple
 
-from ..errors import RasterReadError
+from osgeo import gdal
+
+from ..errors import InputError, RasterReadError
 from .envi_header import expected_bytes, read_envi_header
 from .text import description, files_of, metadata_item, source_of
+
+RAW_DRIVERS = ("ENVI", "EHdr", "GenBin", "ERS", "ROI_PAC", "MFF", "RRASTER")  # pixels as they are, one file, no packing
+_NOTES_SUFFIX = ".aux.xml"  # statistics, which QGIS writes whenever it shows a layer
+
+FileState = Tuple[int, int, int]  # bytes, time of the last change in ns, inode
+
+
+def state_of(path: Path) -> Optional[FileState]:
+    """What tells whether a file is still the same; None for a folder and for what cannot be looked at."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_size, found.st_mtime_ns, found.st_ino) if path.is_file() else None
+
+
+def check_unchanged(states: Mapping[Path, Optional[FileState]]) -> None:
+    """Check that the files that a job has read are those that it began with.
+
+    Args:
+        states: From ``state_of``, before the job, by file; files of statistics are passed over.
+
+    Raises:
+        InputError: One of them was cut off, replaced, changed or removed meanwhile.
+    """
+    for path, before in states.items():
+        now = state_of(path)
+        if before is None or now == before or path.name.endswith(_NOTES_SUFFIX):
+            continue
+        what = "removed" if now is None else "changed or replaced"
+        sizes = f", from {before[0]} to {now[0]} bytes" if now is not None and now[0] != before[0] else ""
+        raise InputError(
+            f"The input {path} was {what} while it was read{sizes}. Nothing was written.",
+            "Wait until whatever writes it has finished, then run it again.",
+        )
+
+
+def check_raw_size(dataset: Any) -> None:
+    """Check that a raw file is not shorter than its pixels, of which GDAL fills those that are missing with zeros.
+
+    Quick, so that it can be asked again at each block: a file may be cut off while it is read.
+
+    Raises:
+        RasterReadError: It is too short.
+    """
+    path = Path(source_of(dataset))
+    if dataset.GetDriver().ShortName not in RAW_DRIVERS or not path.is_file():
+        return
+    first = dataset.GetRasterBand(1)
+    bits = int(metadata_item(first, "NBITS", "IMAGE_STRUCTURE") or gdal.GetDataTypeSize(first.DataType))
+    is_packed = metadata_item(dataset, "file_compression", "ENVI").strip() not in ("", "0")
+    n_wanted = math.ceil(dataset.RasterXSize * bits / 8) * dataset.RasterYSize * dataset.RasterCount
+    n_bytes = path.stat().st_size
+    if n_bytes < n_wanted and not is_packed:
+        raise RasterReadError(
+            f"{path} is {n_bytes} bytes long, but its pixels need {n_wanted} bytes: it was cut off.",
+            "Copy or download the file again.",
+        )
 
 
 def check_whole(dataset: Any) -> None:
@@ -23,6 +84,8 @@ def check_whole(dataset: Any) -> None:
         for file in files_of(dataset):
             if file.suffix.lower() == ".hdr":
                 check_raw_length(path, file)
+    elif driver in RAW_DRIVERS:
+        check_raw_size(dataset)
     elif driver == "GTiff" and path.is_file():
         _check_tiff_length(dataset, path.stat().st_size)
 

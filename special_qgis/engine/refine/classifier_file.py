@@ -20,8 +20,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..classes.classes import MAX_CLASSES, LandCoverClass
+from ..data_folder import is_file
 from ..errors import InputError
 from ..mamba import MambaHSI
+from ..plain_text import parse_json, shorten
 from .fixed_norms import fix_norms
 from .scaling import Scaling
 from .train import TrainedNetwork
@@ -106,8 +108,7 @@ def read_classifier(path: str) -> SavedClassifier:
     Raises:
         InputError: The file is missing, damaged, of another kind or of a newer version.
     """
-    file = Path(path)
-    if not file.is_file():
+    if not is_file(Path(path)):
         raise InputError(
             f"The classifier {path} does not exist; a file that the classification or refinement has written as "
             "CLASSIFIER is accepted.",
@@ -118,13 +119,13 @@ def read_classifier(path: str) -> SavedClassifier:
             header = (opened.metadata() or {}).get(HEADER_KEY, "")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()} if header else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise _unreadable(path, f"it is damaged or no safetensors file ({error})") from error
+        raise _unreadable(path, f"it is damaged or no safetensors file ({shorten(error, 200)})") from error
     if not header:
         raise _unreadable(path, "it is a safetensors file of another kind")
     try:
-        return _restore(json.loads(header), tensors)
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-        raise _unreadable(path, f"its content does not fit together ({error})") from error
+        return _restore(parse_json(header), tensors)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError) as error:
+        raise _unreadable(path, f"its content does not fit together ({shorten(error, 200)})") from error
 
 
 def _restore(header: Dict[str, Any], tensors: Dict[str, torch.Tensor]) -> SavedClassifier:

@@ -129,6 +129,11 @@ def _edge_reach_nm(axis: SpectralAxis, edge: int) -> float:
     return max(spacing, float(axis.fwhm_nm[edge]) / 2 if axis.fwhm_nm is not None else 0.0)
 
 
+_BAND_DIGITS = 18  # of a number that can be a band's
+_RANGE_CHARS = 100  # of a range of bands; longer text is none
+_DESCRIPTION_CHARS = 300  # of a band's description that are looked at
+
+
 def unit_of(word: str) -> str:
     """Unit sign of a unit word such as "Nanometers"; "" when the word states none.
 
@@ -140,7 +145,7 @@ def unit_of(word: str) -> str:
         return ""
     if key not in _UNIT_WORDS:
         raise SpectraError(
-            f"The wavelength unit {word.strip()!r} is not known; nanometres and micrometres are.",
+            f"The wavelength unit {word.strip()[:40]!r} is not known; nanometres and micrometres are.",
             "Type the wavelengths in nm, or correct the unit in the file's metadata.",
         )
     return _UNIT_WORDS[key]
@@ -229,6 +234,7 @@ def parse_band_description(text: str) -> Optional[Tuple[float, str]]:
     Returns:
         The number and its unit word ("" for a bare number), or None when there is no wavelength.
     """
+    text = text[:_DESCRIPTION_CHARS]
     found = _DESCRIBED.search(text)
     if found:
         value = float(found.group(1))
@@ -259,10 +265,10 @@ def parse_band_list(text: str, n_bands: int, centres_nm: Optional[FloatArray] = 
     """
     selected: Set[int] = set()
     for part in filter(None, (piece.strip() for piece in re.split(r"[,;\n]", text))):
-        if part.isdecimal() and part.isascii():
+        if part.isdecimal() and part.isascii() and len(part) <= _BAND_DIGITS:
             selected |= _numbered(part, int(part), int(part), n_bands)
             continue
-        found = _RANGE.match(part)
+        found = _RANGE.match(part) if len(part) <= _RANGE_CHARS else None
         if not found:
             raise _band_list_error(part)
         low, high = float(found.group(1)), float(found.group(3))
@@ -287,7 +293,7 @@ def _band_list_error(part: str) -> SpectraError:
 def _numbered(part: str, low: int, high: int, n_bands: int) -> Set[int]:
     if not 1 <= low <= high <= n_bands:
         raise SpectraError(
-            f"The list of bands has {part!r}, but the scene's bands are numbered 1 to {n_bands}.",
+            f"The list of bands has {part[:40]!r}, but the scene's bands are numbered 1 to {n_bands}.",
             "Write wavelengths with their unit, such as 1340-1460nm, and ranges from low to high.",
         )
     return set(range(low - 1, high))
@@ -295,9 +301,13 @@ def _numbered(part: str, low: int, high: int, n_bands: int) -> Set[int]:
 
 def _in_range(part: str, low_nm: float, high_nm: float, centres_nm: Optional[FloatArray]) -> Set[int]:
     if centres_nm is None:
-        raise SpectraError(f"The list of bands has {part!r}, but no wavelengths are known yet.", "Use band numbers.")
+        raise SpectraError(
+            f"The list of bands has {part[:40]!r}, but no wavelengths are known yet.", "Use band numbers."
+        )
     if low_nm > high_nm:
-        raise SpectraError(f"The list of bands has {part!r}, which runs backwards.", "Write ranges from low to high.")
+        raise SpectraError(
+            f"The list of bands has {part[:40]!r}, which runs backwards.", "Write ranges from low to high."
+        )
     return {int(index) for index in np.flatnonzero((centres_nm >= low_nm) & (centres_nm <= high_nm))}
 
 

@@ -8,6 +8,7 @@ import re
 from html import unescape
 
 import numpy as np
+import pytest
 
 from special_qgis.engine.accuracy.confusion import Confusion
 from special_qgis.engine.accuracy.report import render_csv, render_html, render_json
@@ -105,3 +106,12 @@ def test_json_holds_matrix_and_figures() -> None:
     assert content["confusion"]["classes"] == list(NAMES)
     assert content["per_class"]["deforestation"]["n_reference"] == 69
     assert content["report_version"] == 1
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", "\r=1", " =1", "＝x"])
+def test_csv_class_name_that_a_spreadsheet_would_run_is_defused(name: str) -> None:
+    confusion = Confusion((name, "b"), np.array([[5, 1], [0, 4]]), np.array([2, 3]))
+    text = render_csv(make_assessment(confusion=confusion, mapped_px=np.array([9, 9]), colours=("#000000",) * 2))
+    cells = [cell for row in csv.reader(io.StringIO(text.lstrip("\ufeff"), newline="")) for cell in row]
+    assert f"'{name}" in cells
+    assert name not in cells

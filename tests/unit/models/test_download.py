@@ -318,3 +318,109 @@ def test_fetch_address_gives_the_model(server: FileServer, folder: Path) -> None
     config = DownloadModelConfig(server.url(), name="mine", licence="mine too", folder=str(folder))
     result = fetch_model(config, NullProgress())
     assert (result["name"], result["licence"], result["kind"]) == ("mine", "mine too", "clip")
+
+
+def begin(server: FileServer, folder: Path) -> None:
+    """Half a download, broken off for good."""
+    server.behaviour.break_after = [20_000, 0, 0, 0, 0, 0, 0]
+    with pytest.raises(DownloadError):
+        fetch(server, folder)
+    server.requests.clear()
+    server.behaviour.break_after = []
+
+
+@pytest.mark.parametrize("etag", ['"second"', '"first"', ""], ids=["other-version", "other-length", "no-version"])
+def test_download_other_file_whose_server_ignores_if_range_is_fetched_from_the_start(
+    server: FileServer, folder: Path, tmp_path: Path, etag: str
+) -> None:
+    begin(server, folder)
+    layers = 2 if etag == '"second"' else 1
+    other = write_safetensors(tmp_path / "y", clip_shapes(layers=layers), fill=1).read_bytes()
+    server.behaviour.content, server.behaviour.etag = other, etag
+    server.behaviour.ignores_if_range = True
+    assert fetch(server, folder).path.read_bytes() == other
+    assert ranges(server)[0].startswith("bytes=")
+    assert ranges(server)[-1] == ""
+
+
+def test_download_of_unknown_hash_says_so_before_the_model_is_used(
+    server: FileServer, folder: Path, content: bytes
+) -> None:
+    told, silent = Listener(), Listener()
+    sha256 = hashlib.sha256(content).hexdigest()
+    fetch(server, folder, told, name="mine")
+    fetch(server, folder / "2", silent, name="mine", sha256=sha256)
+    assert [text for text in told.warnings if sha256 in text]
+    assert silent.warnings == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://[::1", id="bracket"),
+        pytest.param("http://" + "a" * 64 + ".example", id="long-label"),
+        pytest.param("http://" + "ä" * 300, id="long-label-of-letters"),
+        pytest.param("http://127.0.0.1:99999/x", id="port"),
+        pytest.param("http://127.0.0.1:port/x", id="port-of-letters"),
+        pytest.param("http://127.0.0.1:" + "9" * 5000, id="port-of-many-digits"),
+        pytest.param("http:///x", id="no-server"),
+        pytest.param("https://a b/x", id="blank"),
+        pytest.param("http://user:s3cret@127.0.0.1/x", id="password"),
+        pytest.param("http://127.0.0.1/\udc80", id="surrogate"),
+        pytest.param("ftp://127.0.0.1/x", id="other-protocol"),
+    ],
+)
+def test_download_bad_address_is_refused_at_once(folder: Path, url: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(ConfigError) as caught:
+        download_model(url, folder, Wish(), SILENT)
+    assert time.monotonic() - begun < 1
+    assert "s3cret" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_download_address_with_other_letters_is_asked_for(server: FileServer, folder: Path) -> None:
+    model = fetch(server, folder, path="Flächen und mehr.safetensors", name="mine")
+    assert server.requests[0]["path"] == "/Fl%C3%A4chen%20und%20mehr.safetensors"
+    assert model.name == "mine"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://[::1", "http://me:s3cret@host:port", "http://", "socks5://me:s3cret@host", "http://me:s3cret@h h:1"],
+)
+def test_download_malformed_proxy_is_refused_without_its_password(server: FileServer, folder: Path, proxy: str) -> None:
+    with pytest.raises(ConfigError, match="proxy") as caught:
+        download_model(server.url(), folder, Wish(), SILENT, proxy)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_download_malformed_proxy_of_the_environment_shows_no_password(
+    server: FileServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://me:s3cret@127.0.0.1:s3cret")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(DownloadError) as caught:
+        fetch(server, folder)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_download_token_of_the_address_reaches_no_card_message_or_file(server: FileServer, folder: Path) -> None:
+    listener = Listener()
+    model = fetch(server, folder, listener, path="model.safetensors?token=s3cret", name="mine")
+    assert server.requests[0]["path"].endswith("?token=s3cret")
+    assert "s3cret" not in model.source
+    assert all(b"s3cret" not in path.read_bytes() for path in folder.iterdir())
+    server.behaviour.status = 404
+    with pytest.raises(DownloadError) as caught:
+        fetch(server, folder, listener, path="other.safetensors?token=s3cret")
+    told = [str(caught.value), *listener.infos, *listener.warnings, *(text for _, text in listener.progress)]
+    assert "s3cret" not in " ".join(told)
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-5", "1e3"], ids=["digits", "negative", "real"])
+def test_download_length_that_is_none_is_no_fault(
+    server: FileServer, folder: Path, content: bytes, length: str
+) -> None:
+    server.behaviour.length_text = length
+    assert fetch(server, folder, name="mine").path.read_bytes() == content

@@ -15,7 +15,7 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.errors import ConfigError, RasterWriteError
-from special_qgis.engine.outputs.output_set import OutputSet, _Move, _run_moves
+from special_qgis.engine.outputs.output_set import OutputSet
 from special_qgis.engine.outputs.partial import PREFIX
 from special_qgis.engine.windows import Window
 from tests.helpers.written_rasters import contents, numbered, read_raster, utm_grid, write_raster, write_tiles
@@ -149,21 +149,6 @@ def test_commit_one_target_blocked_changes_none(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"map.tif": b"old map"}
 
 
-def test_run_moves_failing_half_way_undoes_what_was_done(tmp_path: Path) -> None:
-    for name in ("old-replaced", "old-removed", "new-a", "new-b"):
-        (tmp_path / name).write_text(name)
-    moves = [
-        _Move(tmp_path / "new-a", tmp_path / "old-replaced"),
-        _Move(tmp_path / "new-b", tmp_path / "fresh"),
-        _Move(None, tmp_path / "old-removed"),
-        _Move(tmp_path / "missing", tmp_path / "never"),
-    ]
-    with pytest.raises(RasterWriteError, match=r"never cannot be moved.*unchanged"):
-        _run_moves(moves, {tmp_path: tmp_path / "kept"})
-    left = {name: text for name, text in contents(tmp_path).items() if not name.startswith("kept")}
-    assert left == {"old-replaced": b"old-replaced", "old-removed": b"old-removed"}
-
-
 def test_raster_path_with_unicode_and_spaces_is_written(tmp_path: Path) -> None:
     folder = tmp_path / "Ünï cödé 裸土"
     folder.mkdir()
@@ -191,10 +176,15 @@ def test_raster_missing_folder_is_taken_away_again_without_commit(tmp_path: Path
         pytest.param("map", "must end with .tif or .tiff", id="no-suffix"),
         pytest.param("/vsimem/map.tif", "must be the path of a local file", id="virtual"),
         pytest.param("ma\0p.tif", "must be the path of a local file", id="null"),
+        pytest.param("http://example.org/map.tif", "must be the path of a local file", id="address"),
+        pytest.param("~no-such-user/map.tif", "user's name that is not known", id="no-such-user"),
+        pytest.param("m" * 300 + ".tif", "too long", id="long-name"),
+        pytest.param("ä" * 130 + ".tif", "too long", id="long-name-in-bytes"),
+        pytest.param("m/" * 3000 + "m.tif", "too long", id="long-path"),
     ],
 )
 def test_raster_unacceptable_path_is_refused(tmp_path: Path, path: str, message: str) -> None:
-    target = path if path.startswith("/") or not path else str(tmp_path / path)
+    target = path if path.startswith(("/", "http", "~")) or not path else str(tmp_path / path)
     with OutputSet() as outputs, pytest.raises(ConfigError, match=message):
         outputs.raster(target, utm_grid(9, 9), 1, "uint8")
     assert list(tmp_path.iterdir()) == []
@@ -334,4 +324,10 @@ def test_write_error_in_one_raster_names_it_and_leaves_nothing(tmp_path: Path) -
         writer = outputs.raster(str(tmp_path / "map.tif"), utm_grid(9, 9), 1, "uint8")
         with pytest.raises(RasterWriteError, match=r"map\.tif cannot be written: .* free in"):
             writer.write(Window(5, 5, 9, 9), np.zeros((9, 9)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commit_without_outputs_does_nothing(tmp_path: Path) -> None:
+    with OutputSet() as outputs:
+        outputs.commit()
     assert list(tmp_path.iterdir()) == []

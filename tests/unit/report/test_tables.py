@@ -13,10 +13,10 @@ def test_csv_text_begins_with_a_byte_order_mark_and_ends_lines_as_rfc_4180_says(
     assert csv_text(("a", "b"), [("x", 1), (None, 2.5)]) == "\ufeffa,b\r\nx,1\r\n,2.5\r\n"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"], ids=repr)
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "＝", "＋", "－", "＠"], ids=repr)
 def test_csv_text_defuses_text_that_a_spreadsheet_would_run(start: str) -> None:
     text = csv_text(("a",), [(f"{start}1+1",)])
-    assert list(csv.reader(io.StringIO(text[1:])))[1] == [f"'{start}1+1"]
+    assert list(csv.reader(io.StringIO(text[1:], newline="")))[1] == [f"'{start}1+1"]
 
 
 @pytest.mark.parametrize("cell", [-1, -2.5, "water-meadow", "a=b", ""])
