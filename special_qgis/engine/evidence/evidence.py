@@ -88,7 +88,10 @@ class FusedEvidence:
         """Probabilities of a tile, and how far the sources agree."""
         found = [source.predict(window, block) for source in self._sources]
         tempered = [weighing.temper(p) for weighing, p in zip(self._fusion.weighings, found)]
-        return Prediction(self._fusion.combine_tempered(tempered, found), agreement(tempered))
+        whole = [p for weighing, p in zip(self._fusion.weighings, tempered) if not weighing.is_partial]
+        return Prediction(
+            self._fusion.combine_tempered(tempered, found), agreement(whole) if len(whole) > 1 else None
+        )
 
 
 def decide_tile(

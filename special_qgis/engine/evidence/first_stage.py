@@ -2,7 +2,7 @@
 """The first stage of a classification: plans its sources of evidence, fits them to the scene, gives one evidence.
 
 With the source automatic all that can serve speak and are fused; a source that is named speaks alone. A source that
-does not speak is not fitted.
+does not speak is not fitted. Sources that tell groups of classes only join wherever they have data.
 """
 
 from __future__ import annotations
@@ -81,13 +81,14 @@ def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], prog
     request = RunRequest(tuple(classes), config, interpret(classes))
     found = [kind.load()(request, progress) for kind in _wanted(config)]
     planned: Tuple[Source, ...] = tuple(source for source in found if source is not None)
-    if config.outputs.agreement and len(planned) < 2:
+    n_whole = sum(not source_kind(source.name).is_partial for source in planned)
+    if config.outputs.agreement and n_whole < 2:
         raise ConfigError(
             "outputs.agreement needs two sources, and there is one; the agreement is that of spectral prior and CLIP.",
             "Install a CLIP model and choose the source automatic, or leave the output out.",
         )
     for source in planned:
-        source.check_names(len(planned) == 1, progress)
+        source.check_names(n_whole == 1, progress)
     return Sources(planned, request.interpretation)
 
 
@@ -105,7 +106,7 @@ def _wanted(config: ClassifyConfig) -> Tuple[SourceKind, ...]:
             f"model must be empty where source is {kind.name}; got {config.model!r}.",
             "Choose clip or automatic, or leave the model out.",
         )
-    return (kind,)
+    return (kind, *(other for other in source_kinds() if other.is_partial))
 
 
 def fit_first_stage(

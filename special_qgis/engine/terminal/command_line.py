@@ -194,9 +194,11 @@ def _add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pseudo-labels", metavar="TIF", help="class raster of the first stage to write")
     parser.add_argument("--agreement", metavar="TIF", help="raster of how far both sources agree to write")
     parser.add_argument("--source", choices=SOURCES, help="where the class evidence comes from")
+    parser.add_argument("--height", metavar="RASTER", help="heights above ground, or a surface model; any grid")
+    parser.add_argument("--terrain", metavar="RASTER", help="terrain model to subtract from the heights")
     parser.add_argument("--no-refine", action="store_true", help="leave the network stage out")
     set_defaults(parser, OutputConfig, "pseudo_labels", "agreement")
-    set_defaults(parser, ClassifyConfig, "source")
+    set_defaults(parser, ClassifyConfig, "source", "height", "terrain")
     _add_clip(parser)
 
 
@@ -246,6 +248,8 @@ def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
         "model": found.model,
         "upsampler": found.upsampler,
         "models_folder": found.folder,
+        "height": found.height,
+        "terrain": found.terrain,
         "clip": _clip_fields(found),
         "prior": _prior_fields(found),
     }
