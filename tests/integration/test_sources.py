@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
-from special_qgis.engine.config import ClassifyConfig, OutputConfig, SceneConfig, source_names
+from special_qgis.engine.config import ClassifyConfig, OutputConfig, SceneConfig
 from special_qgis.engine.errors import ConfigError
 from special_qgis.engine.evidence.source import FittedSource, RunRequest, SceneSample, Source
 from special_qgis.engine.pipeline import classify
 from special_qgis.engine.progress import Progress
 from special_qgis.engine.report.summary import SourceReport, SourceSection
 from special_qgis.engine.scene.scene import Block, Sample
-from special_qgis.engine.source_kinds import SourceKind, forget_source, register_source
+from special_qgis.engine.source_kinds import SourceKind, forget_source, register_source, source_names
 from special_qgis.engine.windows import Window
 from tests.helpers import small_scene
 

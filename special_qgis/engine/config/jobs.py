@@ -63,7 +63,9 @@ class ClassifyConfig(Options):
         _require_source(self.source)
         require_choice("preset", self.preset, PRESETS)
         has_surface = bool(self.height) or not self.terrain
-        require(has_surface, "terrain", "empty where there is no height", self.terrain, "Give the surface model as height.")
+        require(
+            has_surface, "terrain", "empty where there is no height", self.terrain, "Give the surface model as height."
+        )
         _require_run_options(self.device, self.seed, self.min_confidence)
         if self.outputs.classifier:
             require(

@@ -89,9 +89,7 @@ class FusedEvidence:
         found = [source.predict(window, block) for source in self._sources]
         tempered = [weighing.temper(p) for weighing, p in zip(self._fusion.weighings, found)]
         whole = [p for weighing, p in zip(self._fusion.weighings, tempered) if not weighing.is_partial]
-        return Prediction(
-            self._fusion.combine_tempered(tempered, found), agreement(whole) if len(whole) > 1 else None
-        )
+        return Prediction(self._fusion.combine_tempered(tempered, found), agreement(whole) if len(whole) > 1 else None)
 
 
 def decide_tile(

@@ -266,7 +266,7 @@ def _require_above_ground(known: NDArray[np.float64], path: str, has_terrain: bo
     """Refuse heights that do not cover the scene, or are elevations."""
     if not known.size:
         raise InputError(
-            f"The height raster {path} has no value at any pixel of the scene; it must cover the scene or a part of it.",
+            f"The height raster {path} has no value at any pixel of the scene; heights of at least a part are needed.",
             "Check its place and its nodata value, and those of the terrain model.",
         )
     low, median = float(np.percentile(known, 5)), float(np.median(known))
