@@ -28,8 +28,8 @@ evergreen tree, tree cover, tile, red tile, roof tile, clay tile, slate, shingle
 _FLAT_WORDS = """
 road, street, pavement, parking, parking lot, car park, carpark, parking area, parking space, highway, motorway,
 freeway, driveway, runway, taxiway, thoroughfare, lane, avenue, expressway, boulevard, apron, airfield, alley, curb,
-kerb, carriageway, cycle path, bike path, cycleway, path, footpath, trail, track, running track, sidewalk, walkway, plaza,
-square, crosswalk, zebra crossing, junction, intersection, roundabout, road marking, railway, rail, railroad, asphalt,
+kerb, carriageway, cycle path, bike path, cycleway, path, footpath, trail, track, running track, sidewalk, walkway,
+plaza, square, crosswalk, zebra crossing, junction, intersection, roundabout, road marking, railway, rail, railroad, asphalt,
 paving stone, cobblestone, self blocking brick, paving brick, paved area, paved surface, paved ground,
 grass, lawn, meadow, pasture, turf, artificial turf, synthetic grass, healthy grass, stressed grass, moss,
 water, river, lake, sea, ocean, pond, stream, canal, reservoir, lagoon, puddle, pool, swimming pool, bay,
