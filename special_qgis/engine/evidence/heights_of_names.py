@@ -29,12 +29,12 @@ _FLAT_WORDS = """
 road, street, pavement, parking, parking lot, car park, carpark, parking area, parking space, highway, motorway,
 freeway, driveway, runway, taxiway, thoroughfare, lane, avenue, expressway, boulevard, apron, airfield, alley, curb,
 kerb, carriageway, cycle path, bike path, cycleway, path, footpath, trail, track, running track, sidewalk, walkway,
-plaza, square, crosswalk, zebra crossing, junction, intersection, roundabout, road marking, railway, rail, railroad, asphalt,
-paving stone, cobblestone, self blocking brick, paving brick, paved area, paved surface, paved ground,
-grass, lawn, meadow, pasture, turf, artificial turf, synthetic grass, healthy grass, stressed grass, moss,
-water, river, lake, sea, ocean, pond, stream, canal, reservoir, lagoon, puddle, pool, swimming pool, bay,
-soil, bare soil, bare ground, bare earth, earth, dirt, mud, sand, beach, dune, desert, gravel, salt flat, mudflat,
-tennis court, basketball court, court, playground, sport field, football field, pitch, golf course, snow, ice
+plaza, square, crosswalk, zebra crossing, junction, intersection, roundabout, road marking, railway, rail, railroad,
+asphalt, paving stone, cobblestone, self blocking brick, paving brick, paved area, paved surface, paved ground, grass,
+lawn, meadow, pasture, turf, artificial turf, synthetic grass, healthy grass, stressed grass, moss, water, river, lake,
+sea, ocean, pond, stream, canal, reservoir, lagoon, puddle, pool, swimming pool, bay, soil, bare soil, bare ground,
+bare earth, earth, dirt, mud, sand, beach, dune, desert, gravel, salt flat, mudflat, tennis court, basketball court,
+court, playground, sport field, football field, pitch, golf course, snow, ice
 """
 _NEUTRAL_WORDS = """
 crop, cropland, corn, maize, wheat, soybean, orchard, vineyard, plantation, shrub, bush, scrub, hedge, garden, car,
