@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Accuracy on the real scenes: the spectral prior beside an unsupervised and a supervised yardstick.
+"""Accuracy on all real scenes: the spectral prior beside an unsupervised and a supervised yardstick.
 
 Run with the runtime that has scikit-learn: ``python -m benchmarks.accuracy [--scenes FOLDER] [--write]``. Only
 this and the tests read reference rasters; nothing here is used to choose anything in the engine.
@@ -13,77 +13,36 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 from osgeo import gdal
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks.labelled_scenes import (
+    RECORD,
+    RESULTS,
+    SAMPLE_PX,
+    SEEDS,
+    LabelledScene,
+    Result,
+    calibration_error,
+    labelled_folders,
+    load_scene,
+    prior_figures,
+    run_prior,
+    scenes_folder,
+    score,
+)
 from benchmarks.machine import describe_machine, processor, versions
-from special_qgis.engine.classes.classes import LandCoverClass, parse_classes
-from special_qgis.engine.config import PriorConfig, SceneConfig
-from special_qgis.engine.probabilities import decide
-from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene.scene import Sample, open_scene
-from special_qgis.engine.scene.spectra import SpectralAxis
-from special_qgis.engine.spectral_prior import SpectralPrior
 
-SCENES = ("jasper_ridge", "samson", "enmap_potsdam")
-SEEDS = (0, 1, 2, 3, 4)
-SAMPLE_PX = 5000  # fewer than any scene has, so that seeds matter
 TRAINING_SHARE = 0.01
 N_CLUSTERS = 60
 CONFIDENCE_STEPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 LEAST_PX = 50  # that an accuracy is told for
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
-
-
-@dataclass(frozen=True)
-class LabelledScene:
-    """A scene in memory with its reference."""
-
-    name: str
-    axis: SpectralAxis
-    classes: Tuple[LandCoverClass, ...]
-    quantity: str
-    values: np.ndarray  # (bands, rows, cols) float32
-    valid: np.ndarray  # (rows, cols) bool
-    reference: np.ndarray  # (rows, cols), 0 = unlabelled
-    samples: Dict[int, Sample]  # by seed
-
-    @property
-    def counted(self) -> np.ndarray:
-        """(rows, cols) bool, valid and labelled."""
-        return self.valid & (self.reference > 0)
-
-
-def load_scene(folder: Path) -> LabelledScene:
-    """Read a scene, its class names and its reference."""
-    path = next(p for p in folder.iterdir() if p.stem == folder.name and p.suffix in (".tif", ".img"))
-    with open_scene(SceneConfig(str(path))) as scene:
-        block = scene.read(scene.area)
-        samples = {seed: scene.sample(SAMPLE_PX, seed) for seed in SEEDS}
-        values, valid, axis, quantity = block.values(), block.valid, scene.axis, scene.quantity
-    reference = gdal.Open(str(folder / "reference.tif")).ReadAsArray()
-    classes = parse_classes((folder / "classes.txt").read_text(encoding="utf-8"))
-    return LabelledScene(folder.name, axis, classes, quantity, values, valid, reference, samples)
-
-
-Result = Tuple[np.ndarray, np.ndarray, np.ndarray]  # labels, confidence, pixels to score
-
-
-def run_prior(scene: LabelledScene, seed: int, adapt: bool) -> Result:
-    """The spectral prior, fitted on a sample drawn with the seed."""
-    config = PriorConfig(adapt=adapt)
-    prior = SpectralPrior.fit(scene.samples[seed], scene.axis, scene.classes, config, scene.quantity, NullProgress())
-    labels, confidence = decide(prior.predict(scene.values[prior.band_indices], scene.valid), scene.valid)
-    return labels, confidence, scene.counted
+PRIOR = "spectral prior, adapted"  # as the plugin runs it
 
 
 def run_k_means(scene: LabelledScene, seed: int) -> Result:
@@ -96,7 +55,8 @@ def run_k_means(scene: LabelledScene, seed: int) -> Result:
         members = clusters == cluster
         counts = np.bincount(scene.reference[members & scene.counted], minlength=len(scene.classes) + 1)[1:]
         labels[members & scene.valid] = counts.argmax() + 1
-    return labels, np.ones(labels.shape, np.float32), scene.counted
+    certain = np.ones(labels.shape, np.float32)
+    return Result(labels, certain, certain, scene.counted)
 
 
 def run_random_forest(scene: LabelledScene, seed: int) -> Result:
@@ -111,33 +71,16 @@ def run_random_forest(scene: LabelledScene, seed: int) -> Result:
     forest.fit(scene.values[:, training].T, scene.reference[training])
     labels = np.zeros(scene.valid.shape, np.uint8)
     labels[scene.counted] = forest.predict(scene.values[:, scene.counted].T)
-    return labels, np.ones(labels.shape, np.float32), scene.counted & ~training
+    certain = np.ones(labels.shape, np.float32)
+    return Result(labels, certain, certain, scene.counted & ~training)
 
 
 METHODS: Dict[str, Callable[[LabelledScene, int], Result]] = {
     "spectral prior, rules": lambda scene, seed: run_prior(scene, seed, False),
-    "spectral prior, rules + EM": lambda scene, seed: run_prior(scene, seed, True),
+    PRIOR: lambda scene, seed: run_prior(scene, seed, True),
     "k-means 60, oracle names": run_k_means,
     "random forest, 1 % labels": run_random_forest,
 }
-
-
-def score(labels: np.ndarray, reference: np.ndarray, n_classes: int) -> Dict[str, Any]:
-    """Overall and average accuracy, kappa and recall of each class.
-
-    Args:
-        labels: (n,) class ids.
-        reference: (n,) class ids, all > 0.
-        n_classes: Number of classes.
-    """
-    confusion = np.zeros((n_classes, n_classes + 1))
-    np.add.at(confusion, (reference.astype(int) - 1, labels.astype(int)), 1)
-    confusion = confusion[:, 1:]
-    total, hits = float(reference.size), np.diag(confusion)
-    chance = float(confusion.sum(axis=0) @ confusion.sum(axis=1)) / total**2
-    overall = float(hits.sum() / total)
-    recall = hits / np.maximum(confusion.sum(axis=1), 1.0)
-    return {"oa": overall, "aa": float(recall.mean()), "kappa": (overall - chance) / (1.0 - chance), "recall": recall}
 
 
 def spread(figures: Sequence[Any]) -> Dict[str, Any]:
@@ -157,12 +100,14 @@ def assess_scene(scene: LabelledScene) -> Dict[str, Any]:
     for name, run in METHODS.items():
         scores = []
         for seed in SEEDS:
-            labels, confidence, scored = run(scene, seed)
-            scores.append(score(labels[scored], scene.reference[scored], len(scene.classes)))
+            result = run(scene, seed)
+            scored = result.scored
+            right = (result.labels == scene.reference)[scored]
+            figures = score(result.labels[scored], scene.reference[scored], len(scene.classes))
+            scores.append({**figures, "ece": calibration_error(result.probability[scored], right)})
         told["methods"][name] = {key: spread([one[key] for one in scores]) for key in scores[0]}
         if name.startswith("spectral prior"):
-            right = (labels == scene.reference)[scored]
-            told["methods"][name]["confidence"] = confidence_table(confidence[scored], right)
+            told["methods"][name]["confidence"] = confidence_table(result.confidence[scored], right)
     return told
 
 
@@ -186,44 +131,59 @@ def render(results: Dict[str, Any]) -> str:
         "# Accuracy on real scenes",
         "",
         f"Mean ± standard deviation over seeds {', '.join(map(str, SEEDS))}. {describe_machine()}",
-        f"The prior is fitted on {SAMPLE_PX} pixels drawn with the seed and sees no label; k-means is named with all",
-        "labels (an upper bound of clustering); the random forest learns from 1 % of them and is scored on the rest. A",
-        "nearest-library spectral angle is left out: the project ships no spectral library.",
+        f"The prior is fitted on at most {SAMPLE_PX} pixels drawn with the seed and sees no label; k-means is named",
+        "with all labels (an upper bound of clustering); the random forest learns from 1 % of them and is scored on",
+        "the rest. A nearest-library spectral angle is left out: the project ships no spectral library. ECE: expected",
+        "calibration error of the probability of the class that won, 15 bins.",
+        "",
+        *_summary(results["scenes"]),
     ]
     for scene, told in results["scenes"].items():
-        lines += ["", f"## {scene}", "", f"{told['n_reference_px']} reference pixels; the largest class has "]
-        lines[-1] += f"{told['largest_share']:.3f} of them."
-        lines += ["", "| method | OA | AA | κ | " + " | ".join(f"recall {name}" for name in told["classes"]) + " |"]
-        lines.append("|---" * (4 + len(told["classes"])) + "|")
-        for name, figures in told["methods"].items():
-            recall = " | ".join(f"{value:.3f}" for value in figures["recall"]["mean"])
-            lines.append(
-                f"| {name} | " + " | ".join(_figure(figures[k]) for k in ("oa", "aa", "kappa")) + f" | {recall} |"
-            )
-    lines += ["", "## What the confidence means", ""]
+        lines += _scene_table(scene, told)
+    return "\n".join([*lines, *_confidence_table(results["scenes"])]) + "\n"
+
+
+def _summary(scenes: Dict[str, Any]) -> List[str]:
+    """The prior on all scenes, worst first."""
+    keys = ("oa", "aa", "kappa", "f1", "ece")
+    means = {name: [told["methods"][PRIOR][key]["mean"] for key in keys] for name, told in scenes.items()}
+    order = sorted(means, key=lambda name: means[name][0])
+    rows = [(name, means[name], scenes[name]["largest_share"]) for name in order]
+    lines = ["| scene, worst first | OA | AA | κ | macro-F1 | ECE | largest class |", "|---" * 7 + "|"]
+    lines += [
+        f"| {name} | " + " | ".join(f"{x:.3f}" for x in (*figures, share)) + " |" for name, figures, share in rows
+    ]
+    overall = np.mean([(*figures, share) for _, figures, share in rows], axis=0)
+    return [*lines, "| **mean** | " + " | ".join(f"{x:.3f}" for x in overall) + " |"]
+
+
+def _scene_table(scene: str, told: Dict[str, Any]) -> List[str]:
+    lines = ["", f"## {scene}", "", f"{told['n_reference_px']} reference pixels; the largest class has "]
+    lines[-1] += f"{told['largest_share']:.3f} of them."
+    recalls = " | ".join(f"recall {name}" for name in told["classes"])
+    lines += ["", f"| method | OA | AA | κ | macro-F1 | ECE | {recalls} |"]
+    lines.append("|---" * (6 + len(told["classes"])) + "|")
+    for name, figures in told["methods"].items():
+        recall = " | ".join(f"{value:.3f}" for value in figures["recall"]["mean"])
+        cells = [_figure(figures[key]) for key in ("oa", "aa", "kappa", "f1")]
+        cells.append(_figure(figures["ece"]) if "confidence" in figures else "–")
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {recall} |")
+    return lines
+
+
+def _confidence_table(scenes: Dict[str, Any]) -> List[str]:
+    lines = ["", "## What the confidence means", ""]
     lines.append(
         "Accuracy among the pixels whose confidence (best − second best) is at least so much; share of pixels kept."
     )
-    lines += [
-        "",
-        "| confidence ≥ | " + " | ".join(results["scenes"]) + " |",
-        "|---" * (1 + len(results["scenes"])) + "|",
-    ]
-    tables = [told["methods"]["spectral prior, rules + EM"]["confidence"] for told in results["scenes"].values()]
+    lines += ["", "| confidence ≥ | " + " | ".join(scenes) + " |", "|---" * (1 + len(scenes)) + "|"]
+    tables = [told["methods"][PRIOR]["confidence"] for told in scenes.values()]
     for rows in zip(*tables):
         cells = " | ".join(
             f"{row['accuracy']:.3f} ({row['share']:.0%})" if row["accuracy"] is not None else "–" for row in rows
         )
         lines.append(f"| {rows[0]['least']:.1f} | {cells} |")
-    return "\n".join(lines) + "\n"
-
-
-def scenes_folder(given: str) -> Path:
-    """Folder of the real scenes: as given, else ``SPECIAL_SCENES``, else beside the checkout."""
-    folder = Path(given or os.environ.get("SPECIAL_SCENES", "") or ROOT.parent / "shared" / "scenes")
-    if not folder.is_dir():
-        raise SystemExit(f"There are no scenes at {folder}. Name their folder with --scenes or SPECIAL_SCENES.")
-    return folder
+    return lines
 
 
 def main() -> None:
@@ -238,12 +198,14 @@ def main() -> None:
         "machine": processor(),
         "versions": versions(),
         "seeds": SEEDS,
-        "scenes": {name: assess_scene(load_scene(folder / name)) for name in SCENES},
+        "scenes": {path.name: assess_scene(load_scene(path)) for path in labelled_folders(folder)},
     }
     text = render(results)
     if options.write:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "accuracy.md").write_text(text, encoding="utf-8")
+        record = {path.name: prior_figures(path) for path in labelled_folders(folder)}
+        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         (RESULTS / "accuracy.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(text)
 

@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 from osgeo import gdal
 
-from benchmarks.accuracy import RESULTS, SCENES, LabelledScene, load_scene, scenes_folder, score
+from benchmarks.labelled_scenes import RESULTS, LabelledScene, load_scene, scenes_folder, score
 from benchmarks.machine import describe_machine, processor, stage_tests_pass, versions
 from special_qgis.engine.config import PriorConfig, RefineConfig
 from special_qgis.engine.errors import RefinementError
@@ -29,6 +29,7 @@ from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.spectral_prior import SpectralPrior
 from tests.helpers.refined_cube import refine
 
+SCENES = ("jasper_ridge", "samson", "enmap_potsdam")
 SEGMENT_PX = 8  # side of the cells that cut a class's areas into segments
 FLIPPED_CONFIDENCE = (
     0.9  # of every label of the second kind, right or wrong: the first stage does not know what is wrong

@@ -33,12 +33,13 @@ from special_qgis.engine.refine.network import network_builder
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
 from special_qgis.engine.refine.train import train
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from tests.helpers.refined_cube import ArrayPixels
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "refinement_speed.md"
 N_BANDS, N_CLASSES = 102, 9
+NAMES = [f"class {k + 1}" for k in range(N_CLASSES)]
 DISK_BANDS, PATCH_PX = 200, 500  # a scene on disk repeats one patch, so that it needs little of it
 FIELD_PX = 20  # side of the fields that materials cover
 WRONG_SHARE = 0.2  # of the fields, in the first stage
@@ -125,7 +126,7 @@ def measure_disk_scene(side: int) -> Dict[str, float]:
                 part = repeated[:, top : top + tile.rows, left : left + tile.cols]
                 store.write(tile, part, np.ones(part.shape[1:], bool))
             before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            return {**run(ScenePixels(scene, store), DISK_CONFIG, 2), "before_mib": before_mib}
+            return {**run(ScenePixels(scene, store, NAMES), DISK_CONFIG, 2), "before_mib": before_mib}
 
 
 def in_a_process(what: str, threads: int) -> Dict[str, float]:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from osgeo import gdal
 
-from benchmarks.accuracy import RESULTS, LabelledScene, load_scene, score
+from benchmarks.labelled_scenes import RESULTS, LabelledScene, load_scene, score
 from benchmarks.machine import describe_machine, show, stage_tests_pass
 from benchmarks.refinement import prior_probabilities
 from resources.demo.demo_scene.scene import make_scene

@@ -23,7 +23,7 @@ from osgeo import gdal
 from special_qgis.engine.config import SceneConfig
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.scene import reader as reader_module
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 
 STRIP_ROWS = 256
 LAYOUTS = {

@@ -13,6 +13,8 @@ from .algorithms.areas import Areas
 from .algorithms.assess import Assess
 from .algorithms.check_runtime import CheckRuntime
 from .algorithms.classify import Classify
+from .algorithms.classify_scenes import ClassifyScenes
+from .algorithms.import_product import ImportProduct
 from .algorithms.inspect_scene import InspectScene
 from .algorithms.install_model import InstallModel
 from .algorithms.install_runtime import InstallRuntime
@@ -26,12 +28,14 @@ from .translation import translate
 
 ALGORITHMS = (
     Classify,
+    ClassifyScenes,
     PseudoLabels,
     Refine,
     ApplyClassifier,
     SpectralPriorAlgorithm,
     TrueColour,
     InspectScene,
+    ImportProduct,
     Assess,
     Areas,
     CheckRuntime,

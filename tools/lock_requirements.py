@@ -36,7 +36,12 @@ LOCKS = (
         constraints=TOOLS / "runtime-numpy.in",
         left_out=("numpy",),
     ),
-    Lock(source=TOOLS / "dev-requirements.in", target=TOOLS / "dev-requirements.txt", oldest_python="3.11"),
+    Lock(
+        source=TOOLS / "dev-requirements.in",
+        target=TOOLS / "dev-requirements.txt",
+        oldest_python="3.11",
+        left_out=("numpy",),
+    ),
 )
 
 

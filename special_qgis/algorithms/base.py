@@ -103,6 +103,10 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         """
         return ""
 
+    def cancelled_text(self) -> str:
+        """What a user is told who has cancelled."""
+        return translate("SpecialAlgorithm", "Cancelled; nothing was written.")
+
     def run_job(
         self, job: str, config: Mapping[str, Any], feedback: QgsProcessingFeedback, runtime: str = ""
     ) -> Dict[str, Any]:
@@ -120,7 +124,7 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
         try:
             return run_job(job, dict(config), FeedbackProgress(feedback), _interpreter(runtime or self.RUNTIME))
         except WorkerCancelled as error:
-            raise QgsProcessingException(translate("SpecialAlgorithm", "Cancelled; nothing was written.")) from error
+            raise QgsProcessingException(self.cancelled_text()) from error
         except WorkerFailed as error:
             raise QgsProcessingException(f"{error.message} {error.hint}".strip()) from error
         except EngineError as error:

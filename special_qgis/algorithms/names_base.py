@@ -5,7 +5,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, Sequence
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingParameterDefinition
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+)
 
 from ..engine.config import ClassifyConfig, OutputConfig
 from .base import LIGHT, PREFERRED
@@ -61,18 +66,36 @@ class NamesAlgorithm(MapAlgorithm):
         """Options of the job."""
         return ClassifyConfig(
             scene=self.prepared_scene(),
-            classes=classes_value(self, parameters, context),
             outputs=outputs,
-            source=choice_value(self, parameters, "SOURCE", context),
-            preset=choice_value(self, parameters, "PRESET", context),
-            device=choice_value(self, parameters, "DEVICE", context),
-            seed=self.parameterAsInt(parameters, "SEED", context),
-            min_confidence=self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
             refine=self.wants_refinement(parameters, context),
             **self._heights,
-            **clip_options(self, parameters, context),
+            **method_options(self, parameters, context),
         )
 
     def runtime_for(self, config: ClassifyConfig) -> str:
         """The private runtime only where the network stage or an image–text model is wanted."""
-        return PREFERRED if config.wants_network or has_model(config.source, config.model) else LIGHT
+        return runtime_of(config)
+
+
+def method_options(
+    algorithm: QgsProcessingAlgorithm, parameters: Dict[str, Any], context: QgsProcessingContext
+) -> Dict[str, Any]:
+    """Fields of ``ClassifyConfig`` that say how class names become a map.
+
+    Raises:
+        EngineError: The named model is not there, or an option is not accepted.
+    """
+    return {
+        "classes": classes_value(algorithm, parameters, context),
+        "source": choice_value(algorithm, parameters, "SOURCE", context),
+        "preset": choice_value(algorithm, parameters, "PRESET", context),
+        "device": choice_value(algorithm, parameters, "DEVICE", context),
+        "seed": algorithm.parameterAsInt(parameters, "SEED", context),
+        "min_confidence": algorithm.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
+        **clip_options(algorithm, parameters, context),
+    }
+
+
+def runtime_of(config: ClassifyConfig) -> str:
+    """The private runtime only where the network stage or an image–text model is wanted."""
+    return PREFERRED if config.wants_network or has_model(config.source, config.model) else LIGHT

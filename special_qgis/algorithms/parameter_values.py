@@ -52,8 +52,9 @@ def _enum_word(value: Any, definition: QgsProcessingParameterEnum) -> Any:
 def choice_value(
     algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
 ) -> str:
-    """Word of a choice."""
-    return str(algorithm.parameterAsEnumString(with_enum_words(algorithm, parameters), name, context))
+    """Word of a choice; its default where an optional one is left empty."""
+    word = algorithm.parameterAsEnumString(with_enum_words(algorithm, parameters), name, context)
+    return str(word or algorithm.parameterDefinition(name).defaultValue())
 
 
 def sensor_value(

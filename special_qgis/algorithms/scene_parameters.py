@@ -15,7 +15,8 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from ..engine.config import QUANTITIES, SceneConfig
+from ..engine.config import MASK_MEANINGS, OVERLAPS, QUANTITIES, SceneConfig
+from ..engine.config.products import DEFAULT_QUALITY, QUALITY_KINDS
 from ..engine.scene.sensors import SENSORS
 from ..translation import translate
 from .parameter_kinds import choice, helped, whole_number
@@ -31,7 +32,8 @@ def input_parameter() -> QgsProcessingParameterDefinition:
         translate(
             "SpecialParameters",
             "Raster with many narrow bands: reflectance or radiance, in any format that GDAL reads (ENVI, GeoTIFF, …). "
-            "Band-centre wavelengths are taken from the file.",
+            "Band-centre wavelengths are taken from the file. Products of EnMAP, PRISMA, EMIT, DESIS and others are "
+            "read as downloaded: any of their files, the folder or the ZIP.",
         ),
     )
 
@@ -65,7 +67,7 @@ def area_parameters() -> List[QgsProcessingParameterDefinition]:
 
 def reading_parameters() -> List[QgsProcessingParameterDefinition]:
     """Advanced parameters that say how the file is to be understood."""
-    return [_wavelengths(), _sensor(), _bad_bands(), _drop_water_vapour(), _quantity(), _mask()]
+    return [_wavelengths(), _sensor(), _bad_bands(), _drop_water_vapour(), _quantity(), _mask(), *_mask_and_product()]
 
 
 def _wavelengths() -> QgsProcessingParameterDefinition:
@@ -134,10 +136,68 @@ def _mask() -> QgsProcessingParameterDefinition:
         QgsProcessingParameterRasterLayer("MASK", translate("SpecialParameters", "Mask"), optional=True),
         translate(
             "SpecialParameters",
-            "Raster on the scene's pixel grid; pixels with 0 or nodata are left out (clouds, for example).",
+            "Raster on the scene's pixel grid; its nodata pixels are left out, and those that the meaning says.",
         ),
         advanced=True,
     )
+
+
+def _mask_and_product() -> List[QgsProcessingParameterDefinition]:
+    meaning = helped(
+        choice(
+            "MASK_MEANING",
+            translate("SpecialParameters", "Mask values that are left out"),
+            MASK_MEANINGS,
+            SceneConfig.mask_meaning,
+        ),
+        translate(
+            "SpecialParameters",
+            "zero: 0 is left out. nonzero: 1 and other values are left out, as in agencies' cloud masks. automatic: "
+            "nonzero where the mask's name says cloud, shadow, cirrus, haze, snow, nodata, invalid or bad, else zero.",
+        ),
+        advanced=True,
+    )
+    return [_missing_in_older_models(meaning), *product_parameters()]
+
+
+def product_parameters() -> List[QgsProcessingParameterDefinition]:
+    """Parameters of reading a sensor product as it was downloaded."""
+    kinds = ", ".join(QUALITY_KINDS)
+    quality = helped(
+        QgsProcessingParameterString(
+            "QUALITY_LAYERS",
+            translate("SpecialParameters", "Quality layers of a sensor product"),
+            defaultValue=SceneConfig.quality_layers,
+            optional=True,
+        ),
+        translate(
+            "SpecialParameters",
+            "What the product's own layers leave out: some of {}, with commas between them; none; or automatic: {}. "
+            "Without effect on other rasters.",
+        ).format(kinds, ", ".join(DEFAULT_QUALITY)),
+        advanced=True,
+    )
+    overlap = helped(
+        choice(
+            "DETECTOR_OVERLAP",
+            translate("SpecialParameters", "Detector in the overlap"),
+            OVERLAPS,
+            SceneConfig.detector_overlap,
+        ),
+        translate(
+            "SpecialParameters",
+            "Whose bands of a sensor product are kept where its two detectors see the same wavelengths. automatic: as "
+            "the agency recommends (EnMAP vnir, PRISMA swir).",
+        ),
+        advanced=True,
+    )
+    return [quality, _missing_in_older_models(overlap)]
+
+
+def _missing_in_older_models(parameter: QgsProcessingParameterDefinition) -> QgsProcessingParameterDefinition:
+    """Mark a choice as optional, so that models saved before it was there stay valid; they run with its default."""
+    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagOptional)
+    return parameter
 
 
 def memory_parameter() -> QgsProcessingParameterDefinition:

@@ -12,6 +12,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from osgeo import gdal
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
@@ -22,6 +23,8 @@ from qgis.core import (
     QgsRasterPipe,
 )
 
+from ..engine.errors import EngineError
+from ..engine.products.opening import describe_product, is_product
 from ..engine.rasters.text import subdataset_names
 from ..translation import translate
 from .parameter_values import is_given
@@ -48,6 +51,8 @@ def raster_source(
     layer = algorithm.parameterAsRasterLayer(values, name, context)
     if layer is None:
         text = str(algorithm.parameterAsString(values, name, context))
+        if is_readable(text):
+            return absolute_path(text)
         if text:
             raise QgsProcessingException(raster_problem(text))
         return ""
@@ -114,7 +119,43 @@ def find_raster_problem(
     if not isinstance(value, str) or not value:
         return ""
     layer = algorithm.parameterAsRasterLayer(dict(parameters), name, context)
-    return "" if layer is not None else raster_problem(value)
+    return "" if layer is not None or is_readable(value) else raster_problem(value)
+
+
+def is_text_without_layer(
+    algorithm: QgsProcessingAlgorithm, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext
+) -> bool:
+    """Whether a raster parameter is a text that the engine reads though QGIS loads no layer from it."""
+    value = parameters.get(name)
+    if not isinstance(value, str) or algorithm.parameterAsRasterLayer(dict(parameters), name, context) is not None:
+        return False
+    return is_readable(value)
+
+
+def is_readable(text: str) -> bool:
+    """Whether the engine reads a text that QGIS loads no layer from: a sensor product, or a source of GDAL's.
+
+    Args:
+        text: Path, connection string, or anything else that was typed.
+    """
+    if not text.strip():
+        return False
+    if is_product(text) or _is_header(text):
+        return True
+    dataset = _opened(text)
+    return dataset is not None and dataset.RasterCount > 0
+
+
+def _is_header(text: str) -> bool:
+    path = Path(text)
+    return path.suffix.lower() == ".hdr" and path.is_file()
+
+
+def _opened(text: str) -> Any:
+    try:
+        return gdal.OpenEx(text, gdal.OF_RASTER)
+    except RuntimeError:  # where GDAL raises instead of giving None
+        return None
 
 
 def raster_problem(text: str) -> str:
@@ -148,10 +189,7 @@ def raster_problem(text: str) -> str:
 
 
 def _subdatasets(path: str) -> list[str]:
-    try:
-        dataset = gdal.OpenEx(path, gdal.OF_RASTER)
-    except RuntimeError:  # where GDAL raises instead of giving None
-        return []
+    dataset = _opened(path)
     return subdataset_names(dataset) if dataset is not None else []
 
 
@@ -197,8 +235,18 @@ def extent_in_scene(
     values: Dict[str, Any] = dict(parameters)
     if not is_given(values, "EXTENT"):
         return None
-    layer = QgsRasterLayer(scene, "scene", "gdal")
-    rectangle = algorithm.parameterAsExtent(values, "EXTENT", context, layer.crs())
+    rectangle = algorithm.parameterAsExtent(values, "EXTENT", context, _crs_of(scene))
     if rectangle.isNull():
         return None
     return rectangle.xMinimum(), rectangle.yMinimum(), rectangle.xMaximum(), rectangle.yMaximum()
+
+
+def _crs_of(scene: str) -> QgsCoordinateReferenceSystem:
+    """Coordinate reference system of a scene or of the sensor product that it is."""
+    try:
+        product = describe_product(scene)
+    except EngineError:  # reading the scene tells what is wrong
+        product = None
+    if product is not None:
+        return QgsCoordinateReferenceSystem.fromWkt(product.grid.crs_wkt)
+    return QgsRasterLayer(scene, "scene", "gdal").crs()

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: Words after the program's name.
 
     Returns:
-        Exit code: 0 done, 1 an error, 130 cancelled.
+        Exit code: 0 done, 1 an error or a scene of a campaign that failed, 130 cancelled.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str]) -> int:
     except MemoryError as error:
         console.show_error(EngineError(f"Memory ran out. {error}".strip(), MEMORY_HINT))
         return EXIT_ERROR
-    except Cancelled:
-        console.info("Cancelled; nothing was written.")
+    except Cancelled as cancelled:
+        console.info(f"Cancelled; {str(cancelled) or 'nothing was written.'}")
         return EXIT_CANCELLED
     finally:
         console.close()
     text = json.dumps(result, indent=2) + "\n" if request.as_json else format_result(request.job, result)
     sys.stdout.write(text)
-    return EXIT_OK
+    return EXIT_ERROR if result.get("n_failed") else EXIT_OK
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The door to stages that need PyTorch, for jobs that can do without them.
 
-QGIS's own Python has no PyTorch. A job that starts there leaves such a stage out and says why.
+QGIS's own Python has no PyTorch. A job that starts there leaves such a stage out and reports why.
 """
 
 from __future__ import annotations
@@ -40,6 +40,6 @@ def load_stage(module: str, packages: Sequence[str]) -> ModuleType:
             importlib.import_module(name)
         except ImportError as error:
             raise StageMissing(f"this Python has no {error.name or name}") from error
-        except OSError as error:  # how Windows tells of a library that does not load
+        except OSError as error:  # raised on Windows for a library that does not load
             raise StageMissing(f"{name} cannot be loaded ({error})") from error
     return importlib.import_module(module, __package__)

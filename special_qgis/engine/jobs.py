@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The jobs that the engine does, by name: what the worker and the command line can be asked for.
+"""The jobs that the engine does, by name: what the worker and the command line can run.
 
 A job takes a configuration and a progress and gives plain values. Its module is imported only when the job is asked
 for, so that one job's packages are not needed, or loaded, for another.
@@ -28,11 +28,13 @@ class Job(NamedTuple):
 
 JOBS: Mapping[str, Job] = {
     "classify": Job(".pipeline", "classify", "ClassifyConfig"),
+    "scenes": Job(".campaign.run", "classify_scenes", "ScenesConfig"),
     "refine": Job(".refine.jobs", "refine_labels", "RefineJobConfig"),
     "apply_classifier": Job(".refine.jobs", "apply_classifier", "ApplyConfig"),
     "spectral_prior": Job(".pipeline", "spectral_prior", "PriorJobConfig"),
     "true_colour": Job(".true_colour", "true_colour", "TrueColourConfig"),
     "inspect_scene": Job(".pipeline", "inspect_scene", "SceneConfig"),
+    "import_product": Job(".products.importing", "import_product", "ImportProductConfig"),
     "assess": Job(".accuracy.assess", "assess", "AssessConfig"),
     "areas": Job(".areas.measure", "measure_areas", "AreasConfig"),
     "list_models": Job(".models.tasks", "list_installed", "ListModelsConfig"),

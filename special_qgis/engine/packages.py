@@ -17,7 +17,7 @@ from .progress import Progress, check_cancelled
 
 
 def check_runtime(config: RuntimeCheckConfig, progress: Progress) -> Dict[str, Any]:
-    """Import modules one by one and tell how it went.
+    """Import modules one by one and report the outcome of each.
 
     Args:
         config: Names of the modules to import.

@@ -23,7 +23,7 @@ from .mapping.network_stage import NETWORK_NAME, NetworkOptions, map_with_networ
 from .mapping.provenance import describe_run
 from .mapping.run_summary import RunFacts
 from .progress import NullProgress, Progress, SubProgress
-from .scene.scene import open_scene
+from .scene.opening import open_scene
 from .spectral_prior import interpret
 
 CHEAP, DEAR = (

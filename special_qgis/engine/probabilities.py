@@ -82,7 +82,7 @@ def sharpen(probabilities: NDArray[np.float32], power: float) -> NDArray[np.floa
         power: Power that the probabilities are raised to, above 0; above 1 sharpens, below 1 flattens.
 
     Returns:
-        As ``probabilities``; 0 where all are 0.
+        (classes, …) float32, sum 1; 0 where all probabilities are 0.
     """
     raised = probabilities**power
     total = raised.sum(axis=0)

@@ -58,6 +58,6 @@ def _try_lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the latter is how Windows says that the byte is taken
+    except (BlockingIOError, PermissionError):  # the latter is raised on Windows where the byte is taken
         return False
     return True

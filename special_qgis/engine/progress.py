@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Progress, messages and cancel: the one channel through which stages talk to whoever started them.
+"""Progress, messages and cancel: the one channel from a stage to whoever started it.
 
-A stage takes a ``Progress``, reports a fraction of its own work in [0, 1] and asks ``check_cancelled`` at every block.
+A stage takes a ``Progress``, reports a fraction of its own work in [0, 1] and calls ``check_cancelled`` at every block.
 Nested stages get a ``SubProgress``; the worker, the command line and the tests bring their own implementation.
 """
 
@@ -13,23 +13,23 @@ from .errors import Cancelled
 
 
 class Progress(Protocol):
-    """What a stage may say while it works."""
+    """Receives what a stage reports while it works."""
 
     def report(self, fraction: float, message: str = "") -> None:
-        """Tell how far the stage is, as a fraction in [0, 1], and optionally what it does now."""
+        """Receive the fraction of the stage that is done, in [0, 1], and optionally what it does now."""
 
     def info(self, text: str) -> None:
-        """Tell something worth keeping in the log."""
+        """Receive a message for the log."""
 
     def warn(self, text: str) -> None:
-        """Tell something the user must know about the result."""
+        """Receive a warning that the user must know about to use the result."""
 
     def is_cancelled(self) -> bool:
-        """Tell whether the user asked to stop."""
+        """Whether the user has cancelled."""
 
 
 class NullProgress:
-    """A progress that nobody listens to."""
+    """A progress without a receiver."""
 
     def report(self, fraction: float, message: str = "") -> None:
         """Ignore the fraction."""
@@ -84,7 +84,7 @@ class RecordingProgress:
 
     @property
     def status(self) -> str:
-        """The run's status as results and reports tell it: "ok" or "ok with warnings"."""
+        """Status of the run, as results and reports give it: "ok" or "ok with warnings"."""
         return "ok with warnings" if self.warnings else "ok"
 
     def report(self, fraction: float, message: str = "") -> None:
@@ -106,25 +106,25 @@ class RecordingProgress:
         return self._parent.is_cancelled()
 
 
-class TellOnce(SubProgress):
-    """Pass everything on, but each information only once: for work that meets the same finding again and again."""
+class ReportOnce(SubProgress):
+    """Pass everything on, but each information only once: for work that makes the same finding again and again."""
 
     def __init__(self, parent: Progress) -> None:
         super().__init__(parent, 0.0, 1.0)
-        self._told: set[str] = set()
+        self._passed_on: set[str] = set()
 
     def info(self, text: str) -> None:
         """Pass on to the parent unless it was before."""
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._passed_on:
+            self._passed_on.add(text)
             self._parent.info(text)
 
 
 def check_cancelled(progress: Progress) -> None:
-    """Raise when the user asked to stop; called at every block, window batch and training step.
+    """Raise where the user has cancelled; called at every block, window batch and training step.
 
     Raises:
-        Cancelled: The user asked to stop.
+        Cancelled: The user cancelled.
     """
     if progress.is_cancelled():
         raise Cancelled

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The table of sources of evidence: what can tell classes apart, by name, with what each needs.
+"""The table of sources of evidence, by name, with what each needs.
 
 An entry is light, so that options, help and dialogs can be made from it; what computes is imported when a run wants it.
 Adding a source means a module with a ``plan`` function (see ``evidence.source``) and an entry here.
@@ -27,7 +27,7 @@ class SourceKind:
     help: str  # what it looks at and what it needs, in one or two sentences
     plan: Union[str, Callable[..., Any]]  # ``evidence.source.PlanSource``, or "module:function" relative to the engine
     packages: Tuple[str, ...] = ()  # to be imported besides NumPy and GDAL: it runs on the private runtime only
-    needs_model: bool = False  # speaks only where an image-text model is named or installed
+    needs_model: bool = False  # serves only where an image-text model is named or installed
     is_partial: bool = False  # tells groups of classes apart only: joins the others where it has data, never maps alone
 
     def load(self) -> Callable[..., Any]:

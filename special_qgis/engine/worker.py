@@ -53,7 +53,7 @@ class EventStream:
 
 
 class WorkerProgress:
-    """Progress of a job, told as events: at most ten a second, never backwards, the last one always."""
+    """Progress of a job as events: at most ten a second, never backwards, the last one always."""
 
     def __init__(self, events: EventStream, stop: threading.Event) -> None:
         self._events = events
@@ -201,7 +201,7 @@ def watch(commands: CommandReader, stop: threading.Event) -> None:
             while commands.read_line().strip() != b"cancel":
                 pass
         except (EOFError, OSError, ConfigError):
-            sys.stderr.write("Standard input ended or broke: whoever asked for this job is gone.\n")
+            sys.stderr.write("Standard input ended or broke: the process that started this job is gone.\n")
         stop.set()
 
     threading.Thread(target=wait_for_cancel, name="commands", daemon=True).start()

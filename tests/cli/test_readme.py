@@ -82,7 +82,7 @@ def test_readme_commands_of_classifiers_and_old_maps_work(
         small_scene.write_scene(tmp_path / name, seed=seed)
     small_scene.write_truth(tmp_path / "old_map.tif")
     (tmp_path / "classes.txt").write_text(small_scene.CLASSES.replace("; ", "\n"), encoding="utf-8")
-    for heading in ("Train once, map many", "Mend an old map"):
+    for heading in ("Train once, map many", "Improve an old map"):
         for command in _commands(_block(heading, "bash")):
             done = qgis_process.run(*command[1:], cwd=tmp_path)
             assert done.rc == 0, done.stdout + done.errors

@@ -23,6 +23,7 @@ class Behaviour:
     status: int = 200  # other than 200 = an error page
     n_errors: int = -1  # how many requests get it; -1 = all
     redirect_to: str = ""  # address, sent for paths that end with "/moved"
+    only: str = ""  # ending of the paths that exist; "" = all do
     pause_s: float = 0.0  # before each block of 64 KiB
 
 
@@ -56,6 +57,9 @@ def _make_handler(server: FileServer) -> Any:
         def do_GET(self) -> None:
             behaviour = server.behaviour
             server.requests.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
+            if not self.path.endswith(behaviour.only):
+                self.send_error(404)
+                return
             if behaviour.redirect_to and self.path.endswith("/moved"):
                 self.send_response(302)
                 self.send_header("Location", behaviour.redirect_to)

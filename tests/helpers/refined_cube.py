@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.progress import NullProgress, Progress, SubProgress
+from special_qgis.engine.refine.inseparable import merge_inseparable
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.train import Build, TrainingHistory, train
 from special_qgis.engine.windows import Window
@@ -28,6 +29,7 @@ class ArrayPixels:
         valid: (rows, cols) bool.
         probabilities: (classes, rows, cols) float32, the first stage's; sum 1 where valid, all 0 = no label there.
         precedence: All classes in the order in which equals win; None = as they are.
+        class_names: Name of each class in the order of the ids; () = "class 1", "class 2", …
 
     Raises:
         InputError: Shapes do not fit, no pixel is valid, or a value or probability is not a number.
@@ -39,6 +41,7 @@ class ArrayPixels:
         valid: NDArray[np.bool_],
         probabilities: NDArray[np.float32],
         precedence: Optional[Sequence[int]] = None,
+        class_names: Sequence[str] = (),
     ) -> None:
         if cube.ndim != 3 or probabilities.ndim != 3 or not cube.shape[1:] == valid.shape == probabilities.shape[1:]:
             raise InputError(
@@ -58,6 +61,7 @@ class ArrayPixels:
         self._cube, self._valid, self._probabilities = cube, valid, probabilities
         self.n_bands, self.rows, self.cols = cube.shape
         self.n_classes = probabilities.shape[0]
+        self.class_names = tuple(class_names) or tuple(f"class {k + 1}" for k in range(self.n_classes))
         self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -116,10 +120,10 @@ def refine(
         Cancelled: The user cancelled.
     """
     config, listener = config or RefineConfig(), progress or NullProgress()
-    pixels = ArrayPixels(cube, valid, probabilities)
+    pixels = merge_inseparable(ArrayPixels(cube, valid, probabilities), listener)
     trained = train(pixels, build, config, seed, torch.device(device), SubProgress(listener, 0.0, TRAINED))
     refined = np.zeros(probabilities.shape, np.float32)
     for window, part in predict_tiles(trained, pixels, config, SubProgress(listener, TRAINED, 1.0)):
         rows, cols = window.slices()
-        refined[:, rows, cols] = part
+        refined[:, rows, cols] = pixels.share(window, part)
     return Refinement(refined, trained.history)

@@ -15,6 +15,8 @@ from osgeo import gdal
 
 pytest.importorskip("torch", reason="the network stage needs PyTorch")
 
+import torch
+
 from special_qgis.engine.config import (
     ApplyConfig,
     ClassifyConfig,
@@ -27,6 +29,7 @@ from special_qgis.engine.errors import Cancelled, ClassListError, ConfigError, I
 from special_qgis.engine.pipeline import classify
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.rasters.legend import read_legend
+from special_qgis.engine.refine import scene_learning
 from special_qgis.engine.refine.jobs import apply_classifier, refine_labels
 from tests.helpers import small_scene
 
@@ -135,6 +138,26 @@ def test_diverging_training_falls_back_to_the_first_stage_and_says_so(tmp_path: 
     assert result["changed_share"] is None and result["classifier"] == ""
     assert not (tmp_path / "c.safetensors").exists()
     assert "The network stage is not in it" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+class _OneClass(torch.nn.Module):
+    """A network that gives every pixel the last class, whatever it learns."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.logits = torch.nn.Parameter(20.0 * torch.eye(n_classes)[-1])
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.logits[None, :, None, None].expand(1, -1, *image.shape[2:])
+
+
+def test_collapsed_network_is_left_out_with_the_name_of_its_class(
+    tmp_path: Path, scene: SceneConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene_learning, "network_builder", lambda config: lambda bands, classes: _OneClass(classes))
+    result = classify(ClassifyConfig(scene, small_scene.CLASSES, outputs(tmp_path), network=QUICK, device="cpu"))
+    (warning,) = [text for text in result["warnings"] if "without the network" in text]
+    assert warning.startswith("Refinement gave the class “asphalt” 100% of the pixels; the first stage gives it ")
 
 
 class _CancelAt(NullProgress):
@@ -334,7 +357,7 @@ def test_python_without_pytorch_maps_by_the_first_stage_and_says_so(tmp_path: Pa
     assert "The network stage was left out, because this Python has no" in done.stderr
     assert (labels_of(tmp_path / "map.tif") == small_scene.truth()).mean() > 0.95
     done = _with_qgis_python(*words, "--save-classifier", str(tmp_path / "c.safetensors"))
-    assert done.returncode == 1 and "A classifier is asked for" in done.stderr
+    assert done.returncode == 1 and "cannot be made, because" in done.stderr
 
 
 @pytest.mark.skipif(not Path(QGIS_PYTHON).exists(), reason="needs the system's Python")

@@ -28,6 +28,8 @@ NAMES = (
     "assess",
     "checkruntime",
     "classify",
+    "importproduct",
+    "classifyscenes",
     "inspectscene",
     "installmodel",
     "installruntime",

@@ -15,6 +15,7 @@ from special_qgis.engine.config import (
     PriorJobConfig,
     RefineConfig,
     SceneConfig,
+    ScenesConfig,
     TrueColourConfig,
 )
 from special_qgis.engine.errors import ConfigError, EngineError
@@ -28,7 +29,13 @@ CONFIGS = [
     AssessConfig("map.tif", "reference.tif"),
     AreasConfig("map.tif", "polygons.gpkg", vector="areas.gpkg", measure="crs"),
     RefineConfig.published(),
+    ScenesConfig(("a.tif", "*.dat"), "out", ClassifyConfig(SceneConfig("*"), "water; tree"), ("report",), workers=2),
 ]
+
+
+def campaign(**options: Any) -> ScenesConfig:
+    given = {"scenes": ("a",), "output_folder": "out", "classify": ClassifyConfig(SCENE, "a;b"), **options}
+    return ScenesConfig(**given)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
@@ -66,6 +73,13 @@ def test_config_through_json_is_the_same(config: Any) -> None:
         (lambda: RefineConfig(class_balance=1.5), "class_balance", "1.5"),
         (lambda: RefineConfig(error_rounds=-1), "error_rounds", "-1"),
         (lambda: RefineConfig(average_decay=1.0), "average_decay", "1.0"),
+        (lambda: campaign(scenes=()), "scenes", r"\(\)"),
+        (lambda: campaign(scenes=(" ",)), "scenes", r"\(' ',\)"),
+        (lambda: campaign(output_folder=""), "output_folder", "''"),
+        (lambda: campaign(workers=61), "workers", "61"),
+        (lambda: campaign(retries=-1), "retries", "-1"),
+        (lambda: campaign(outputs=("map",)), "outputs", "'map'"),
+        (lambda: campaign(classify=ClassifyConfig(SCENE, "a;b", OutputConfig("m.tif"))), "classify.outputs", "m.tif"),
         (lambda: AssessConfig("", "b"), "map", "''"),
         (lambda: AssessConfig("a", "b", confidence_level=1.0), "confidence_level", "1.0"),
         (lambda: AreasConfig(" "), "map", "' '"),

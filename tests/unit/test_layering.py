@@ -41,12 +41,14 @@ LAYERS = (  # of the engine, from the bottom: a module imports from its own pack
     {"config", "errors", "progress", "resources", "data_folder", "process_lock", "windows"}
     | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding"},
     {"rasters", "classes", "report", "compute", "models"},
-    {"outputs", "scene", "terminal"},
+    {"outputs", "terminal"},
+    {"products"},
+    {"scene"},
     {"spectral_prior", "accuracy"},
     {"mamba", "evidence", "areas"},
     {"mapping", "clip"},
     {"refine"},
-    {"pipeline", "true_colour", "jobs", "worker", "__main__"},
+    {"pipeline", "true_colour", "jobs", "worker", "campaign", "__main__"},
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 GROUND, ENTRIES = 0, len(LAYERS) - 1  # layers of single modules, which import each other freely
@@ -245,6 +247,17 @@ def test_engine_file_reaches_no_network_but_for_downloads(path: Path) -> None:
     imported = imported_modules(path.read_text(encoding="utf-8"), path)
     may_reach = path == ENGINE / "models" / "transfer.py"
     assert may_reach or not imported & NETWORK_MODULES
+
+
+def test_worker_of_a_campaign_sets_its_threads_before_anything_that_computes_is_loaded() -> None:
+    loaded = top_level(_loaded_after("import special_qgis.engine.campaign.worker_process"))
+    assert not loaded & (HEAVY_PACKAGES | {"numpy", "osgeo"})
+
+
+def test_campaign_itself_loads_no_heavy_package_and_jobs_no_campaign() -> None:
+    assert not top_level(_loaded_after("import special_qgis.engine.campaign.run")) & (HEAVY_PACKAGES | {"dask"})
+    loaded = _loaded_after("import special_qgis.engine.worker, special_qgis.engine.pipeline")
+    assert not [name for name in loaded if name.startswith("special_qgis.engine.campaign")]
 
 
 def test_mapping_stages_never_load_what_downloads() -> None:

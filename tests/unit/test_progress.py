@@ -6,7 +6,7 @@ from typing import List, Tuple
 import pytest
 
 from special_qgis.engine.errors import Cancelled, EngineError
-from special_qgis.engine.progress import NullProgress, RecordingProgress, SubProgress, TellOnce, check_cancelled
+from special_qgis.engine.progress import NullProgress, RecordingProgress, ReportOnce, SubProgress, check_cancelled
 
 
 class _Log:
@@ -54,9 +54,9 @@ def test_check_cancelled_raises_what_no_engine_error_handler_catches() -> None:
     assert not isinstance(caught.value, EngineError)
 
 
-def test_tell_once_passes_each_information_on_once_and_the_rest_always() -> None:
+def test_report_once_passes_each_information_on_once_and_the_rest_always() -> None:
     log = _Log()
-    once = TellOnce(log)
+    once = ReportOnce(log)
     for _ in range(2):
         once.info("few pixels")
         once.report(0.5, "half")

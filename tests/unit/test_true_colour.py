@@ -10,8 +10,8 @@ from osgeo import gdal
 from special_qgis.engine.config import SceneConfig, TrueColourConfig
 from special_qgis.engine.errors import Cancelled, ConfigError, SpectraError
 from special_qgis.engine.progress import NullProgress
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.scene.rgb import TrueColourThumbnail, find_stretch, plan_mixer, to_rgba
-from special_qgis.engine.scene.scene import open_scene
 from special_qgis.engine.scene.spectra import SpectralAxis
 from special_qgis.engine.true_colour import true_colour
 from tests.helpers.listener import Listener

@@ -24,8 +24,8 @@ from special_qgis.engine.accuracy.confusion import Confusion, kappa, overall_acc
 from special_qgis.engine.classes.classes import parse_classes
 from special_qgis.engine.clip.compact import expand
 from special_qgis.engine.config import SceneConfig
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.scene.rgb import QUANTILES, find_stretch, plan_mixer
-from special_qgis.engine.scene.scene import open_scene
 
 from .network import IMAGE_PX, PATCH_PX, dense_tokens, normalise
 from .tokens import templates, tokenize

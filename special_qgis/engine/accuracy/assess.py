@@ -81,7 +81,7 @@ def _compact(values: Values) -> Tuple[Values, Values]:
 
 
 def assess(config: AssessConfig, progress: Optional[Progress] = None) -> Dict[str, Any]:
-    """Compare a map with a reference and write the reports asked for.
+    """Compare a map with a reference and write the reports that are wanted.
 
     Args:
         config: Paths of map and reference, of the outputs, and the confidence level.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """References for assessing a map: class rasters on any grid, polygons or points, read as blocks on the map's grid.
 
-Whatever the reference is, ``read(window)`` gives its class values on the map's pixels, 0 where it says nothing. Rasters
+Whatever the reference is, ``read(window)`` gives its class values on the map's pixels, 0 where it has no label. Rasters
 are taken at the nearest pixel; a polygon holds the pixels whose centre lies in it; a point holds the pixel it falls in.
 Only the accuracy assessment reads references: no stage that makes maps may.
 """

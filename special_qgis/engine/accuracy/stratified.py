@@ -50,7 +50,7 @@ class AdjustedAccuracy:
 def adjust(counts: NDArray[np.int64], mapped: Amounts) -> Optional[AdjustedAccuracy]:
     """Weight a confusion matrix by the area that the map gives each class.
 
-    Classes that the map has but the sample never meets are left out; ``covered`` tells how much of the map remains.
+    Classes that the map has but the sample never meets are left out; ``covered`` is the share of the map that remains.
 
     Args:
         counts: (K, K) int64, sample pixels, rows = map, columns = reference.

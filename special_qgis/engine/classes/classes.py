@@ -53,7 +53,7 @@ def parse_classes(text_or_path: str) -> Tuple[LandCoverClass, ...]:
     """Read a class list.
 
     A string that ends with .txt, .csv, .json or .qml and has neither a line break nor ``;`` is the path of a class
-    file; anything else is the list itself, in the grammar of ``class_text``. Classes without a colour get one by
+    file; anything else is the list itself, in the grammar of ``classes.text``. Classes without a colour get one by
     their meaning, different from all others.
 
     Args:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where PyTorch computes: the graphics card that was asked for or found, else the processor. Needs PyTorch."""
+"""Where PyTorch computes: the graphics card that was chosen or found, else the processor. Needs PyTorch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def choose_device(wanted: str) -> torch.device:
     """The device that a word of ``config.DEVICES`` stands for on this machine.
 
     Raises:
-        ConfigError: There is no such word, or CUDA is asked for and PyTorch finds no card that it can use.
+        ConfigError: There is no such word, or CUDA is chosen and PyTorch finds no card that it can use.
     """
     if wanted not in DEVICES:
         raise ConfigError(f"The device must be one of {', '.join(DEVICES)}; got {wanted!r}.")
@@ -36,7 +36,7 @@ def device_name(device: torch.device) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice, that of the graphics card or the computer's."""
+    """Whether an error means too little memory, on the graphics card or in the computer."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(

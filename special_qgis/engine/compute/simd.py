@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sixteen float32 lanes as one value inside Numba kernels.
 
-Numba's own loops become vector code only when LLVM chooses so; here the kernels say it. A ``Lanes`` value is one LLVM
+Numba's own loops become vector code only when LLVM chooses so; here the kernels state it. A ``Lanes`` value is one LLVM
 vector, which the compiler splits into whatever registers the processor has. Functions marked "kernel only" exist in
 compiled code alone. Products and sums may be contracted to fused multiply-adds; nothing else is reordered, except in
 ``lane_sum``.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sums of products inside Numba kernels, held in registers, of float32 or of pairs of bfloat16.
 
-A kernel is written once; the type of its arrays says how it multiplies. Numbers that are summed over come in pairs,
+A kernel is written once; the type of its arrays decides how it multiplies. Numbers that are summed over come in pairs,
 the even one and the odd one. In a float32 array they are two runs of lanes, one behind the other. In a uint32 array
 they are one run of words, each of which holds both as bfloat16, the even one in the lower half; processors that have
 an instruction for it multiply and add both at once, others do so one after the other. Sums are float32 in any case.

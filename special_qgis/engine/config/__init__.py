@@ -6,6 +6,11 @@ May import the engine's ground modules.
 
 from __future__ import annotations
 
+from .campaign import (
+    ANY_SCENE,
+    OUTPUT_CHOICES,
+    ScenesConfig,
+)
 from .jobs import (
     AREA_MEASURES,
     DEVICES,
@@ -38,6 +43,7 @@ from .outputs import (
     OutputConfig,
     RefineOutputConfig,
 )
+from .products import MASK_MEANINGS, OVERLAPS, ImportProductConfig
 from .scene import (
     QUANTITIES,
     SceneConfig,
@@ -57,10 +63,14 @@ from .stages import (
 )
 
 __all__ = [
+    "ANY_SCENE",
     "AREA_MEASURES",
     "BLENDINGS",
     "DEVICES",
     "LEARNING_PRESETS",
+    "MASK_MEANINGS",
+    "OUTPUT_CHOICES",
+    "OVERLAPS",
     "PRECISIONS",
     "PRESETS",
     "PRIOR_PRESETS",
@@ -78,6 +88,7 @@ __all__ = [
     "ClipConfig",
     "DownloadModelConfig",
     "ImportModelConfig",
+    "ImportProductConfig",
     "ListModelsConfig",
     "MapOutputConfig",
     "OutputConfig",
@@ -89,6 +100,7 @@ __all__ = [
     "RemoveModelConfig",
     "RuntimeCheckConfig",
     "SceneConfig",
+    "ScenesConfig",
     "TrueColourConfig",
     "parse_scales",
     "require",

@@ -46,7 +46,7 @@ class ClassifyConfig(Options):
     source: str = AUTOMATIC  # one of source_names()
     preset: str = "default"  # one of PRESETS
     device: str = "automatic"  # one of DEVICES
-    seed: int = 0  # of everything drawn at random
+    seed: int = 0  # seed of all random draws
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
     refine: bool = True  # learn the scene with the network; never with the preset fast
     model: str = ""  # name of an installed image-text model, or path of a checkpoint; "" = the best installed
@@ -78,7 +78,7 @@ class ClassifyConfig(Options):
 
     @property
     def wants_network(self) -> bool:
-        """Whether the second stage is to run."""
+        """Whether the network stage is to run."""
         return self.refine and self.preset != "fast"
 
     @property
@@ -137,13 +137,13 @@ class RefineJobConfig(Options):
     }
 
     scene: SceneConfig
-    labels: str  # class raster on any grid; 0 = says nothing
-    label_confidence: str = ""  # raster of how sure each label is, 0 to 1, on any grid; "" = all alike
+    labels: str  # class raster on any grid; 0 = no label
+    label_confidence: str = ""  # raster of the confidence of each label, 0 to 1, on any grid; "" = all alike
     classes: str = ""  # names and colours in the order of the ids; "" = those of the class raster
     outputs: RefineOutputConfig = field(default_factory=RefineOutputConfig)
     preset: str = "default"  # one of LEARNING_PRESETS
     device: str = "automatic"  # one of DEVICES
-    seed: int = 0  # of everything drawn at random
+    seed: int = 0  # seed of all random draws
     min_confidence: float = 0.0  # pixels below stay unclassified (0 in the map)
     assumed_confidence: float = 0.9  # of labels whose confidence is not given
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
@@ -248,7 +248,7 @@ class AreasConfig(Options):
     polygons_layer: str = ""  # layer of that source; "" = its first
     name_field: str = ""  # field of the polygons with their names; "" = they are numbered
     measure: str = "ellipsoid"  # one of AREA_MEASURES
-    confidence: str = ""  # raster of how sure the map is of each pixel, 0 to 1, on any grid; "" = none
+    confidence: str = ""  # raster of the map's confidence, 0 to 1, on any grid; "" = none
     accuracy_report: str = ""  # JSON written by the job assess, or the HTML that it lies beside; "" = none
     report: str = ""  # HTML; the same content goes beside it as .json; "" = none
     table: str = ""  # CSV, one row a class and zone; "" = none

@@ -30,7 +30,7 @@ class ImportModelConfig(Options):
     file: str  # path of the checkpoint
     name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
     sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
-    architecture: str = ""  # open_clip's name; "" = told from the file
+    architecture: str = ""  # open_clip's name; "" = found from the file
     licence: str = ""  # to remember; "" = that of the known checkpoint
     folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder
 
@@ -45,7 +45,7 @@ class DownloadModelConfig(Options):
     model: str  # name of a known checkpoint, or an address
     name: str = ""  # to call it by; "" = that of the known checkpoint, else made from the file's
     sha256: str = ""  # that the file must have; "" = that of the known checkpoint, else any
-    architecture: str = ""  # open_clip's name; "" = told from the file
+    architecture: str = ""  # open_clip's name; "" = found from the file
     licence: str = ""  # to remember; "" = that of the known checkpoint
     proxy: str = ""  # URL of an HTTP proxy; "" = that of the environment
     folder: str = ""  # folder of models; "" = SPECIAL_MODEL_DIR, else below the data folder

@@ -34,14 +34,14 @@ class RefineOutputConfig(MapOutputConfig):
 class OutputConfig(RefineOutputConfig):
     """Where the results of classify go: of a job whose first stage has sources of evidence."""
 
-    agreement: str = ""  # of the first stage's sources, 0 to 1, float32 GeoTIFF
+    agreement: str = ""  # source agreement of the first stage, 0 to 1, float32 GeoTIFF
 
 
 def fitting_outputs(outputs: OutputsT, kind: Type[OutputsT]) -> OutputsT:
     """Outputs as the class of a job.
 
     Raises:
-        ConfigError: An output is asked for that the job does not make.
+        ConfigError: An output is named that the job does not make.
     """
     if type(outputs) is kind:
         return outputs

@@ -23,13 +23,10 @@ __all__ = [
     "parse_scales",
 ]
 
-RANDOM_SETS = (
-    "even",
-    "confident",
-)  # all pixels alike with the first stage's probabilities [ours]; the sure ones, one-hot [ref]
+RANDOM_SETS = ("even", "confident")  # all pixels alike, soft targets [ours]; by confidence, one-hot targets [ref]
 UNEVEN_SIDES = ("pad", "resize")  # repeat the edge [ours]; resize the image to multiples of four and back [ref]
 TEMPLATE_SETS = ("both", "openai", "remote_sensing")  # prompt templates of the text encoder
-UPSAMPLERS = ("automatic", "jbu_one", "jbu_stack", "bilateral", "bilinear")  # from patches to pixels
+UPSAMPLERS = ("automatic", "jbu_one", "jbu_stack", "bilateral", "bilinear")  # feature upsampling
 BLENDINGS = ("hann", "mean")  # weights of overlapping windows
 PRECISIONS = ("automatic", "float32", "bfloat16", "float16")  # of the image tower
 SPECTRAL_PX = ("all", "confident")  # all that the network gives the class [ours]; its confident set alone [ref]
@@ -139,10 +136,8 @@ class RefineConfig(Options):
     scene_norms: bool = True  # windows of a larger scene are normalised as all training images together [ours]
     halo_px: int = 32  # least overlap of inference windows [ours]
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
-    fuse_stage_one: bool = True  # weigh the first stage by how far the network bears it out, and combine both [ours]
-    error_rounds: int = (
-        3  # of undoing, before that, the errors that the network learnt from the first stage; 0 = none [ours]
-    )
+    fuse_stage_one: bool = True  # fuse network and first stage by the noise transition matrix [ours]
+    error_rounds: int = 3  # iterations of Richardson–Lucy unfolding of the network before that; 0 = none [ours]
     uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod

@@ -115,7 +115,7 @@ class FittedClip:
         return self._stored.predict_sample(sample)
 
     def features(self, sample: Sample, progress: Progress) -> Optional[NDArray[np.float64]]:
-        """None: it looks at colours, not at spectra."""
+        """None: the model reads colours, not spectra."""
         return None
 
     def report(self) -> SourceReport:
@@ -123,7 +123,7 @@ class FittedClip:
         return SourceReport(NAME, self._title, section=clip_section(self._summary), facts=self._summary)
 
     def estimates(self, is_alone: bool) -> Dict[str, Any]:
-        """What the model was and how it looked at the scene."""
+        """The model and how it was applied to the scene."""
         return {"clip": self._summary.to_json()}
 
 
@@ -175,7 +175,7 @@ def _choose_upsampler(config: ClassifyConfig) -> Optional[InstalledModel]:
 
 
 def _runnable(model: InstalledModel, request: RunRequest, progress: Progress) -> Optional[InstalledModel]:
-    """The model; None where this Python cannot run it and nobody demands it."""
+    """The model; None where this Python cannot run it and it is not demanded."""
     try:
         load_stage(_STAGE, source_kind(NAME).packages)
     except StageMissing as error:

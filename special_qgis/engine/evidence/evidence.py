@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The first stage as the pipeline sees it: whatever gives class probabilities of any tile of a scene.
 
-Evidence looks at one tile at a time and may be asked from several threads. Tiles come on the fixed grid, so
+Evidence reads one tile at a time and may be called from several threads. Tiles come on the fixed grid, so
 what is computed for one never depends on memory or on the order of the tiles.
 """
 
@@ -16,7 +16,7 @@ from ..probabilities import decide_known
 from ..progress import Progress
 from ..scene.scene import Block, Scene
 from ..windows import Window
-from .fusion import Fusion, agreement
+from .fusion import Fusion, source_agreement
 from .parallel import map_ordered
 from .source import FittedSource
 
@@ -26,17 +26,17 @@ class Evidence(Protocol):
 
     @property
     def precedence(self) -> Optional[Sequence[int]]:
-        """All rows of the probabilities in the order in which equals win; None = as they are."""
+        """Row indices of all classes in the order in which they win ties; None = the order of the rows."""
 
     def predict(self, window: Window, block: Block) -> Prediction:
-        """What is known of a tile."""
+        """Class probabilities of a tile."""
 
 
 class Prediction(NamedTuple):
-    """What a source says of a tile."""
+    """Class probabilities of a tile, and how far its sources agree."""
 
     probabilities: NDArray[np.float32]  # (classes, rows, cols), sum 1, or all 0 where invalid or nothing is known
-    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], of several sources; None = there is one
+    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], source agreement; None = one source only
 
 
 class MappedTile(NamedTuple):
@@ -47,7 +47,7 @@ class MappedTile(NamedTuple):
     probabilities: NDArray[np.float32]  # (classes, rows, cols)
     labels: NDArray[np.uint8]  # (rows, cols), 0 = no data or unclassified
     confidence: NDArray[np.float32]  # (rows, cols)
-    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols), of the first stage's sources
+    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], source agreement of the first stage
 
     def above(self, min_confidence: float) -> MappedTile:
         """The tile with pixels of less confidence unclassified."""
@@ -89,7 +89,8 @@ class FusedEvidence:
         found = [source.predict(window, block) for source in self._sources]
         tempered = [weighing.temper(p) for weighing, p in zip(self._fusion.weighings, found)]
         whole = [p for weighing, p in zip(self._fusion.weighings, tempered) if not weighing.is_partial]
-        return Prediction(self._fusion.combine_tempered(tempered, found), agreement(whole) if len(whole) > 1 else None)
+        agreement = source_agreement(whole) if len(whole) > 1 else None
+        return Prediction(self._fusion.combine_tempered(tempered, found), agreement)
 
 
 def decide_tile(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The first stage of a classification: plans its sources of evidence, fits them to the scene, gives one evidence.
 
-With the source automatic all that can serve speak and are fused; a source that is named speaks alone. A source that
-does not speak is not fitted. Sources that tell groups of classes only join wherever they have data.
+With the source automatic, all sources that can serve are used and fused; a source that is named is used alone. A source
+that is not used is not fitted. Sources that tell groups of classes only are used wherever they have data.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class FirstStage:
-    """What the first stage gives."""
+    """Result of fitting the first stage: its evidence and where it comes from."""
 
     evidence: Evidence
     stages: Tuple[str, ...]  # in words and in order
@@ -60,7 +60,7 @@ class FirstStage:
 
     @property
     def quantity(self) -> str:
-        """ "reflectance" or "radiance", as a source treated the values; "" = none says."""
+        """ "reflectance" or "radiance", as a source treated the values; "" = no source says."""
         return next((report.quantity for report in self.reports if report.quantity), "")
 
 
@@ -74,26 +74,28 @@ def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], prog
 
     Raises:
         ModelError: The model that is named, or any where one is demanded, is not there.
-        ClassListError: The names say nothing to any source.
+        ClassListError: No source knows any of the names.
         RuntimeMissingError: A source is demanded and this Python cannot run it.
         ConfigError: An output or option needs a source that is not there.
     """
     request = RunRequest(tuple(classes), config, interpret(classes))
     found = [kind.load()(request, progress) for kind in _wanted(config)]
     planned: Tuple[Source, ...] = tuple(source for source in found if source is not None)
-    n_whole = sum(not source_kind(source.name).is_partial for source in planned)
-    if config.outputs.agreement and n_whole < 2:
+    whole = [source for source in planned if not source_kind(source.name).is_partial]
+    if config.outputs.agreement and len(whole) < 2:
+        used = ", ".join(source_kind(source.name).title for source in whole) or "none"
         raise ConfigError(
-            "outputs.agreement needs two sources, and there is one; the agreement is that of spectral prior and CLIP.",
-            "Install a CLIP model and choose the source automatic, or leave the output out.",
+            f"outputs.agreement needs two sources of evidence or more; the run has only: {used}.",
+            "Choose the source automatic and install what another source needs – CLIP a model – or leave the output "
+            "out.",
         )
     for source in planned:
-        source.check_names(n_whole == 1, progress)
+        source.check_names(len(whole) == 1, progress)
     return Sources(planned, request.interpretation)
 
 
 def _wanted(config: ClassifyConfig) -> Tuple[SourceKind, ...]:
-    """The sources that may speak in a run.
+    """The sources that a run may use.
 
     Raises:
         ConfigError: A model is named and the source that is demanded needs none.
@@ -104,7 +106,8 @@ def _wanted(config: ClassifyConfig) -> Tuple[SourceKind, ...]:
     if config.model and not kind.needs_model:
         raise ConfigError(
             f"model must be empty where source is {kind.name}; got {config.model!r}.",
-            "Choose clip or automatic, or leave the model out.",
+            f"Choose {' or '.join(one.name for one in source_kinds() if one.needs_model)} or automatic, or leave the "
+            "model out.",
         )
     return (kind, *(other for other in source_kinds() if other.is_partial))
 

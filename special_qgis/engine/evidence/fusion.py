@@ -2,10 +2,10 @@
 """Several sources of evidence as one.
 
 ``log P = Σ_s r_s log((1 − ε) P_s^(1/t_s) + ε/K)``, renormalised: no source alone can rule a class out. The first source
-that understands the names is the one that others are measured by: its ``r`` and ``t`` are 1. The numbers of the others
-come without labels: ``t`` makes them as sure as it on average, and ``r`` is how far their classes are borne out by the
-scene's spectra, beside its own. Names that stand for the same materials have equal spectral evidence, so the image
-alone ranks them, whatever ``r`` is.
+that understands the names is the anchor that others are weighed by: its ``r`` and ``t`` are 1. Those of the others are
+estimated without labels: ``t`` gives a source the anchor's mean entropy, and ``r`` grows with the share of the
+spectra's variance that its classes explain, relative to that of the anchor's. Names that stand for the same materials
+have equal spectral evidence, so the image alone ranks them, whatever ``r`` is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Weighing:
 
     name: str  # of the source
     weight: float  # r; 0 where it understands no name
-    temperature: float = 1.0  # t; above 1 makes the source less sure, 1 leaves it as it is
+    temperature: float = 1.0  # t; above 1 flattens the probabilities, 1 leaves them as they are
     is_partial: bool = False  # tells groups of classes only, so it has no part in the agreement
 
     def temper(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,7 +118,7 @@ def _weigh_others(
 def weigh(
     name: str, probabilities: NDArray[np.float32], reference: NDArray[np.float32], features: NDArray[np.float64]
 ) -> Weighing:
-    """Weigh one source beside the one that it is measured by.
+    """Weigh one source relative to the anchor.
 
     Args:
         name: Name of the source, as in ``source_kinds``.
@@ -204,14 +204,14 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
     return normalise(powers)
 
 
-def agreement(probabilities: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """How far sources agree: the probability that all share, ``Σ_k min_s P_s``.
+def source_agreement(probabilities: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Source agreement: the probability that all sources share, ``Σ_k min_s P_s``.
 
     Args:
         probabilities: For each source (classes, …) float32, sum 1.
 
     Returns:
-        (…) float32 in [0, 1]; 1 = the same, 0 = for every class, some source rules it out.
+        (…) float32 in [0, 1]; 1 = all sources give the same, 0 = every class is ruled out by some source.
     """
     shared = np.zeros(probabilities[0].shape[1:], np.float32)
     for rows in zip(*probabilities):

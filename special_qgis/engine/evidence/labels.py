@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Any class raster as the first stage: an old map, a rasterised vector map, somebody else's classification.
+"""Any class raster as the first stage: an old map, a rasterised vector map, another classification.
 
 Takes the raster, optionally one of confidence, and gives class probabilities on the scene's pixels. Classes are the
 typed ones, else those that the raster names, else its values; in the map they are numbered 1…K.

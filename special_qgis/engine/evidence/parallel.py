@@ -18,10 +18,17 @@ MAX_THREADS = 4  # beyond, reading and compressing are the limit
 
 
 def n_threads() -> int:
-    """Number of threads to compute with on this machine."""
+    """Number of threads to compute with on this machine; no more than ``OMP_NUM_THREADS`` says, where it is set."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    most = int(wanted) if wanted.isdecimal() and int(wanted) > 0 else MAX_THREADS
+    return max(1, min(MAX_THREADS, most, n_cores()))
+
+
+def n_cores() -> int:
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return max(1, min(MAX_THREADS, len(os.sched_getaffinity(0))))
-    return max(1, min(MAX_THREADS, os.cpu_count() or 1))
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def map_ordered(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a source of evidence is to a run: planned before the scene is opened, fitted to its sample, asked tile by tile.
+"""Interfaces of a source of evidence: planned before the scene is opened, fitted to its sample, read tile by tile.
 
 ``source_kinds`` lists the sources; each has a module with a function ``plan`` (``PlanSource``) that decides whether it
-can serve a run, and gives an object that is fitted (``Source``), which gives one that is asked (``FittedSource``).
+can serve a run, and gives a ``Source``, which is fitted to the scene and gives a ``FittedSource``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["FittedSource", "PlanSource", "RunRequest", "SceneSample", "Source"]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is asked of a run, before its scene is opened."""
+    """Classes and options of a run, before its scene is opened."""
 
     classes: Tuple[LandCoverClass, ...]  # in the order of their ids
     config: ClassifyConfig
     interpretation: Interpretation  # of the class names, in spectral groups
 
     def demands(self, name: str) -> bool:
-        """Whether a source is asked for by its name, so that it is an error where it cannot serve."""
+        """Whether a source is demanded by its name, so that it is an error where it cannot serve."""
         return self.config.source == name
 
 
@@ -44,15 +44,15 @@ class SceneSample:
 
     scene: Scene
     sample: Sample
-    resources: ExitStack  # closes what a source needs while it is asked
+    resources: ExitStack  # closes what a source keeps open while the run lasts
 
 
 class FittedSource(Protocol):
-    """A source that knows the scene; asked for tiles from several threads."""
+    """A source fitted to a scene; its methods are called from several threads."""
 
     name: str  # as in ``source_kinds``
     is_informed: bool  # whether it understands any class name; one that does not is not weighed
-    precedence: Optional[Sequence[int]]  # all classes in the order in which equals win; None = it has no order
+    precedence: Optional[Sequence[int]]  # row indices of all classes in the order in which they win ties; None = as is
     own_weight: Optional[float]  # in the fusion, of one that tells groups of classes only; None = beside the anchor's
 
     def predict(self, window: Window, block: Block) -> NDArray[np.float32]:
@@ -65,7 +65,7 @@ class FittedSource(Protocol):
         """(features, n) float64 of the sample's spectra that sources are weighed by; None = it has none."""
 
     def report(self) -> SourceReport:
-        """What the report says of it."""
+        """Its stage, and its section and facts in the report."""
 
     def estimates(self, is_alone: bool) -> Dict[str, Any]:
         """Numbers estimated from the scene, for provenance, as JSON values; ``is_alone``: there is no other source."""

@@ -83,7 +83,7 @@ class FittedPrior:
         return self._prior.features(sample.spectra, progress)
 
     def report(self) -> SourceReport:
-        """Its stage and what it takes the values and the names for."""
+        """Its stage, and that it reads the names."""
         return SourceReport(NAME, TITLE, quantity=self._prior.quantity, reads_names=True)
 
     def estimates(self, is_alone: bool) -> Dict[str, Any]:

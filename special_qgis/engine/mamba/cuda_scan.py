@@ -29,6 +29,6 @@ def has_mamba_ssm() -> bool:
 def scan_mamba_ssm(
     x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor
 ) -> torch.Tensor:
-    """As ``scan_in_order``, for float32 tensors on a CUDA device."""
+    """Selective scan, equal to ``scan_in_order``, for float32 tensors on a CUDA device."""
     scanned: torch.Tensor = _interface().selective_scan_fn(x, delta, a, b, c, d)  # type: ignore[union-attr]
     return scanned

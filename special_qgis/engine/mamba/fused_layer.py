@@ -26,7 +26,7 @@ def fused_mamba(u: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
         parameters: Weights of the layer in the order of ``layer_arrays.PARAMETER_NAMES``, float32 on the CPU.
 
     Returns:
-        As ``u``.
+        (batch, tokens, model width) float32.
     """
     made: torch.Tensor = _FusedMamba.apply(u, *parameters)
     return made

@@ -81,7 +81,7 @@ def weights_of(parameters: Sequence[Array]) -> Weights:
     bc[:, :, :n_states] = x_proj[rank:].reshape(2, n_states, n_inner).transpose(2, 0, 1)
     bc = bc.reshape(n_inner, 2 * width)
     rates = np.zeros((n_inner, width), np.float32)
-    with np.errstate(over="ignore"):  # weights of a training that diverges; the loss tells
+    with np.errstate(over="ignore"):  # weights of a training that diverges; the loss shows it
         rates[:, :n_states] = -np.exp(a_log.astype(np.float64)) * LOG2_E
     plain = {
         "in_x": in_proj[:n_inner],

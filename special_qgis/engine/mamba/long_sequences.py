@@ -42,7 +42,8 @@ def long_forward(u: Any, weights: Weights) -> Tuple[Any, Any]:
         weights: Weights of the layer as the kernels read them.
 
     Returns:
-        Output as ``u``; states (batch, blocks, channels, padded states) for ``long_backward``.
+        (batch, model width, tokens) float32 output, and the states (batch, blocks, channels, padded states) that
+        ``long_backward`` needs.
     """
     batch, _, n_tokens = u.shape
     n_blocks = -(-n_tokens // BLOCK)

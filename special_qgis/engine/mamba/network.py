@@ -101,7 +101,7 @@ class MambaHSI(nn.Module):
         """What runs the Mamba layers where the weights are now, for the log.
 
         Raises:
-            ConfigError: The backend asked for cannot work there.
+            ConfigError: The chosen backend cannot work there.
         """
         weight = self.detail.weight
         layer = next(module for module in self.modules() if isinstance(module, Mamba))

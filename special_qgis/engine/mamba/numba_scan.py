@@ -19,7 +19,7 @@ GROUP = 8  # channels that a thread scans at a time
 def scan_compiled(
     x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor
 ) -> torch.Tensor:
-    """As ``scan_in_order``, for float32 tensors on the CPU."""
+    """Selective scan, equal to ``scan_in_order``, for float32 tensors on the CPU."""
     scanned: torch.Tensor = _CompiledScan.apply(x, delta, a, b, c, d)
     return scanned
 

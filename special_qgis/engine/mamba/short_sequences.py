@@ -28,7 +28,7 @@ def short_forward(u: Any, weights: Weights) -> Any:
         weights: Weights of the layer as the kernels read them.
 
     Returns:
-        As ``u``.
+        (tokens, model width, sequences) float32.
     """
     padded = _pad(u)
     out = empty(padded.shape)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What surrounds every job on a scene: listener, clock, the open scene, outputs that appear whole or not at all."""
+"""Common frame of every job on a scene: listener, clock, the open scene, outputs that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import Iterator, NamedTuple, Optional, Sequence
 
 from ..config import SceneConfig
 from ..outputs.output_set import OutputSet
+from ..products.opening import files_of_product
 from ..progress import NullProgress, Progress, RecordingProgress, SubProgress
-from ..scene.scene import Scene, open_scene
+from ..scene.opening import open_scene
+from ..scene.scene import Scene
 from .stopwatch import Stopwatch
 
 OPENED, MAPPED, COMMITTING = 0.03, 0.95, 0.98  # fractions of a job
 
 
 class OpenFiles(NamedTuple):
-    """What a job works on."""
+    """The open scene and the outputs of a job."""
 
     scene: Scene
     outputs: OutputSet
 
 
 class Envelope:
-    """One job from its begin to the outputs in place.
+    """One job from its start to the outputs in place.
 
     Args:
         progress: Receives progress, messages and warnings of the job; None = nothing receives them.
@@ -54,7 +56,8 @@ class Envelope:
             EngineError: The scene cannot be read, or an output cannot be put into place; nothing has been written then.
             Cancelled: The user cancelled; nothing has been written.
         """
-        with OutputSet(inputs=[*config.files, *filter(None, others)]) as outputs:
+        inputs = [*config.files, *files_of_product(config.source), *filter(None, others)]
+        with OutputSet(inputs=inputs) as outputs:
             with open_scene(config, self.part(0.0, OPENED)) as scene:
                 yield OpenFiles(scene, outputs)
             self.listener.report(COMMITTING, "Moving the outputs into place")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every job that maps a scene keeps while it runs: rasters being written, running figures, the report's picture.
+"""State of a job that maps a scene: rasters being written, running figures, the report's picture.
 
 Tiles are taken once each, in any order; at the end the figures become a summary, the report and the job's result.
 """
@@ -70,7 +70,7 @@ class MapRun:
             self._picture.add(window, block)
 
     def take_first_stage(self, tile: MappedTile) -> None:
-        """Write a tile of the first stage's classes and of its sources' agreement, where they were asked for."""
+        """Write a tile of the first stage's classes and of its sources' agreement, where they are wanted."""
         self._first_stage.write(tile)
 
     def take(self, tile: MappedTile) -> None:
@@ -82,7 +82,7 @@ class MapRun:
         self._writers.write(tile)
 
     def write_classifier(self, content: bytes) -> None:
-        """Write the classifier file, where it was asked for."""
+        """Write the classifier file, where it is wanted."""
         if self.classifier_path:
             self._outputs.binary(self.classifier_path, content)
 
@@ -106,7 +106,7 @@ class MapRun:
 
 
 def map_result(targets: MapOutputConfig, summary: RunSummary) -> Dict[str, Any]:
-    """What a job that maps hands back to its caller, as JSON values."""
+    """Result of a job that maps, as JSON values."""
     paths = targets.to_json()
     if summary.learning is not None and not summary.learning.is_used and "classifier" in paths:
         paths["classifier"] = ""  # nothing was learnt
@@ -129,7 +129,7 @@ def require_map(targets: MapOutputConfig) -> None:
     """Refuse outputs without a map.
 
     Raises:
-        ConfigError: No map is asked for.
+        ConfigError: The path of the map is empty.
     """
     if not targets.map.strip():
         raise ConfigError("outputs.map must be the path of a GeoTIFF; got ''.", "Name the class raster to write.")

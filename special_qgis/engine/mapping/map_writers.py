@@ -22,7 +22,7 @@ NO_DATA_CONFIDENCE = -1.0  # of the confidence and probability rasters; 0 is a c
 
 
 class MapWriters:
-    """Class raster, confidence and probabilities; the last two where they are asked for.
+    """Class raster, confidence and probabilities; the last two where they are wanted.
 
     Args:
         outputs: Set of outputs that the rasters are added to.
@@ -60,7 +60,7 @@ class MapWriters:
 
 
 class FirstStageWriters:
-    """Pseudo-labels and the agreement of the sources, where the job can make them and they are asked for.
+    """Pseudo-labels and the agreement of the sources, where the job can make them and they are wanted.
 
     Args:
         outputs: Set of outputs that the rasters are added to.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The door to the second stage for jobs that can do without it: maps with the network, or tells why it cannot.
+"""Entry to the network stage for jobs that can do without it: maps with the network, or reports why it cannot.
 
 The stage needs PyTorch, which QGIS's own Python does not have. A job that starts there still maps, by the first stage.
 """
@@ -24,7 +24,7 @@ NEEDED_PACKAGES = ("torch", "sklearn", "safetensors")
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What the second stage needs to know."""
+    """Options of the network stage and where it runs."""
 
     config: RefineConfig
     device: str  # one of config.DEVICES
@@ -47,7 +47,7 @@ def map_with_network(
         How the learning went; None where it was not wanted.
 
     Raises:
-        RuntimeMissingError: A classifier is asked for and the network cannot run.
+        RuntimeMissingError: A classifier file is wanted and the network cannot run.
     """
     learning = None
     has_first_stage = False
@@ -65,7 +65,8 @@ def map_with_network(
         except StageMissing as error:
             if run.classifier_path:
                 raise RuntimeMissingError(
-                    f"A classifier is asked for, and the network stage cannot run, because {error.reason}.",
+                    f"The classifier file {run.classifier_path} cannot be made, because {error.reason}; the network "
+                    "stage makes it.",
                     "Run 'Install runtime', or leave the classifier out.",
                 ) from error
             run.listener.warn(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Turns what the stages left behind into a ``RunSummary``, the report's files and the job's result."""
+"""Turns the results of the stages into a ``RunSummary``, the report's files and the job's result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNCERTAIN_SHARE = 0.25  # of the classified pixels; above, the user is warned
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the stages of one run that maps a scene found out."""
+    """Results of the stages of one run that maps a scene."""
 
     title: str
     parameters: Dict[str, Any]  # JSON form of the job's options
@@ -51,7 +51,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class MapFigures:
-    """What was gathered of a map while it was made."""
+    """Figures gathered while a map was made."""
 
     scene: Scene
     classes: Tuple[LandCoverClass, ...]  # in the order of their ids

@@ -77,7 +77,7 @@ class MapTally:
 
 
 class SampleLabels:
-    """What the map says of the pixels of a sample.
+    """Labels of a sample's pixels in the map.
 
     Args:
         sample: Pixels of the sample, in the order of rows.
@@ -89,7 +89,7 @@ class SampleLabels:
         self._tiles = SampleTiles(sample)
 
     def add(self, window: Window, labels: NDArray[np.uint8]) -> None:
-        """Take in a tile; every tile of the map is given once, in any order."""
+        """Add a tile; every tile of the map is given once, in any order."""
         index, rows, cols = self._tiles.find(window)
         self.labels[index] = labels[rows, cols]
 

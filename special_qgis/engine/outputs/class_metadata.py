@@ -31,10 +31,22 @@ def write_class_legend(writer: RasterWriter, classes: Sequence[LandCoverClass]) 
         RasterWriteError: GDAL cannot store it.
     """
     with writer.reported("described"):
-        band = writer.dataset.GetRasterBand(1)
-        band.SetColorTable(_colour_table(classes))
-        band.SetCategoryNames([NO_CLASS, *(c.name for c in classes)])
+        set_class_legend(writer.dataset.GetRasterBand(1), classes)
     writer.write_style(paletted_qml(classes))
+
+
+def set_class_legend(band: Any, classes: Sequence[LandCoverClass]) -> None:
+    """Give a band its classes' names and colours.
+
+    Args:
+        band: gdal.Band of a class raster or of a virtual mosaic of some.
+        classes: Classes in the order of their ids.
+
+    Raises:
+        RuntimeError: GDAL cannot store it.
+    """
+    band.SetColorTable(_colour_table(classes))
+    band.SetCategoryNames([NO_CLASS, *(c.name for c in classes)])
 
 
 def write_class_table(

@@ -25,7 +25,7 @@ from .abandoned import remove_abandoned, sign_folder
 from .partial import make_partial_folder
 from .raster_writer import STYLE_SUFFIX, RasterForm, RasterWriter, write_error
 
-__all__ = ["OutputSet", "RasterWriter"]
+__all__ = ["OutputSet", "RasterWriter", "files_of_source"]
 
 RASTER_SUFFIXES = (".tif", ".tiff")
 _SHAPEFILE_SUFFIXES = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qmd")
@@ -53,7 +53,7 @@ class OutputSet:
     """
 
     def __init__(self, inputs: Iterable[str] = ()) -> None:
-        self._inputs = [file for source in inputs for file in _files_of_source(source)]
+        self._inputs = [file for source in inputs for file in files_of_source(source)]
         self._outputs: List[_Output] = []
         self._files: Dict[str, _Output] = {}  # those that are no rasters, by the path given
         self._writers: List[RasterWriter] = []
@@ -210,7 +210,7 @@ class OutputSet:
                 folder.rmdir()
 
 
-def _files_of_source(source: str) -> List[Path]:
+def files_of_source(source: str) -> List[Path]:
     """Files that a source consists of, as far as GDAL can tell; never fails, reading it is somebody else's task."""
     plain = Path(source.split("|", 1)[0])
     files = [plain] if _exists(plain) else []

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..windows import Window
 from .aligned_raster import AlignedRaster
 from .opening import Grid, open_raster, spatial_reference
-from .text import description, projection
+from .text import description, projection, unit_type
 
 __all__ = ["HeightRaster"]
 
@@ -81,7 +81,7 @@ def _require_heights(dataset: Any, role: str) -> None:
 
 def _unit_m(dataset: Any, role: str) -> float:
     """Metres of a unit of the values: what the band states, else the vertical axis of the CRS, else one."""
-    stated = str(dataset.GetRasterBand(1).GetUnitType() or "").strip()
+    stated = unit_type(dataset.GetRasterBand(1)).strip()
     if stated.lower() in _UNITS_M and stated:
         return _UNITS_M[stated.lower()]
     if stated:

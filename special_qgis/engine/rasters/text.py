@@ -39,6 +39,11 @@ def metadata_item(owner: Any, name: str, domain: str = "") -> str:
     return as_text(owner.GetMetadataItem(name, domain))
 
 
+def virtual_raster_xml(dataset: Any) -> str:
+    """The XML of a virtual raster; "" where the dataset is none."""
+    return "".join(map(as_text, dataset.GetMetadata_List("xml:VRT") or ()))
+
+
 def description(owner: Any) -> str:
     """Description of a band, or name of a dataset's source for messages; "" where it has none."""
     return as_text(owner.GetDescription())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random views of a training tile: quarter turns, mirroring, noise; logits are mapped back to the tile's own pixels.
+"""Random views of a training image: quarter turns, mirroring, noise; logits are mapped back to the image's pixels.
 
-A quarter turn swaps rows and columns, so a tile of 60 × 90 pixels becomes one of 90 × 60: no pixel is resampled.
+A quarter turn swaps rows and columns, so an image of 60 × 90 pixels becomes one of 90 × 60: no pixel is resampled.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def add_noise(image: torch.Tensor, spread: torch.Tensor, generator: torch.Genera
         generator: Random generator, on the image's device.
 
     Returns:
-        As ``image``, in the memory format ``channels_last``.
+        (1, bands, rows, cols) float32 in the memory format ``channels_last``.
     """
     bands_last = image.permute(0, 2, 3, 1)
     noise = torch.randn(bands_last.shape, generator=generator, device=image.device, dtype=image.dtype)

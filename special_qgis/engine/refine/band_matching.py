@@ -2,7 +2,7 @@
 """Brings another scene of a sensor onto the bands that a classifier was trained on.
 
 Every band of the classifier must have a band of the scene within half a band spacing; values in between are
-interpolated linearly. Farther bands are refused by name, because a guess there would be a spectrum nobody measured.
+interpolated linearly. Farther bands are refused by name, because extrapolation would not give a measured spectrum.
 """
 
 from __future__ import annotations

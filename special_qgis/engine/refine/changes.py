@@ -22,7 +22,7 @@ class ChangeTally:
         self.table = np.zeros((n_classes, n_classes), np.int64)  # (before, after)
 
     def add(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> None:
-        """Take in a tile.
+        """Count the pixels of a tile.
 
         Args:
             before: (rows, cols) uint8 labels of the first stage, 1…K; 0 = no label.
@@ -40,7 +40,7 @@ class ChangeTally:
 
     @property
     def changed_px(self) -> int:
-        """Pixels whose class is another."""
+        """Pixels that have another class in the map than in the first stage."""
         return self.compared_px - int(np.trace(self.table))
 
     def transitions(self) -> Tuple[Tuple[int, int, int], ...]:

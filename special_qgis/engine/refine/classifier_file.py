@@ -29,7 +29,8 @@ from .train import TrainedNetwork
 __all__ = ["ClassifierCard", "SavedClassifier", "encode_classifier", "read_classifier"]
 
 HEADER_KEY = "special_classifier"  # of the safetensors metadata; its value is the card as JSON
-VERSION = 1  # of the card; raised when a field changes its meaning
+VERSION = 2  # of the card; raised when a field changes its meaning
+OLD_VERSIONS = (1,)  # that are read too: before 2, every class had an output of its own
 _NETWORK, _MEAN, _VARIANCE = "network.", "norm_mean.", "norm_variance."  # beginnings of tensors' names
 _FILL, _SPREAD = "scaling.fill", "scaling.spread"
 _MAX_BANDS = 5000
@@ -37,18 +38,19 @@ _MAX_BANDS = 5000
 
 @dataclass(frozen=True)
 class ClassifierCard:
-    """What a classifier file says of itself."""
+    """Description of a classifier, the JSON in the header of its file."""
 
     classes: Tuple[LandCoverClass, ...]
     centres_nm: Tuple[float, ...]  # ascending, of the bands that the network sees
     quantity: str  # of the values it was trained on: "reflectance", "radiance" or "unknown"
     low: float  # value of the scene that becomes 0
     high: float  # value that becomes 1
-    uneven_sides: str  # as MambaHSI
+    uneven_sides: str  # argument of ``MambaHSI``
     window_px: int  # side of the windows that scenes are mapped in
     halo_px: int  # their least overlap
     learnt_px: Tuple[int, ...]  # pixels of each class in the map of the scene that was learnt
     provenance: Mapping[str, Any]
+    outputs: Tuple[int, ...]  # of the network, from 0, for each class; classes that it was not taught apart share one
 
     def __post_init__(self) -> None:
         centres = np.array(self.centres_nm, float)
@@ -61,8 +63,15 @@ class ClassifierCard:
             raise ValueError("window sizes are out of range")
         if len(self.learnt_px) != len(self.classes):
             raise ValueError("pixel counts do not fit the classes")
+        if len(self.outputs) != len(self.classes) or sorted(set(self.outputs)) != list(range(self.n_outputs)):
+            raise ValueError("outputs do not fit the classes")
         if [c.id for c in self.classes] != list(range(1, len(self.classes) + 1)):
             raise ValueError("class ids are not 1, 2, …")
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs of the network."""
+        return max(self.outputs, default=-1) + 1
 
 
 @dataclass(frozen=True)
@@ -120,16 +129,17 @@ def read_classifier(path: str) -> SavedClassifier:
 
 def _restore(header: Dict[str, Any], tensors: Dict[str, torch.Tensor]) -> SavedClassifier:
     version = header.pop("version")
-    if version != VERSION:
+    if version not in (VERSION, *OLD_VERSIONS):
         raise ValueError(f"it has version {version!r}, and this plugin reads version {VERSION}; update the plugin")
     classes = tuple(
         LandCoverClass(int(c["id"]), str(c["name"]), tuple(map(str, c["aliases"])), str(c["colour"]))
         for c in header.pop("classes")
     )
     centres_nm, learnt_px = tuple(map(float, header.pop("centres_nm"))), tuple(map(int, header.pop("learnt_px")))
-    card = ClassifierCard(classes, centres_nm, learnt_px=learnt_px, **header)
+    outputs = tuple(map(int, header.pop("outputs", range(len(classes)))))
+    card = ClassifierCard(classes, centres_nm, learnt_px=learnt_px, outputs=outputs, **header)
     n_bands = len(card.centres_nm)
-    network = MambaHSI(n_bands, len(classes), card.uneven_sides)
+    network = MambaHSI(n_bands, card.n_outputs, card.uneven_sides)
     weights = {name.removeprefix(_NETWORK): value for name, value in tensors.items() if name.startswith(_NETWORK)}
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise ValueError("a weight is not a number")

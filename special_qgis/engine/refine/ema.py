@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Running mean of a network's weights: the map is made with it, so that no epoch has to be picked by looking.
+"""Running mean of a network's weights: the map is made with it, so that no epoch has to be chosen.
 
 Source: Polyak and Juditsky 1992; exponential form with the start-up correction of Adam (Kingma and Ba 2015).
 """
@@ -29,14 +29,14 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the network's weights as they are now."""
+        """Add the network's present weights to the mean."""
         self._n_updates += 1
         state = self._network.state_dict()
         for name, total in self._sums.items():
             total.mul_(self._decay).add_(state[name], alpha=1.0 - self._decay)
 
     def weights(self) -> Dict[str, torch.Tensor]:
-        """A state dictionary with the mean weights; those of the network where nothing was taken in yet."""
+        """A state dictionary with the mean weights; those of the network where ``update`` was not called yet."""
         state = {name: value.clone() for name, value in self._network.state_dict().items()}
         if self._n_updates:
             correction = 1.0 - self._decay**self._n_updates

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the network stage sees of a scene: values, valid pixels and probabilities of any window, nothing else.
 
-The network stage asks a ``Pixels`` for windows and for a sample, so that a cube in memory and a scene on disk are
-learnt by the same code. There is no way in for a reference.
+The network stage reads windows and a sample from a ``Pixels``; a reference cannot be passed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Protocol, Sequence
+from typing import Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,8 @@ class Pixels(Protocol):
     cols: int
     n_bands: int
     n_classes: int
-    precedence: Optional[Sequence[int]]  # all classes in the order in which equals win; None = as they are
+    class_names: Tuple[str, ...]  # in the order of the ids, for messages
+    precedence: Optional[Sequence[int]]  # row indices of all classes in the order in which they win ties; None = as is
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """(bands, rows, cols) float32 values, anything where invalid, and (rows, cols) bool valid pixels."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Group normalisation with the statistics of the scene that was learnt, for mapping other scenes.
 
-Plain group normalisation takes means and variances from the image at hand, so that what a network says of a pixel
-depends on what else is in the window: a window of water alone is stretched until it looks like a whole scene. A saved
-classifier keeps the statistics of its training windows instead, as batch normalisation does (Ioffe and Szegedy 2015).
+Plain group normalisation takes means and variances from the image at hand, so that a pixel's probabilities depend on
+what else is in the window: a window of water alone is stretched until it looks like a scene. A saved classifier keeps
+the statistics of its training images instead, as batch normalisation does (Ioffe and Szegedy 2015).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Moments:
 
 @contextmanager
 def recorded_norms(network: nn.Module) -> Iterator[NormStatistics]:
-    """Record what the normalisations of a network see while the context lasts; the result is filled at its end.
+    """Record the statistics of the normalisations' input while the context lasts; the result is filled at its end.
 
     Args:
         network: Network that runs inside the context on the images whose statistics are recorded.

@@ -100,7 +100,7 @@ class _Strip:
         self._weights = np.zeros((0, cols), np.float32)
 
     def add(self, window: Window, probabilities: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
-        """Take in a window."""
+        """Add a window."""
         missing = window.row_off + window.rows - self._top - self._weights.shape[0]
         if missing > 0:
             self._sums = np.concatenate(

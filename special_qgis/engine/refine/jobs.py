@@ -29,12 +29,13 @@ from .band_matching import BandMatch, match_bands
 from .classifier_file import SavedClassifier, read_classifier
 from .first_pass import make_first_pass
 from .infer import predict_blended
+from .inseparable import shared
 from .train import class_probabilities
 
 __all__ = ["apply_classifier", "refine_labels"]
 
 _LOOKED = 0.08  # fraction of a job at which the inputs are known
-SPECTRA_SAMPLE_PX = 50_000  # of the report's mean spectra
+SPECTRA_SAMPLE_PX = 50_000  # pixels that the report's mean spectra are computed from
 RARE_SHARE = 0.002  # of a training scene's pixels; a class of fewer has not been learnt
 UNIT_DECADES = 1.5  # values that differ by more powers of ten than this are in another unit, not of another brightness
 
@@ -47,7 +48,7 @@ def refine_labels(config: RefineJobConfig, progress: Optional[Progress] = None) 
         progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
-        As ``pipeline.classify``.
+        The paths of the outputs, areas by class, mean confidence, share of changed pixels, status and warnings.
 
     Raises:
         EngineError: Anything wrong with the input, the options or the outputs; nothing has been written then.
@@ -86,7 +87,7 @@ def apply_classifier(config: ApplyConfig, progress: Optional[Progress] = None) -
         progress: Receives progress, messages and warnings; None = nothing receives them.
 
     Returns:
-        As ``pipeline.classify``.
+        The paths of the outputs, areas by class, mean confidence, share of changed pixels, status and warnings.
 
     Raises:
         EngineError: Anything wrong with the input, the classifier or the outputs; nothing has been written then.
@@ -179,8 +180,8 @@ def _apply(
         return class_probabilities(classifier.network, classifier.scaling, values, block.valid) * block.valid
 
     progress.report(0.0, "Mapping with the classifier")
-    blended = predict_blended(
-        scene.rows, scene.cols, len(card.classes), card.window_px, card.halo_px, predict, progress
-    )
-    for window, probabilities in blended:
+    blended = predict_blended(scene.rows, scene.cols, card.n_outputs, card.window_px, card.halo_px, predict, progress)
+    for window, by_output in blended:
+        nothing = np.zeros((len(card.classes), *by_output.shape[1:]), np.float32)
+        probabilities = shared(by_output, card.outputs, nothing)
         yield decide_tile(window, probabilities.max(axis=0) > 0.0, probabilities)

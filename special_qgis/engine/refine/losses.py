@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class PixelSet:
-    """Pixels of one tile that a loss looks at, each at most once: how often it was drawn is its weight.
+    """Pixels of one image that a loss is computed from, each at most once: how often it was drawn is its weight.
 
     Without repeated pixels the gradient is a plain scatter, the same bytes on every run.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which pixels the network can be trusted on, and what their spectra say they are: Gaussian mixtures, twice.
+"""Confident and hard pixels of each class, and soft labels from their spectra: Gaussian mixtures, twice.
 
 First a mixture on the network's own confidence splits the pixels of each class into confident, middling and hard
 ones. Then a mixture on the spectra of each class's pixels gives soft labels to confident and hard ones.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from sklearn.mixture import GaussianMixture
 from ..config import RefineConfig
 from ..progress import Progress, check_cancelled
 
-PX_PER_CONFIDENCE_COMPONENT = 10  # fewer say nothing about a mean and a variance
+PX_PER_CONFIDENCE_COMPONENT = 10  # fewer do not determine a mean and a variance
 PX_PER_DIMENSION = 6  # that a component with full covariance is fitted on, for each dimension and one more
 VARIANCE_FLOOR = 1e-4  # added to variances, as a share of the features' mean variance over all candidates
 FIT_PX = 5000  # of one mixture, drawn by seed: plenty for its hundred numbers, and a fit ends well within a second
@@ -54,22 +54,28 @@ class Projection:
 
 
 class Division(NamedTuple):
-    """Candidates on which labels are learnt softly; both (n,) bool over all candidates."""
+    """Candidates that are learnt with soft labels; both (n,) bool over all candidates."""
 
     confident: NDArray[np.bool_]
     hard: NDArray[np.bool_]
 
 
 def divide(
-    labels: NDArray[np.uint8], confidence: NDArray[np.float32], config: RefineConfig, seed: int, progress: Progress
+    labels: NDArray[np.uint8],
+    confidence: NDArray[np.float32],
+    class_names: Sequence[str],
+    config: RefineConfig,
+    seed: int,
+    progress: Progress,
 ) -> Division:
     """Split the pixels of each class by a mixture on the network's confidence.
 
-    A class with too few pixels for two components, or whose pixels are all equally sure, is left out.
+    A class with too few pixels for two components, or whose pixels all have the same confidence, is left out.
 
     Args:
         labels: (n,) uint8, the network's class of each candidate, 1…K.
         confidence: (n,) float32 in [0, 1], the network's best minus second-best probability of each candidate.
+        class_names: Name of each class in the order of the ids, for messages.
         config: Number of components and share of confident pixels.
         seed: Seed of the mixtures and of the draw of confident pixels.
         progress: Receives which classes are left out; checked for cancel at every class.
@@ -85,7 +91,8 @@ def divide(
         )
         mixture = _fit(values, n_components, CONFIDENCE_FLOOR, seed) if n_components >= 2 else None
         if mixture is None:
-            progress.info(f"Class {class_id}: for some epochs its pixels do not split into sure and unsure ones.")
+            name = class_names[class_id - 1]
+            progress.info(f"“{name}”: in some epochs its pixels do not split into confident and hard ones.")
             continue
         component = mixture.predict(values)
         used = np.unique(component)  # a component may have lost all its pixels
@@ -113,7 +120,7 @@ class SpectralModel:
         cls,
         features: NDArray[np.float64],
         labels: NDArray[np.uint8],
-        n_classes: int,
+        class_names: Sequence[str],
         config: RefineConfig,
         floor: float,
         seed: int,
@@ -124,7 +131,7 @@ class SpectralModel:
         Args:
             features: (n, dimensions) float64 principal components of the pixels to fit on.
             labels: (n,) uint8, the network's class of each pixel, 1…K.
-            n_classes: Number of classes K.
+            class_names: Name of each class in the order of the ids, for messages.
             config: Number of components of a mixture.
             floor: Added to every variance, in squared units of ``features``, 0 or more.
             seed: Seed of the random generators of the mixtures.
@@ -132,13 +139,13 @@ class SpectralModel:
         """
         least_px = PX_PER_DIMENSION * (features.shape[1] + 1)
         mixtures: List[Optional[GaussianMixture]] = []
-        for class_id in range(1, n_classes + 1):
+        for class_id, name in enumerate(class_names, 1):
             check_cancelled(progress)
             members = features[labels == class_id]
             n_components = min(config.spectral_components, len(members) // least_px)
             mixture = _fit(members, n_components, floor, seed) if n_components >= 1 else None
             if mixture is None and len(members):
-                progress.info(f"Class {class_id}: for some epochs its pixels are too few for a spectral model.")
+                progress.info(f"“{name}”: in some epochs its pixels are too few for a spectral model.")
             mixtures.append(mixture)
         return cls(mixtures)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The network that the network stage trains, as the options want it."""
+"""The network that the network stage trains, with the options of the stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["network_builder"]
 
 
 def network_builder(config: RefineConfig) -> Build:
-    """What makes a network for a number of bands and classes, in training mode on the CPU.
+    """Function that makes a network for a number of bands and classes, in training mode on the CPU.
 
     Start weights come from PyTorch's random state, which ``train`` sets from its seed.
 

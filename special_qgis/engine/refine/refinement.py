@@ -14,7 +14,7 @@ from ..progress import Progress, SubProgress
 from ..windows import Window
 from .first_pass import make_first_pass
 from .first_stage import Pixels
-from .fusion import fuse, richardson_lucy_unfolding
+from .fusion import fuse, network_share, richardson_lucy_unfolding, weighted_mean
 from .infer import predict_blended
 from .train import TrainedNetwork, class_probabilities
 
@@ -31,7 +31,7 @@ def predict_tiles(
         progress: Receives the share of windows done; checked for cancel before each.
 
     Yields:
-        The tiles of the fixed grid, row by row, and their (classes, rows, cols) float32 probabilities, 0 where invalid.
+        The tiles of the fixed grid, row by row, and their (outputs, rows, cols) float32 probabilities, 0 where invalid.
     """
     is_one_window = pixels.rows * pixels.cols <= config.tile_px * config.tile_px
     network = trained.network if is_one_window or not config.scene_norms else trained.with_scene_norms()
@@ -46,9 +46,11 @@ def predict_tiles(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
     transitions, evidence = trained.transitions.matrix(), trained.transitions.evidence()
+    share = network_share(trained.history.final_agreement)
     for window, probabilities in blended:
         first_stage, valid = pixels.first_stage(window)
         if config.fuse_stage_one:
             unfolded = richardson_lucy_unfolding(probabilities, transitions, config.error_rounds)
-            probabilities = fuse(unfolded, sharpen(first_stage, config.target_power), evidence)
+            fused = fuse(unfolded, sharpen(first_stage, config.target_power), evidence)
+            probabilities = weighted_mean(fused, first_stage, share)
         yield window, probabilities * valid

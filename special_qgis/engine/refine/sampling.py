@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random set of a training step: pixels of each class of the first stage, drawn in one of two ways.
 
-"confident", as published: as many of each class, the likelier the surer the first stage was, with its class as target.
-That cuts off the unsure side of every class, and the border between two classes settles where none was drawn. "even",
-ours: all pixels of a class alike, with the first stage's probabilities as target, so that borders stay where the first
-stage is undecided. Probabilities are raised to a power first: a class that leads by little would else be lost to the
-second best. Classes are weighted between their shares of the tile and all alike, so that a small class is learnt too.
+"confident", as published: as many of each class, with probability proportional to the first stage's confidence, and its
+class as target. That leaves out the pixels of low confidence of every class, and the border between two classes settles
+where none was drawn. "even", ours: all pixels of a class alike, with the first stage's probabilities as target, so that
+borders stay where the first stage is undecided. Probabilities are raised to a power first: a class that leads by little
+would else be lost to the second best. Classes are weighted between their shares of the image and all alike, so that a
+small class is learnt too.
 
 A class that wins nowhere in the scene would never be learnt, not even as a second choice: it is drawn from the pixels
 where its probability is highest, with the first stage's own probabilities as target.
@@ -102,7 +103,7 @@ def draw_confident_set(
 def draw_random_set(
     tile: FirstStageTile, config: RefineConfig, absent: NDArray[np.float32], rng: np.random.Generator
 ) -> PixelSet:
-    """Draw in the way that the options name; arguments as of ``draw_confident_set``."""
+    """Draw with the method that the options name: ``draw_even_set`` or ``draw_confident_set``."""
     if config.random_set == "confident":
         return draw_confident_set(tile, config.random_px, absent, rng)
     return draw_even_set(tile, config.random_px, absent, rng, config.target_power, config.class_balance)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Spectra as the network sees them: clipped at two quantiles of the whole scene and scaled to [0, 1].
+"""Spectra as input of the network: clipped at two quantiles of the whole scene and scaled to [0, 1].
 
 One pair of quantiles for all bands keeps the shape of spectra. They come from a sample, so blocks cannot change them.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The second stage on a scene: keeps the first stage's probabilities aside, learns them, writes the network's map.
+"""The network stage on a scene: keeps the first stage's probabilities aside, learns them, writes the network's map.
 
 Nothing of the map is written before the training has succeeded, so that a failed one leaves the first stage's result
 to be written instead.
@@ -23,6 +23,7 @@ from ..report.summary import LearningSummary
 from ..scene.scene import Scene
 from .changes import ChangeTally
 from .classifier_file import ClassifierCard, encode_classifier
+from .inseparable import MergedPixels, merge_inseparable, shared
 from .network import network_builder
 from .refinement import predict_tiles
 from .scene_pixels import ScenePixels
@@ -45,7 +46,7 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
 
     Raises:
         RefinementError: The training diverged or gave a degenerate map; no tile was taken.
-        ConfigError: The device asked for is not there.
+        ConfigError: The chosen device is not there.
         Cancelled: The user cancelled.
     """
     scene = run.scene
@@ -54,19 +55,20 @@ def learn_and_map(run: MapRun, evidence: Evidence, options: NetworkOptions, prog
             store.write(tile.window, tile.probabilities, tile.valid)
             run.take_first_stage(tile)
         run.watch.lap("First stage")
-        pixels = ScenePixels(scene, store, evidence.precedence)
+        names = [c.name for c in run.classes]
+        pixels = merge_inseparable(ScenePixels(scene, store, names, evidence.precedence), progress)
         trained = _train_somewhere(pixels, options, SubProgress(progress, _FIRST_STAGE, _TRAINED))
         run.watch.lap("Learning the scene")
         changes = ChangeTally(len(run.classes))
         for tile in _map(trained, pixels, options.config, evidence, changes, progress):
             run.take(tile)
         run.watch.lap("Mapping with the network")
-    run.write_classifier(encode_classifier(trained, _card(run, trained, options)))
+    run.write_classifier(encode_classifier(trained, _card(run, trained, pixels.outputs, options)))
     return _summarise(trained, changes)
 
 
-def _train_somewhere(pixels: ScenePixels, options: NetworkOptions, progress: Progress) -> TrainedNetwork:
-    """Train on the device asked for; on the processor where the graphics card's memory runs out."""
+def _train_somewhere(pixels: MergedPixels, options: NetworkOptions, progress: Progress) -> TrainedNetwork:
+    """Train on the chosen device; on the processor where the graphics card's memory runs out."""
     device = choose_device(options.device)
     progress.info(f"The network learns on {device_name(device)}.")
     build = network_builder(options.config)
@@ -82,21 +84,21 @@ def _train_somewhere(pixels: ScenePixels, options: NetworkOptions, progress: Pro
 
 def _map(
     trained: TrainedNetwork,
-    pixels: ScenePixels,
+    pixels: MergedPixels,
     config: RefineConfig,
     evidence: Evidence,
     changes: ChangeTally,
     progress: Progress,
 ) -> Iterator[MappedTile]:
     """The tiles of the map; what they change is counted on the way."""
-    for window, probabilities in predict_tiles(trained, pixels, config, SubProgress(progress, _TRAINED, 1.0)):
-        before, valid = pixels.first_stage(window)
-        tile = decide_tile(window, valid, probabilities, evidence.precedence)
+    for window, by_output in predict_tiles(trained, pixels, config, SubProgress(progress, _TRAINED, 1.0)):
+        before, valid = pixels.by_class(window)
+        tile = decide_tile(window, valid, shared(by_output, pixels.outputs, before), evidence.precedence)
         changes.add(decide_tile(window, valid, before, evidence.precedence).labels, tile.labels)
         yield tile
 
 
-def _card(run: MapRun, trained: TrainedNetwork, options: NetworkOptions) -> ClassifierCard:
+def _card(run: MapRun, trained: TrainedNetwork, outputs: Tuple[int, ...], options: NetworkOptions) -> ClassifierCard:
     scene: Scene = run.scene
     return ClassifierCard(
         classes=run.classes,
@@ -109,6 +111,7 @@ def _card(run: MapRun, trained: TrainedNetwork, options: NetworkOptions) -> Clas
         halo_px=options.config.halo_px,
         learnt_px=tuple(run.tally.counts.tolist()),
         provenance=options.provenance,
+        outputs=outputs,
     )
 
 

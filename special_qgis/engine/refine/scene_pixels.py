@@ -20,13 +20,20 @@ class ScenePixels:
     Args:
         scene: Open scene.
         store: First-stage probabilities of all tiles of the scene.
+        class_names: Name of each class in the order of the ids, for messages.
         precedence: Row indices of all classes in the order in which they win ties; None = the order of the rows.
 
     Raises:
-        InputError: The two differ in size.
+        InputError: Scene and first stage differ in size.
     """
 
-    def __init__(self, scene: Scene, store: TileStore, precedence: Optional[Sequence[int]] = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        store: TileStore,
+        class_names: Sequence[str],
+        precedence: Optional[Sequence[int]] = None,
+    ) -> None:
         if (scene.rows, scene.cols) != (store.rows, store.cols):
             raise InputError(
                 f"The scene has {scene.rows} × {scene.cols} pixels, the first stage has {store.rows} × {store.cols}; "
@@ -35,6 +42,7 @@ class ScenePixels:
         self._scene, self._store = scene, store
         self.rows, self.cols = scene.rows, scene.cols
         self.n_bands, self.n_classes = scene.n_bands, store.n_classes
+        self.class_names = tuple(class_names)
         self.precedence = precedence
 
     def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Learning rate of each training step: half a cosine from the first rate to the last, one step an iteration.
 
-The published code steps its schedule at another pace than it was made for, so that the last rate is never met; here
-the rate is a function of the step, and nothing can get out of step.
+The published code steps its schedule less often than it was made for, so that the last rate is never reached;
+here the rate is a function of the step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which pixels a scene is learnt from: all of a small one as one image, else images of seeded patches.
 
-A statistics of small cells, one pass over the first stage, tells where each class is sure; patches are put around cells
-drawn for each class in turn, so that a rare class is seen as often as a common one.
+The class statistics of small cells, counted in one pass over the first stage, hold where each class is confident;
+patches are put around cells drawn for each class in turn, so that a rare class is learnt as often as a common one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LARGEST_CELL_PX = 64  # divides the side of a compute tile
 
 @dataclass(frozen=True)
 class ClassStatistics:
-    """The first stage of a whole scene in few numbers."""
+    """Class statistics of the first stage of a whole scene, cell by cell."""
 
     cells: List[Window]
     mass: NDArray[np.float64]  # (cells, classes) float64, summed confidence of the pixels that the class wins
@@ -41,7 +41,7 @@ class ClassStatistics:
 
 
 def class_statistics(pixels: Pixels, config: RefineConfig, progress: Progress) -> ClassStatistics:
-    """Count the first stage cell by cell.
+    """Class statistics of the first stage, cell by cell.
 
     Args:
         pixels: Values and first-stage probabilities of the scene.

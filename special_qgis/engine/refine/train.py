@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Training: the published order of warm-up, mixtures and steps, on windows of a scene and its noisy labels.
+"""Training: the published order of warm-up, mixtures and steps, on images of a scene and its noisy labels.
 
-Each step looks at one window. After the warm-up, every epoch first asks the network about the candidates of all
-windows and makes confident and hard sets. The weights of the map are a running mean; no reference picks anything.
+Each step learns from one image. After the warm-up, every epoch first predicts the candidates of all images and makes
+confident and hard sets. The map is made by a running mean of the weights; no reference chooses anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field
-from typing import Callable, List
+from typing import Callable, List, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..config import RefineConfig
 from ..errors import RefinementError
 from ..probabilities import decide, sharpen
-from ..progress import Progress, SubProgress, TellOnce, check_cancelled
+from ..progress import Progress, ReportOnce, SubProgress, check_cancelled
 from .augment import add_noise, draw_view
 from .ema import WeightAverage
 from .first_pass import make_first_pass
@@ -31,27 +31,28 @@ from .mixtures import Projection
 from .sampling import draw_random_set
 from .scaling import Scaling
 from .schedule import cosine_rate
-from .soft_sets import Candidates, Opinion, SoftSets, draw_candidates, make_soft_sets
+from .soft_sets import CandidateLabels, Candidates, SoftSets, draw_candidates, make_soft_sets
 from .tiles import ClassStatistics, class_statistics, plan_images
 from .training_images import TrainingImage, TrainingImages, as_input
 
 Build = Callable[[int, int], torch.nn.Module]  # bands, classes → (1, bands, rows, cols) to (1, classes, rows, cols)
-SCALING_SAMPLE_PX = 50_000  # quantiles, spreads and principal components are found on
-COLLAPSE_THRESHOLD = 0.98  # of the pixels in one class: a degenerate map, unless the first stage has about as many
-LEAST_AGREEMENT = 0.5  # with the first stage, weighted by its confidence
+SCALING_SAMPLE_PX = 50_000  # pixels that quantiles, spreads and principal components are computed from
+COLLAPSE_THRESHOLD = 0.98  # share of the pixels in one class: a degenerate map, unless the first stage has as many
+LEAST_AGREEMENT = 0.5  # training agreement below which the map is refused; see TrainingHistory
 
 
 @dataclass
 class TrainingHistory:
-    """How the training went, for the report."""
+    """How the training went, for the report.
+
+    Training agreement: share of the first stage's labels that the network keeps, weighted by their confidence.
+    """
 
     losses: List[float] = field(default_factory=list)  # of every step
-    agreements: List[float] = field(
-        default_factory=list
-    )  # with the first stage at every step, weighted by its confidence
+    agreements: List[float] = field(default_factory=list)  # training agreement of every step
     confident_px: List[int] = field(default_factory=list)  # of every epoch after the warm-up
     hard_px: List[int] = field(default_factory=list)
-    final_agreement: float = math.nan  # of the mean weights, over all training windows
+    final_agreement: float = math.nan  # training agreement of the mean weights, over all training images
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class TrainedNetwork:
     network: torch.nn.Module  # in evaluation mode, on its device
     scaling: Scaling
     n_classes: int
-    transitions: NoiseTransitions  # what the first stage says where the network sees each class, on the training images
+    transitions: NoiseTransitions  # noise transition matrix of the first stage, counted on the training images
     history: TrainingHistory
-    norms: NormStatistics  # what its normalisations saw in the training windows
+    norms: NormStatistics  # statistics of its normalisations over the training images
 
     def predict(self, values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Class probabilities of a window.
@@ -112,7 +113,7 @@ def train(
         RefinementError: The training diverged or gave a degenerate map; the first stage's result is the one to use.
         Cancelled: The user cancelled.
     """
-    progress = TellOnce(progress)
+    progress = ReportOnce(progress)
     progress.report(0.0, "Looking at the scene for training")
     spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
@@ -149,7 +150,7 @@ class _Trainer:
         self.average = WeightAverage(network, config.average_decay)
         self._network, self._images, self._config, self._seed = network, images, config, seed
         self._absent = statistics.absent
-        self._counts = statistics.counts
+        self._counts, self._class_names = statistics.counts, images.class_names
         self._optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self._rng = np.random.default_rng((seed, 5))
         self._noise = torch.Generator(device).manual_seed(seed)
@@ -159,13 +160,11 @@ class _Trainer:
         self._order: List[int] = []
 
     def draw_candidates(self, projection: Projection) -> None:
-        """Choose the pixels that mixtures will see."""
+        """Draw the pixels that the mixtures are fitted on."""
         n_px = max(1, self._config.candidate_px // self._images.n)
         for number in range(self._images.n):
-            window = self._images.get(number)
-            self._candidates.append(
-                draw_candidates(window.spectra, window.valid, projection, n_px, self._seed + number)
-            )
+            image = self._images.get(number)
+            self._candidates.append(draw_candidates(image.spectra, image.valid, projection, n_px, self._seed + number))
 
     def run(self, scaling: Scaling, progress: Progress) -> None:
         """All epochs."""
@@ -191,20 +190,20 @@ class _Trainer:
             )
 
     def _next(self) -> int:
-        """Number of the next window; every window comes once before any comes again."""
+        """Index of the next image; every image comes once before any comes again."""
         if not self._order:
             self._order = self._rng.permutation(self._images.n).tolist()
         return self._order.pop()
 
     def _step(self, spread: torch.Tensor) -> tuple[float, float]:
         number = self._next()
-        window = self._images.get(number)
+        image = self._images.get(number)
         view = draw_view(self._rng)
         self._network.train()
-        seen = add_noise(view.apply(window.image), spread, self._noise)
+        seen = add_noise(view.apply(image.image), spread, self._noise)
         logits = view.undo(self._network(seen))[0].float()
         log_probabilities = torch.log_softmax(logits.flatten(1), 0)
-        drawn = draw_random_set(window.tile, self._config, self._absent, self._rng)
+        drawn = draw_random_set(image.tile, self._config, self._absent, self._rng)
         loss = soft_cross_entropy(log_probabilities, drawn)
         if self._soft:
             loss = loss + self._config.hard_weight * soft_cross_entropy(log_probabilities, self._soft[number].hard)
@@ -219,77 +218,88 @@ class _Trainer:
             self._optimiser.step()
             self.average.update()
         labels = (log_probabilities.detach().argmax(0) + 1).to(torch.uint8).cpu().numpy()
-        return value, _training_agreement([labels], [window.tile])
+        return value, _training_agreement([labels], [image.tile])
 
     @torch.no_grad()
-    def _probabilities(self, window: TrainingImage) -> NDArray[np.float32]:
-        """(classes, rows · cols) float32, the network's."""
+    def _probabilities(self, image: TrainingImage) -> NDArray[np.float32]:
+        """(classes, rows · cols) float32 probabilities of the network."""
         self._network.eval()
-        logits = self._network(window.image)[0].float()
+        logits = self._network(image.image)[0].float()
         probabilities: NDArray[np.float32] = torch.softmax(logits.flatten(1), 0).cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise _diverged(len(self.history.losses))
         return probabilities
 
     def _renew_soft_sets(self, epoch: int, progress: Progress) -> None:
-        opinions = []
+        predicted = []
         for number, candidates in enumerate(self._candidates):
             check_cancelled(progress)
             chosen = self._probabilities(self._images.get(number))[:, candidates.index]
             labels, confidence = decide(chosen[:, None], np.ones((1, candidates.index.size), bool))
-            opinions.append(Opinion(labels[0], confidence[0]))
-        n_classes, seed = len(self._counts), self._seed + epoch
-        self._soft = make_soft_sets(self._candidates, opinions, n_classes, self._config, seed, progress)
+            predicted.append(CandidateLabels(labels[0], confidence[0]))
+        names, seed = self._class_names, self._seed + epoch
+        self._soft = make_soft_sets(self._candidates, predicted, names, self._config, seed, progress)
         self.history.confident_px.append(sum(one.confident.n_px for one in self._soft))
         self.history.hard_px.append(sum(one.hard.n_px for one in self._soft))
 
     def check_map(self, progress: Progress) -> NoiseTransitions:
-        """Refuse a degenerate result, judged on the training windows with the final weights.
+        """Refuse a degenerate result, judged on the training images with the final weights.
 
         Returns:
-            What the first stage says where the network sees each class.
+            Noise transition matrix of the first stage.
 
         Raises:
-            RefinementError: Weights are not numbers, one class has swallowed the others, or hardly anything that
-                the first stage is sure of is kept.
+            RefinementError: Weights are not numbers, one class has nearly all pixels, or hardly any confident label of
+                the first stage is kept.
         """
-        counts, before = np.zeros(len(self._counts) + 1, np.int64), np.zeros(len(self._counts) + 1, np.int64)
+        n_counts = len(self._counts) + 1
+        counts, before = np.zeros(n_counts, np.int64), np.zeros(n_counts, np.int64)
         every_label, tiles = [], []
         transitions = NoiseTransitions(len(self._counts))
         for number in range(self._images.n):
             check_cancelled(progress)
-            window = self._images.get(number)
-            probabilities = self._probabilities(window)
-            learnt = sharpen(window.tile.probabilities, self._config.target_power)
+            image = self._images.get(number)
+            probabilities = self._probabilities(image)
+            learnt = sharpen(image.tile.probabilities, self._config.target_power)
             transitions.add(probabilities, learnt.reshape(probabilities.shape))
             labels = (probabilities.argmax(axis=0) + 1).astype(np.uint8)
-            labelled = window.tile.labels.ravel() > 0
-            counts += np.bincount(labels[labelled], minlength=counts.size)
-            before += np.bincount(window.tile.labels.ravel()[labelled], minlength=counts.size)
+            labelled = image.tile.labels.ravel() > 0
+            counts += np.bincount(labels[labelled], minlength=n_counts)
+            before += np.bincount(image.tile.labels.ravel()[labelled], minlength=n_counts)
             every_label.append(labels)
-            tiles.append(window.tile)
+            tiles.append(image.tile)
         self.history.final_agreement = _training_agreement(every_label, tiles)
-        largest = int(counts.argmax())
-        share, share_before = counts[largest] / max(1, counts.sum()), before[largest] / max(1, before.sum())
-        if share >= COLLAPSE_THRESHOLD and share - share_before > 1.0 - COLLAPSE_THRESHOLD:
-            raise RefinementError(
-                f"Refinement gave class {largest} {share:.0%} of the pixels; "
-                f"the first stage gives it {share_before:.0%}.",
-                "collapse",
-                "Use the first stage's result, or check that the class names fit the scene.",
-            )
-        if self.history.final_agreement < LEAST_AGREEMENT:
-            raise RefinementError(
-                f"Refinement keeps {self.history.final_agreement:.0%} of what the first stage is sure of; "
-                f"{LEAST_AGREEMENT:.0%} or more is accepted.",
-                "disagreement",
-                "Use the first stage's result, or check that the class names fit the scene.",
-            )
+        _refuse_collapse(counts, before, self._class_names)
+        _refuse_disagreement(self.history.final_agreement)
         return transitions
 
 
+def _refuse_collapse(counts: NDArray[np.int64], before: NDArray[np.int64], class_names: Sequence[str]) -> None:
+    """Raise ``RefinementError`` where one class has nearly all labelled pixels; counts are by class id, 0 = none."""
+    largest = int(counts.argmax())
+    share, share_before = counts[largest] / max(1, counts.sum()), before[largest] / max(1, before.sum())
+    if share >= COLLAPSE_THRESHOLD and share - share_before > 1.0 - COLLAPSE_THRESHOLD:
+        raise RefinementError(
+            f"Refinement gave the class “{class_names[largest - 1]}” {share:.0%} of the pixels; "
+            f"the first stage gives it {share_before:.0%}.",
+            "collapse",
+            "Use the first stage's result, or check that the class names fit the scene.",
+        )
+
+
+def _refuse_disagreement(agreement: float) -> None:
+    """Raise ``RefinementError`` where the training agreement is too low."""
+    if agreement < LEAST_AGREEMENT:
+        raise RefinementError(
+            f"Refinement keeps {agreement:.0%} of the first stage's labels, weighted by their confidence; "
+            f"{LEAST_AGREEMENT:.0%} or more is accepted.",
+            "disagreement",
+            "Use the first stage's result, or check that the class names fit the scene.",
+        )
+
+
 def _training_agreement(labels: List[NDArray[np.uint8]], tiles: List[FirstStageTile]) -> float:
-    """Share of the first stage's labels kept, weighted by its confidence; 1 where it has none."""
+    """Training agreement: share of the first stage's labels kept, weighted by their confidence; 1 where it has none."""
     kept = total = 0.0
     for one, tile in zip(labels, tiles):
         confidence = tile.confidence.ravel()

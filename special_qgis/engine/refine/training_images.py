@@ -41,7 +41,7 @@ def as_input(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """An image as steps need it."""
+    """An image with its labels, as a training step needs it."""
 
     image: torch.Tensor  # as of ``as_input``, scaled
     valid: NDArray[np.bool_]  # (rows, cols)
@@ -60,7 +60,7 @@ def image_bytes(n_bands: int, n_classes: int, n_px: int) -> int:
 
 
 class TrainingImages:
-    """Images of a scene, read when first asked for and kept.
+    """Images of a scene, read at first use and kept.
 
     Args:
         pixels: Values and first-stage probabilities of the scene.
@@ -79,6 +79,7 @@ class TrainingImages:
         progress: Progress,
     ) -> None:
         self.n = len(plan)
+        self.class_names = pixels.class_names
         self._pixels, self._plan, self._scaling = pixels, plan, scaling
         self._device, self._progress = device, progress
         self._kept: Dict[int, TrainingImage] = {}

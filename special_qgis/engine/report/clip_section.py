@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Section of the report on the image–text model: which one, the words it was asked for, how it looked at the scene."""
+"""Section of the report on the image–text model: which one, its prompts, how it was applied to the scene."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def format_area(area_m2: Optional[float], unit: Tuple[float, str]) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A duration as a reader would say it."""
+    """A duration in seconds, minutes or hours, as fits."""
     if seconds < 60:
         return f"{seconds:.1f}{_SPACE}s"
     minutes, rest = divmod(round(seconds), 60)

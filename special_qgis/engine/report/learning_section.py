@@ -16,7 +16,7 @@ _SMOOTHED_STEPS = 20  # one epoch of the default options
 
 
 def learning_section(summary: RunSummary) -> str:
-    """Body of the section; empty where no network stage was asked for."""
+    """Body of the section; empty where the network stage was not wanted."""
     learning = summary.learning
     if learning is None:
         return ""
@@ -34,8 +34,8 @@ def _lead(learning: LearningSummary) -> str:
     )
     if learning.final_agreement is not None:
         text += (
-            f" It keeps {format_share(learning.final_agreement)} of what the first stage was sure of, each pixel "
-            "weighted by its confidence: much less than usual says that the names fit the scene badly."
+            f" It keeps {format_share(learning.final_agreement)} of the first stage's labels, each weighted by its "
+            "confidence (training agreement). A low figure means that the names fit the scene badly."
         )
     return paragraph(text)
 
@@ -62,7 +62,7 @@ def _charts(learning: LearningSummary) -> str:
     steps = tuple(float(step + 1) for step in range(len(learning.losses)))
     figures = [
         _chart(steps, learning.losses, _LOSS, "loss", "Training loss by step"),
-        _chart(steps, learning.agreements, _AGREEMENT, "agreement", "Agreement with the first stage by step"),
+        _chart(steps, learning.agreements, _AGREEMENT, "agreement", "Training agreement with the first stage by step"),
     ]
     return f'<div class="pair tight">{"".join(figures)}</div>'
 

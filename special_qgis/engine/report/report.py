@@ -194,7 +194,7 @@ def _names(summary: RunSummary) -> str:
     for group in summary.inseparable:
         names = [f"“{summary.class_name(class_id)}”" for class_id in group]
         listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
-        text += paragraph(f"Spectra cannot tell {listed} apart: their areas together can be trusted, one by one not.")
+        text += paragraph(f"Spectra cannot tell {listed} apart: trust the sum of their areas, not each by itself.")
     return text
 
 
@@ -265,7 +265,7 @@ def _line(label: str, colour: str, spectrum: MeanSpectrum) -> Line:
 
 
 def _scene_pairs(summary: RunSummary) -> List[Tuple[str, str]]:
-    """What the scene says of itself, its keys in words; its warnings are among the run's."""
+    """Description of the scene, its keys in words; its warnings are among the run's."""
     values = {key: value for key, value in summary.scene.items() if key != "warnings"}
     return _short((_words(key), text) for key, text in flatten(values))
 

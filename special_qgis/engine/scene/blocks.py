@@ -96,6 +96,7 @@ class Sample:
     cols: NDArray[np.int64]  # (n,) int64, column in the area
     spectra: NDArray[np.float32]  # (n, bands) float32, scale and offset applied
     valid_share: float  # share of the pixels looked at that are valid, in [0, 1]
+    pixel_m: Optional[float] = None  # side of a pixel on the ground in metres; None where the file does not say
 
     @property
     def n_px(self) -> int:

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal, gdal_array
 
-from ..errors import InputError
 from ..progress import Progress, check_cancelled
-from ..rasters.opening import damaged_error, open_raster, read_grid, read_window, reopen
+from ..rasters.opening import damaged_error, read_window, reopen
 from ..windows import Window
 from .area import Area
 from .blocks import Block, BoolArray, Calibration
+from .mask import Mask
 from .no_data import find_valid, has_data
 
 
@@ -84,14 +84,14 @@ def _finite(offset: Optional[float]) -> float:
 class BlockReader:
     """Reads windows of an area of a scene; windows are relative to the area."""
 
-    def __init__(self, dataset: Any, area: Area, bands: BandPlan, mask: Optional[Any] = None) -> None:
+    def __init__(self, dataset: Any, area: Area, bands: BandPlan, mask: Optional[Mask] = None) -> None:
         """Take over an open dataset.
 
         Args:
             dataset: Open gdal.Dataset that nobody else uses.
             area: Part of it to read.
             bands: What to read of each pixel.
-            mask: Open gdal.Dataset of the mask raster that nobody else uses, or None.
+            mask: The mask raster, which nobody else uses, or None.
         """
         self._dataset = dataset
         self._mask = mask
@@ -106,7 +106,7 @@ class BlockReader:
 
     def again(self, bands: Optional[BandPlan] = None) -> BlockReader:
         """An independent reader of the same scene, for another thread or other bands."""
-        mask = reopen(self._mask) if self._mask is not None else None
+        mask = self._mask.again() if self._mask is not None else None
         return BlockReader(reopen(self._dataset), self.area, bands or self.bands, mask)
 
     def read(self, window: Window) -> Block:
@@ -156,42 +156,16 @@ class BlockReader:
     def _inside(self, window: Window) -> Optional[BoolArray]:
         """Pixels that the area, the mask raster and the dataset's own masks keep; None = all."""
         inside = self.area.part(window)
-        for dataset, mask, nodata in self._mask_layers():
-            flags = _read_band(dataset, mask, self._absolute(window))
-            kept = has_data(flags, nodata) & (flags != 0)
+        for kept in self._kept(self._absolute(window)):
             inside = kept if inside is None else inside & kept
         return inside
 
-    def _mask_layers(self) -> Iterator[Tuple[Any, Any, Optional[float]]]:
-        """Dataset, band and nodata value of every raster whose zeros leave pixels out."""
+    def _kept(self, window: Window) -> Iterator[BoolArray]:
+        """Pixels of a window of the file that each raster of masks keeps."""
         if self._mask is not None:
-            yield self._mask, self._mask.GetRasterBand(1), self._mask.GetRasterBand(1).GetNoDataValue()
+            yield self._mask.kept(_read_band(self._mask.dataset, self._mask.dataset.GetRasterBand(1), window))
         for band in self._mask_bands:
-            yield self._dataset, band, None
-
-
-def open_mask(path: str, scene: Any) -> Any:
-    """Open a mask raster and check that it lies on the scene's grid.
-
-    Raises:
-        InputError: It has another size or another place.
-    """
-    mask = open_raster(path)
-    grid, scene_grid = read_grid(mask), read_grid(scene)
-    if (grid.rows, grid.cols) != (scene_grid.rows, scene_grid.cols):
-        raise InputError(
-            f"The mask {path} has {grid.rows} × {grid.cols} pixels, but the scene has "
-            f"{scene_grid.rows} × {scene_grid.cols}.",
-            "Give a mask on the scene's own grid.",
-        )
-    if grid.geotransform is not None and scene_grid.geotransform is not None:
-        shift = np.abs(np.subtract(grid.geotransform, scene_grid.geotransform))
-        pixel = max(abs(scene_grid.geotransform[1]), abs(scene_grid.geotransform[2]))
-        if max(shift[0], shift[3]) > 0.5 * pixel or max(shift[[1, 2, 4, 5]]) * max(grid.rows, grid.cols) > pixel:
-            raise InputError(
-                f"The mask {path} has the scene's size but lies elsewhere.", "Give a mask on the scene's own grid."
-            )
-    return mask
+            yield _read_band(self._dataset, band, window) != 0
 
 
 def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> Iterator[Tuple[Window, Block]]:

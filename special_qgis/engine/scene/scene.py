@@ -1,57 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A scene as the stages see it: good bands in ascending wavelength, valid pixels, blocks, tiles and samples.
 
-Takes the options of a scene and gives an open ``Scene``; everything that can be wrong with a file is found here, before
-any stage starts. Reading is bounded by a memory budget that changes no value.
+``opening.open_scene`` makes one. Reading is bounded by a memory budget that changes no value.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Type
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Type
 
 import numpy as np
 
 from ..config import SceneConfig
 from ..errors import InputError
-from ..progress import NullProgress, Progress, RecordingProgress, check_cancelled
-from ..rasters.metadata import RasterMetadata, read_metadata
-from ..rasters.opening import Grid, limit_block_cache, open_raster, read_grid, summarise_grid
-from ..rasters.proj import describe_crs_fault
+from ..products.opening import OpenedSource
+from ..progress import NullProgress, Progress, check_cancelled
+from ..rasters.opening import Grid, read_grid, summarise_grid
 from ..rasters.text import description
 from ..windows import Window, plan_reads, plan_tiles
-from .area import Area, find_area
-from .bad_bands import read_bad_bands
 from .bands import (
-    CONSTANT,
-    NO_DATA,
     Dropped,
-    clean_centres,
-    drop_before_reading,
-    drop_second_detector,
     group_dropped,
-    order_good_bands,
 )
 from .blocks import Block, Sample
 from .memory import block_budget_bytes
-from .no_data import FILL_SHARE
-from .reader import BlockReader, open_mask, plan_bands, prefetch
+from .reader import BlockReader, prefetch
 from .sampling import draw_sample
-from .spectra import SpectralAxis, axis_to_json, format_band_numbers, parse_band_list
-from .spectral_bands import SpectralBands, find_spectral_bands
-from .stated_quantity import describe_quantity
-from .survey import Survey, survey
-from .wavelengths import BandSpectra, read_band_spectra
+from .spectra import SpectralAxis, axis_to_json, format_band_numbers
+from .survey import Survey
 
-__all__ = ["Block", "Sample", "Scene", "open_scene"]
-
-SMALLEST_SIDE_PX = 8  # windows, neighbourhoods and quantiles mean nothing below
-MISSING_SHARE_WORTH_TELLING = 0.05  # of pixels that a single band makes invalid
+__all__ = ["BandChoice", "Block", "Sample", "Scene"]
 
 
 @dataclass(frozen=True)
-class _BandChoice:
+class BandChoice:
     """Which bands are used and why not the others."""
 
     file_numbers: Tuple[int, ...]  # spectral bands of the file, counted from 1
@@ -70,7 +54,7 @@ class Scene:
         self,
         config: SceneConfig,
         reader: BlockReader,
-        choice: _BandChoice,
+        choice: BandChoice,
         seen: Survey,
         warnings: List[str],
         quantity: str,
@@ -89,6 +73,7 @@ class Scene:
         self._reader = reader
         self._choice = choice
         self._seen = seen
+        self._opened: Optional[OpenedSource] = None
 
     def __enter__(self) -> Scene:
         return self
@@ -101,11 +86,25 @@ class Scene:
     def close(self) -> None:
         """Let go of the files."""
         self._reader.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def keep(self, opened: OpenedSource) -> None:
+        """Take over what the dataset was made from; closing the scene removes it.
+
+        Args:
+            opened: An opened sensor product, or a source that is none.
+        """
+        self._opened = opened
 
     def pass_on_warnings(self, progress: Progress) -> None:
         """Tell what reading the scene's description has found doubtful."""
         for warning in self.warnings:
             progress.warn(warning)
+
+    @property
+    def _is_product(self) -> bool:
+        return self._opened is not None and self._opened.product is not None
 
     @property
     def n_bands(self) -> int:
@@ -167,7 +166,9 @@ class Scene:
         Returns:
             The same sample for the same scene, ``n_px`` and ``seed``.
         """
-        return draw_sample(self._reader, n_px, seed, progress or NullProgress())
+        sample = draw_sample(self._reader, n_px, seed, progress or NullProgress())
+        area_m2 = self.grid.pixel_area_m2
+        return replace(sample, pixel_m=math.sqrt(area_m2)) if area_m2 else sample
 
     def summary(self) -> Dict[str, Any]:
         """What was read from the file, as plain values for reports."""
@@ -176,7 +177,7 @@ class Scene:
         low, high = self._seen_range()
         nodata = sorted({value for value in bands.nodata if value is not None and value == value})
         return {
-            "path": description(dataset),
+            "path": self.config.source if self._is_product else description(dataset),
             "driver": dataset.GetDriver().LongName,
             "rows": self.rows,
             "cols": self.cols,
@@ -206,172 +207,3 @@ class Scene:
         if calibration is not None:
             ends = ends * calibration.scale + calibration.offset
         return (float(np.nanmin(ends)), float(np.nanmax(ends))) if np.any(np.isfinite(ends)) else (None, None)
-
-
-def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scene:
-    """Open a scene and find out everything about it that stages need.
-
-    Args:
-        config: How to read it.
-        progress: Hears of warnings; asked for cancel.
-
-    Returns:
-        An open scene with at least two good bands and one valid pixel.
-
-    Raises:
-        RasterReadError: The file cannot be opened or read, or was cut off.
-        SpectraError: Wavelengths or bad bands are missing or contradictory.
-        InputError: Anything else that makes the scene unusable.
-    """
-    listener = RecordingProgress(progress or NullProgress())
-    dataset = open_raster(config.source)
-    metadata = read_metadata(dataset)
-    bands = find_spectral_bands(dataset, metadata, config, listener)
-    limit_block_cache(dataset)
-    grid = _sound_grid(dataset, listener)
-    spectra, dropped = _read_spectra(config, metadata, bands.numbers, listener)
-    area = find_area(config, grid)
-    _check_size(grid.crop(area.window), "The area of interest")
-    look = _Look(dataset, area, open_mask(config.mask, dataset) if config.mask else None, bands)
-    seen, fills = _look_at_pixels(look, dropped, listener)
-    choice = _choose_bands(spectra, bands.numbers, dropped, listener)
-    reader = look.reader(choice.order, fills)
-    _check_valid(reader, choice, seen, listener)
-    quantity = config.quantity if config.quantity != "automatic" else describe_quantity(metadata)
-    return Scene(config, reader, choice, seen, listener.warnings, quantity)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the pixels of a scene are read from."""
-
-    dataset: Any
-    area: Area
-    mask: Optional[Any]
-    bands: SpectralBands
-
-    def reader(self, indices: Sequence[int], fills: Tuple[float, ...] = ()) -> BlockReader:
-        """A reader of spectral bands by their indices; it shares the open files."""
-        numbers = tuple(self.bands.numbers[band] for band in indices)
-        return BlockReader(
-            self.dataset, self.area, plan_bands(self.dataset, numbers, fills, self.bands.not_alpha), self.mask
-        )
-
-
-def _sound_grid(dataset: Any, progress: Progress) -> Grid:
-    """Size and georeference of the file; what outputs cannot have of it is told before any work begins."""
-    grid = read_grid(dataset)
-    _check_size(grid, "The scene")
-    fault = describe_crs_fault(grid.crs_wkt or grid.gcp_crs_wkt)
-    if fault:
-        progress.warn(fault)
-    return grid
-
-
-def _choose_bands(spectra: BandSpectra, numbers: Tuple[int, ...], dropped: Dropped, progress: Progress) -> _BandChoice:
-    """The good bands, without those of a later detector that repeat wavelengths."""
-    repeated = drop_second_detector(spectra, numbers, dropped)
-    if repeated:
-        progress.warn(
-            f"Bands {format_band_numbers(repeated)} have the same wavelengths as bands of the detector before and were "
-            "left out."
-        )
-    order, axis = order_good_bands(spectra, numbers, dropped)
-    return _BandChoice(numbers, tuple(order), axis, dropped)
-
-
-def _read_spectra(
-    config: SceneConfig, metadata: RasterMetadata, numbers: Tuple[int, ...], progress: Progress
-) -> Tuple[BandSpectra, Dropped]:
-    """Wavelengths, and the bands that metadata and options leave out."""
-    spectra = read_band_spectra(metadata, numbers, config.wavelengths, config.sensor, progress)
-    spectra = BandSpectra(clean_centres(spectra.centres_nm, numbers), spectra.source, spectra.fwhm_nm)
-    bad = read_bad_bands(metadata, numbers, progress)
-    user_bad = _user_bad(config, metadata.n_bands, numbers, spectra)
-    return spectra, drop_before_reading(spectra.centres_nm, bad, user_bad, config.drop_water_vapour)
-
-
-def _look_at_pixels(look: _Look, dropped: Dropped, progress: Progress) -> Tuple[Survey, Tuple[float, ...]]:
-    """Survey the scene, leave out dead bands, and find undeclared fill, without which it is surveyed again.
-
-    Returns:
-        What was seen, and the values that are no data where all bands have them.
-    """
-    n_bands = len(look.bands.numbers)
-    looked_at = [band for band in range(n_bands) if band not in dropped] or list(range(n_bands))
-    first = survey(look.reader(looked_at), progress)
-    seen = _spread(first, looked_at, n_bands)
-    _drop_dead(seen, looked_at, dropped)
-    alive = [position for position, band in enumerate(looked_at) if band not in dropped]
-    fills = first.fill_search.fills(alive)
-    if not fills:
-        return seen, ()
-    progress.warn(
-        f"The value {' or '.join(f'{fill:g}' for fill in fills)} fills all bands of more than "
-        f"{FILL_SHARE:.0%} of the pixels and is not declared as no data; these pixels were left out."
-    )
-    remaining = [looked_at[position] for position in alive]
-    seen = _spread(survey(look.reader(remaining, fills), progress), remaining, n_bands)
-    _drop_dead(seen, remaining, dropped)
-    return seen, fills
-
-
-def _check_size(grid: Grid, what: str) -> None:
-    if min(grid.rows, grid.cols) < SMALLEST_SIDE_PX:
-        raise InputError(
-            f"{what} has {grid.rows} × {grid.cols} pixels; at least {SMALLEST_SIDE_PX} × {SMALLEST_SIDE_PX} are "
-            "needed.",
-            "Give a larger scene or area.",
-        )
-
-
-def _user_bad(config: SceneConfig, n_file_bands: int, numbers: Tuple[int, ...], spectra: BandSpectra) -> Set[int]:
-    """Indices of the spectral bands that the user lists; the list counts all bands of the file."""
-    centres = np.full(n_file_bands, np.nan)
-    centres[np.array(numbers) - 1] = spectra.centres_nm
-    listed = parse_band_list(config.bad_bands, n_file_bands, centres)
-    return {band for band, number in enumerate(numbers) if number - 1 in listed}
-
-
-def _spread(seen: Survey, looked_at: List[int], n_bands: int) -> Survey:
-    """The same survey with rows for all bands of the file; bands not looked at count as without data."""
-    flags = np.zeros((n_bands, seen.flags.shape[1]), bool)
-    low, high, empty = np.full(n_bands, np.nan), np.full(n_bands, np.nan), np.ones(n_bands, bool)
-    flags[looked_at], low[looked_at], high[looked_at], empty[looked_at] = seen.flags, seen.low, seen.high, seen.empty
-    return Survey(flags, low, high, empty, seen.n_seen, seen.n_zero)
-
-
-def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:
-    """Leave out bands that hold no data or one value, unless that is all of them."""
-    if bool(seen.empty[looked_at].all()):
-        return
-    for band in looked_at:
-        if seen.empty[band]:
-            dropped.setdefault(band, NO_DATA)
-        elif seen.constant[band]:
-            dropped.setdefault(band, CONSTANT)
-
-
-def _check_valid(reader: BlockReader, choice: _BandChoice, seen: Survey, progress: RecordingProgress) -> None:
-    """Tell bands that cost many pixels, and find at least one valid pixel."""
-    if seen.n_zero:
-        progress.info(f"{seen.n_zero / seen.n_seen:.1%} of the pixels are 0 in every band and count as without data.")
-    missing = seen.missing_share()
-    costly = [band for band in choice.order if missing[band] > MISSING_SHARE_WORTH_TELLING]
-    if costly:
-        numbers = format_band_numbers([choice.file_numbers[band] for band in costly])
-        progress.warn(
-            f"Bands {numbers} have no data in up to {max(missing[band] for band in costly):.0%} of the pixels, which "
-            "are left out for it. List these bands as bad to keep the pixels."
-        )
-    if seen.valid_share(np.array(choice.order)) > 0.0:
-        return
-    for tile in plan_tiles(Window(0, 0, reader.area.window.rows, reader.area.window.cols)):
-        check_cancelled(progress)
-        if reader.read(tile).valid.any():
-            return
-    raise InputError(
-        f"None of the {reader.area.window.n_px} pixels is valid: each is nodata in one of the {len(choice.order)} good "
-        "bands, or left out by a mask.",
-        "Check the nodata value, the mask and the area of interest, and list bands without data as bad.",
-    )

@@ -86,6 +86,17 @@ def from_lists(metadata: RasterMetadata, band_numbers: Tuple[int, ...]) -> Optio
     return None
 
 
+def list_lengths(metadata: RasterMetadata, band_numbers: Tuple[int, ...]) -> Iterator[Tuple[str, int]]:
+    """Name and length of every list of wavelengths in the file's metadata.
+
+    Args:
+        metadata: What the file says of itself.
+        band_numbers: Spectral bands, counted from 1.
+    """
+    for _, name, values, _ in _lists(metadata, band_numbers):
+        yield name, int(values.size)
+
+
 def misfits(metadata: RasterMetadata, band_numbers: Tuple[int, ...]) -> List[str]:
     """Lists of wavelengths that have another number than the file has bands, in words for a message.
 

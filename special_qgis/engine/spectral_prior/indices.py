@@ -55,6 +55,8 @@ def compute_indices(values: FloatArray, plan: BandPlan) -> Dict[str, FloatArray]
     found["nir"] = at[850]
     if 555 in at:
         found["green"] = at[555]
+    if 1650 in at:
+        found["swir"] = at[1650]
     found["brightness"] = mean_of_bands(values, plan.brightness)
     return found
 

@@ -91,7 +91,11 @@ def interpret(classes: Sequence[LandCoverClass], lexicon: Optional[Lexicon] = No
         for one in classes
     )
     found = Interpretation(interpreted, inseparable, similar, ())
-    warnings = (*_unknown_warnings(classes, weights, lexicon), *_overlap_warnings(classes, found))
+    warnings = (
+        *_unknown_warnings(classes, weights, lexicon),
+        *_passed_over_warnings(found, lexicon),
+        *_overlap_warnings(classes, found),
+    )
     return replace(found, warnings=warnings)
 
 
@@ -150,6 +154,20 @@ def _unknown_warnings(
                 f"{hint}Give it another word, for example “{one.name}: soil”."
             )
     return found
+
+
+def _passed_over_warnings(found: Interpretation, lexicon: Lexicon) -> List[str]:
+    """Names of which a part is not known, so that what is left may mean something else."""
+    told = []
+    for one in found.classes:
+        words = lexicon.read(one.name).passed_over if one.known else ()
+        if words:
+            quoted = ", ".join(f"“{word}”" for word in words)
+            told.append(
+                f"The spectral prior does not know {quoted} in “{one.name}” and reads the name as {one.materials}. "
+                f"If that is not what it means, give it another word, for example “{one.name}: soil”."
+            )
+    return told
 
 
 def _overlap_warnings(classes: Sequence[LandCoverClass], found: Interpretation) -> List[str]:

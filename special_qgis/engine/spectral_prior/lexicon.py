@@ -2,9 +2,10 @@
 """The lexicon: which material groups a typed land-cover name stands for.
 
 Takes a name as an analyst types it, gives weights of material groups that sum to 1, or None for a name it does not
-know. Phrases win over words, the last known word of a name is its head ("dark water" is water), and a material or a
-colour before a thing tells what the thing is made of ("asphalt road", "red roof"). The data are in
-``resources/lexicon.json``.
+know. Phrases win over words, the last known word of a name is its head ("dark water" is water), a material or a
+colour before a thing tells what the thing is made of ("asphalt road", "red roof"), and a modifier changes that
+("senesced corn"). Words that stand nowhere in the data are handed back, so that the user hears of them. The data are
+in ``resources/lexicon.json``.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import difflib
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from ..resources import resource_path
+from .modifiers import Modifier, find_modifiers
 
 GroupWeights = Dict[str, float]
 
 _SEPARATORS = re.compile(r"\s*(?:,|&|\+|/|;|\band\b|\bor\b)\s*")
 _BRACKETS = re.compile(r"[(\[{][^)\]}]*[)\]}]")
-_PREPOSITIONS = frozenset({"of", "with", "in", "on", "under", "near", "for", "from", "at", "by", "along"})
+_PLACES = frozenset({"in", "under"})  # what stands behind them may change the name: "grass in shadow"
+_PREPOSITIONS = frozenset({"of", "with", "on", "near", "for", "from", "at", "by", "along", "behind", "between", "over"})
 _NEGATIONS = frozenset({"without", "no", "not", "except", "excluding"})  # what follows is not what the name means
 _IRREGULAR = {"leaves": "leaf", "buses": "bus"}
 
@@ -37,6 +40,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a name is read as."""
+
+    groups: Optional[GroupWeights]  # weights that sum to 1, heaviest first; None for a name that is not known
+    passed_over: Tuple[str, ...] = ()  # words of a known name that stand nowhere in the lexicon, in their order
+
+
+@dataclass(frozen=True)
 class Lexicon:
     """Terms, their entries, the colours of things and the names of the material groups."""
 
@@ -45,6 +56,9 @@ class Lexicon:
     colours: Mapping[str, Mapping[str, float]]  # colour word -> what a thing of that colour is made of
     families: Tuple[Tuple[str, ...], ...]  # groups whose spectra differ in little but brightness or amount
     small_objects: FrozenSet[str]  # terms for things that cover little of any scene
+    modifiers: Mapping[str, Modifier] = field(default_factory=dict)  # term -> what it turns groups into
+    places: Mapping[str, str] = field(default_factory=dict)  # word behind "in" or "under" -> modifier
+    neutral: FrozenSet[str] = frozenset()  # words that change nothing
 
     @property
     def longest_phrase(self) -> int:
@@ -63,15 +77,34 @@ class Lexicon:
         Returns:
             Weights that sum to 1, heaviest first; None for a name of which no word is known.
         """
+        return self.read(name).groups
+
+    def read(self, name: str) -> Reading:
+        """Material groups of a name, and the words of it that are passed over because nothing knows them.
+
+        Args:
+            name: Name as typed, in any case, singular or plural.
+        """
         # "roof (metal)" is a metal roof
         text = normalise(name)
         outside = _BRACKETS.sub(" ", text)
         inside = " ".join(bracket[1:-1] for bracket in _BRACKETS.findall(text))
-        found = [self._lookup_part(words_of(part), words_of(inside)) for part in _SEPARATORS.split(outside)]
+        parts = [words_of(part) for part in _SEPARATORS.split(outside)]
+        # "corn, harvested": a part of modifiers alone speaks of the others
+        loose = [
+            word for words in parts if len(find_modifiers(words, self.modifiers)[1]) == len(words) for word in words
+        ]
+        found = [self._lookup_part(words, [*words_of(inside), *loose]) for words in parts]
         known = [groups for groups in found if groups is not None]
-        if not known and inside:
-            return self.lookup(inside)
-        return mean_weights(known) if known else None
+        if not known:
+            return self.read(inside) if inside else Reading(None)
+        return Reading(mean_weights(known), self._not_known(words_of(_before_negation(f"{outside} {inside}"))))
+
+    def _not_known(self, words: List[str]) -> Tuple[str, ...]:
+        """Words that are part of no term and no modifier, and that are neither colours nor neutral."""
+        _, used = find_modifiers(words, (*self.modifiers, *self.entries))
+        idle = _PREPOSITIONS | _PLACES | self.neutral | frozenset(self.colours) | frozenset({"and", "or"})
+        return tuple(dict.fromkeys(word for i, word in enumerate(words) if i not in used and word not in idle))
 
     def families_of(self, groups: Mapping[str, float]) -> GroupWeights:
         """Weights of material groups gathered by family; a group without one stands for itself."""
@@ -92,13 +125,33 @@ class Lexicon:
         near = difflib.get_close_matches(normalise(name).strip(), self.entries, n=1, cutoff=0.8)
         return near[0] if near else None
 
-    def _lookup_part(self, words: List[str], modifiers: List[str]) -> Optional[GroupWeights]:
-        for head in _heads_first(words):
-            found = self._last_term(head)
+    def _lookup_part(self, words: List[str], bracketed: List[str]) -> Optional[GroupWeights]:
+        heads = _heads_first(words)
+        for head in heads:
+            found = self._head_term(head)
             if found is not None:
                 term, start = found
-                return dict(self._material_of(term, modifiers + head[:start]))
+                groups = dict(self._material_of(term, bracketed + head[:start]))
+                beside = head[:start] + head[start + term.count(" ") + 1 :]
+                return self._modified(groups, [*bracketed, *beside], _behind_places(words))
         return None
+
+    def _head_term(self, words: List[str]) -> Optional[Tuple[str, int]]:
+        """As ``_last_term``; a modifier at the end gives way to a term before it ("forest flooded")."""
+        found = self._last_term(words)
+        while found is not None and found[0] in self.modifiers:
+            before = self._last_term(words[: found[1]])
+            if before is None:
+                return found
+            words, found = words[: found[1]], before
+        return found
+
+    def _modified(self, groups: GroupWeights, beside: List[str], behind: List[str]) -> GroupWeights:
+        """Groups after the modifiers beside a term, and after the places that it stands in or under."""
+        terms, _ = find_modifiers(beside, self.modifiers)
+        for term in [*terms, *(self.places[word] for word in behind if word in self.places)]:
+            groups = self.modifiers[term].apply(groups)
+        return groups
 
     def _last_term(self, words: List[str]) -> Optional[Tuple[str, int]]:
         """The known term that ends last, the longest of those, and the index of its first word."""
@@ -132,7 +185,21 @@ def load_lexicon() -> Lexicon:
     }
     colours = {term: entry["groups"] for entry in data["colours"] for term in entry["terms"]}
     families = tuple(map(tuple, data["families"]))
-    return Lexicon(data["groups"], entries, colours, families, frozenset(data["small_objects"]))
+    modifiers = {
+        term: Modifier(one["turns"], tuple(one.get("only_if", ())))
+        for one in data["modifiers"]
+        for term in one["terms"]
+    }
+    return Lexicon(
+        data["groups"],
+        entries,
+        colours,
+        families,
+        frozenset(data["small_objects"]),
+        modifiers,
+        data["places"],
+        frozenset(data["neutral"]),
+    )
 
 
 def normalise(name: str) -> str:
@@ -177,8 +244,29 @@ def _heads_first(words: List[str]) -> List[List[str]]:
     for word in words:
         if word in _NEGATIONS:
             break
-        if word in _PREPOSITIONS:
+        if word in _PREPOSITIONS or word in _PLACES:
             parts.append([])
         else:
             parts[-1].append(word)
     return parts
+
+
+def _behind_places(words: List[str]) -> List[str]:
+    """Words behind "in", "under" and "covered with", up to the next preposition."""
+    found: List[str] = []
+    is_behind = False
+    for before, word in zip(["", *words], words):
+        if word in _NEGATIONS:
+            break
+        if word in _PREPOSITIONS or word in _PLACES:
+            is_behind = word in _PLACES or before == "covered"
+        elif is_behind:
+            found.append(word)
+    return found
+
+
+def _before_negation(text: str) -> str:
+    """A text up to "without" and the like: what follows is not meant."""
+    words = text.split()
+    stop = next((i for i, word in enumerate(words) if word in _NEGATIONS), len(words))
+    return " ".join(words[:stop])

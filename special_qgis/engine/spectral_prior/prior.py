@@ -8,7 +8,7 @@ alone, in chunks of one fixed size, so that tiles of any shape agree to the last
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -22,8 +22,10 @@ from .adaptation import Adaptation, fit_adaptation, fit_projection, log_values
 from .bands import BandPlan, DoubleArray, FloatArray, IndexArray, plan_bands
 from .indices import compute_indices
 from .interpretation import Interpretation, interpret
-from .quantity import Correction, choose_quantity, fit_correction
-from .rules import RuleContext, class_likelihood, group_evidence, shadow_threshold
+from .quantity import Correction, choose_quantity, fit_correction, thin
+from .rules import VEGETATION, RuleContext, class_likelihood, group_evidence
+from .scene_thresholds import LOG_CANOPY_GREEN, canopy_threshold, mixed_ndvi, shadow_threshold
+from .self_training import Discriminants, fit_discriminants
 
 if TYPE_CHECKING:
     from ..classes.classes import LandCoverClass
@@ -42,6 +44,8 @@ class SceneStatistics:
     correction: Correction
     brightness_knots: FloatArray  # (m,) float32, ascending quantiles of the brightness
     log_shadow_threshold: float
+    log_canopy_threshold: float = LOG_CANOPY_GREEN  # of the green light that parts canopy from low vegetation
+    mixed_ndvi: float = 0.0  # what vegetation within built pixels adds to their NDVI
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,6 @@ class SpectralPrior:
         interpretation: Interpretation,
         plan: BandPlan,
         statistics: SceneStatistics,
-        adaptation: Optional[Adaptation],
         config: PriorConfig,
         warnings: Sequence[str],
     ) -> None:
@@ -69,10 +72,13 @@ class SpectralPrior:
         self.warnings = list(warnings)
         self._plan = plan
         self._statistics = statistics
-        self._adaptation = adaptation
+        self._adaptation: Optional[Adaptation] = None
+        self._discriminants: Optional[Discriminants] = None
         self._config = config
         self._sets = evidence_sets(interpretation)
-        self._context = RuleContext(interpretation.group_names, statistics.log_shadow_threshold)
+        self._context = RuleContext(
+            interpretation.group_names, statistics.log_shadow_threshold, statistics.log_canopy_threshold
+        )
 
     @classmethod
     def fit(
@@ -108,10 +114,10 @@ class SpectralPrior:
         correction = fit_correction(sample.spectra, axis, choice.quantity)
         warnings = [*interpretation.warnings, *filter(None, [choice.warning])]
         progress.report(0.2, "Spectral prior: scene statistics")
-        statistics = fit_statistics(sample.spectra, plan, correction)
-        prior = cls(interpretation, plan, statistics, None, config, warnings)
+        statistics = replace(fit_statistics(sample.spectra, plan, correction), mixed_ndvi=mixed_ndvi(sample.pixel_m))
+        prior = cls(interpretation, plan, statistics, config, warnings)
         if config.adapt and len(prior._sets.weights) > 1:
-            prior._adaptation = prior._fit_adaptation(sample.spectra, progress)
+            prior._learn(sample.spectra, progress)
         progress.report(1.0)
         return prior
 
@@ -169,15 +175,23 @@ class SpectralPrior:
         """Numbers that tell how the prior was fitted, for provenance."""
         statistics = self._statistics
         adapted = self._adaptation.adapted if self._adaptation else ()
+        learnt = self._discriminants.learnt if self._discriminants else ()
         return {
             "quantity": self.quantity,
             "n_bands_used": len(self._plan.needed),
             "brightness_median": float(statistics.brightness_knots[_RANK_KNOTS // 2]),
             "log_shadow_threshold": statistics.log_shadow_threshold,
+            "log_canopy_threshold": statistics.log_canopy_threshold,
+            "mixed_ndvi": statistics.mixed_ndvi,
             "adapted_class_ids": [
                 one.class_id
                 for one, index in zip(self.interpretation.classes, self._sets.set_of_class)
                 if index in adapted
+            ],
+            "learnt_class_ids": [
+                one.class_id
+                for one, index in zip(self.interpretation.classes, self._sets.set_of_class)
+                if index in learnt
             ],
             "interpretation": {
                 str(one.class_id): {"known": one.known, "groups": dict(one.groups), "text": one.text}
@@ -192,28 +206,36 @@ class SpectralPrior:
             n_classes = len(self._sets.set_of_class)
             return np.full((n_classes, CHUNK_PX), 1.0 / n_classes, dtype=np.float32)
         probabilities, brightness = self._rule_probabilities(raw)
-        if self._adaptation is not None and self._adaptation.adapted:
-            probabilities = self._adaptation.apply(probabilities, log_values(raw, brightness, self._plan))
+        if self._adaptation is not None and self._discriminants is not None:
+            logs = log_values(raw, brightness, self._plan)
+            if self._adaptation.adapted:
+                probabilities = self._adaptation.apply(probabilities, logs)
+            probabilities = self._discriminants.apply(probabilities, logs)
         return self._spread(probabilities)
 
     def _rule_probabilities(self, raw: FloatArray) -> Tuple[FloatArray, FloatArray]:
         """Rules on one chunk, corrected in place: (sets, CHUNK_PX) probabilities and (CHUNK_PX,) brightness."""
         self._statistics.correction.apply(raw, self._plan.needed)
         indices = compute_indices(raw, self._plan)
+        indices["built_ndvi"] = indices["ndvi"] - np.float32(self._statistics.mixed_ndvi)
         indices["rank"] = brightness_rank(indices["brightness"], self._statistics.brightness_knots)
         likelihood = class_likelihood(group_evidence(indices, self._context), self._sets.weights)
         for row, factor in zip(likelihood, self._sets.commonness):
             row *= np.float32(factor)
         return normalise(likelihood), indices["brightness"]
 
-    def _fit_adaptation(self, spectra: FloatArray, progress: Progress) -> Adaptation:
+    def _learn(self, spectra: FloatArray, progress: Progress) -> None:
+        """Fit adaptation and self-training on a sample."""
         found: List[Tuple[FloatArray, FloatArray]] = []
         for chunk, n_px in self._sample_chunks(spectra, progress):
             probabilities, brightness = self._rule_probabilities(chunk)
             found.append((probabilities[:, :n_px], log_values(chunk, brightness, self._plan)[:, :n_px]))
         progress.report(0.5, "Spectral prior: adapting to the scene")
         probabilities, logs = (np.concatenate(parts, axis=1) for parts in zip(*found))
-        return fit_adaptation(probabilities, logs, self._config.n_rounds)
+        self._adaptation = fit_adaptation(probabilities, logs, self._config.n_rounds)
+        if self._adaptation.adapted:
+            probabilities = self._adaptation.apply(probabilities, logs)
+        self._discriminants = fit_discriminants(probabilities, logs)
 
     def _sample_chunks(self, spectra: FloatArray, progress: Progress) -> Iterator[Tuple[FloatArray, int]]:
         """(bands, CHUNK_PX) raw values of a sample, chunk by chunk, and how many pixels of each are real."""
@@ -270,7 +292,15 @@ def fit_statistics(spectra: FloatArray, plan: BandPlan, correction: Correction) 
     correction.apply(values, bands)
     brightness = values.mean(axis=0)
     knots = np.quantile(brightness, np.linspace(0.0, 1.0, _RANK_KNOTS)).astype(np.float32)
-    return SceneStatistics(correction, knots, shadow_threshold(brightness))
+    shadow = shadow_threshold(brightness)
+    return SceneStatistics(correction, knots, shadow, _canopy_threshold(spectra, plan, correction, shadow))
+
+
+def _canopy_threshold(spectra: FloatArray, plan: BandPlan, correction: Correction, shadow: float) -> float:
+    """Green light that parts canopy from low vegetation in this scene."""
+    values = np.ascontiguousarray(thin(spectra)[:, plan.needed].T)
+    correction.apply(values, plan.needed)
+    return canopy_threshold(compute_indices(values, plan), VEGETATION, shadow)
 
 
 def brightness_rank(brightness: FloatArray, knots: FloatArray) -> FloatArray:

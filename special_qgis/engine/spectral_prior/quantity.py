@@ -12,17 +12,17 @@ Source: Planck's law for the solar spectrum at 5800 K; dark-object subtraction (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, List, Tuple
 
 import numpy as np
 
 from .bands import DoubleArray, FloatArray, IndexArray, usable_bands
+from .flat_field import fit_offset, flat_field, stored_gains
 
 if TYPE_CHECKING:
     from ..scene.spectra import SpectralAxis
 
 BRIGHT_LEVEL = 0.55  # what the 95th percentile of bright pixels becomes
-DARK_QUANTILE, DARK_SHARE = 0.001, 0.95  # path radiance is taken as this share of each band's dark quantile
 SUN_K = 5800.0
 LARGEST_VALUE = np.float32(1e4)  # after the correction; beyond it sums of float32 lose their meaning
 _DEPTH = 0.12  # of absorption bands and of the ratio of SWIR to green, from which values look like radiance
@@ -66,17 +66,28 @@ def fit_correction(spectra: FloatArray, axis: SpectralAxis, quantity: str) -> Co
     """
     thinned = thin(spectra)
     is_radiance = quantity == "radiance"
-    offset = np.zeros(axis.n_bands)
-    divisor = np.ones(axis.n_bands)
-    if is_radiance:
-        offset = DARK_SHARE * np.quantile(thinned, DARK_QUANTILE, axis=0)
-        divisor = planck(np.asarray(axis.centres_nm))
+    nm = np.asarray(axis.centres_nm)
     usable = usable_bands(axis, drop_absorption=is_radiance)
+    offset, divisor = np.zeros(axis.n_bands), np.ones(axis.n_bands)
+    if is_radiance:
+        offset, divisor[usable] = _of_radiance(thinned, nm, usable)
     corrected = np.maximum(thinned[:, usable] - offset[usable], 0.0) / divisor[usable]
     factor = np.zeros(axis.n_bands)
     factor[usable] = BRIGHT_LEVEL / max(bright_level(corrected), 1e-30) / divisor[usable]
     word = "radiance" if is_radiance else "reflectance"
     return Correction(word, offset.astype(np.float32), factor.astype(np.float32))
+
+
+def _of_radiance(spectra: FloatArray, nm: DoubleArray, usable: IndexArray) -> Tuple[DoubleArray, DoubleArray]:
+    """(bands,) path radiance, and (usable,) divisors of the rest: the sun, and the flat field or stored gains."""
+    sun = planck(nm)
+    offset = fit_offset(spectra, nm, sun)
+    apparent = np.maximum(spectra[:, usable] - offset[usable], 0.0) / sun[usable]
+    flat = flat_field(apparent, nm[usable])
+    if flat is not None:
+        return offset, sun[usable] / flat
+    is_integral = bool(np.all(spectra == np.round(spectra)))
+    return offset, sun[usable] * stored_gains(apparent, nm[usable], is_integral)
 
 
 def bright_level(spectra: DoubleArray) -> float:

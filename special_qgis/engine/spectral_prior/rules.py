@@ -14,41 +14,13 @@ from typing import Callable, Dict, Mapping, Sequence, Tuple
 import numpy as np
 
 from .bands import FloatArray
-
-INDEX_CLIP, RANK_CLIP, CANOPY_CLIP = 5.0, 2.5, 4.0  # the least log-evidence that one threshold gives
-_OTSU_BINS = 256
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Soft threshold ``weight * max(log sigmoid(sign * (x - centre) / width), -clip)``."""
-
-    index: str
-    centre: float
-    width: float
-    sign: int  # +1: above the centre, -1: below it
-    weight: float = 1.0
-
-    @property
-    def clip(self) -> float:
-        """The least value, positive."""
-        return RANK_CLIP if self.index == "rank" else INDEX_CLIP
-
-
-def above(index: str, centre: float, width: float) -> Threshold:
-    """Evidence for an index above a centre."""
-    return Threshold(index, centre, width, 1)
-
-
-def below(index: str, centre: float, width: float, weight: float = 1.0) -> Threshold:
-    """Evidence for an index below a centre."""
-    return Threshold(index, centre, width, -1, weight)
-
+from .scene_thresholds import LOG_CANOPY_GREEN
+from .thresholds import CANOPY_CLIP, Threshold, above, apply_threshold, below, log_sigmoid
 
 # Green leaves are bright in the near infrared, also against blue: water in shadow has their NDVI but not their light.
 # Their edge lies at 715 nm: that of green paint and plastic lies beyond.
-_VEGETATION = (
-    above("ndvi", 0.38, 0.05),
+VEGETATION = (
+    above("ndvi", 0.40, 0.05),
     above("nb", 0.30, 0.06),
     above("nir", 0.07, 0.015),
     above("re", 0.10, 0.03),
@@ -62,9 +34,9 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         above("mndwi", 0.2, 0.1),
         below("rank", 0.6, 0.12),
     ),
-    "tree": _VEGETATION,
-    "grass": _VEGETATION,
-    "crop": (*_VEGETATION, above("ndvi", 0.5, 0.06)),
+    "tree": VEGETATION,
+    "grass": (*VEGETATION, above("gr", -0.08, 0.05)),  # yellow where it is dry
+    "crop": (*VEGETATION, above("ndvi", 0.5, 0.06)),
     "dry": (
         above("ndvi", 0.12, 0.04),
         below("ndvi", 0.50, 0.06),
@@ -80,38 +52,45 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("yg", 0.15, 0.025),  # redder than soils are: fired clay
     ),
     "sand": (below("ndvi", 0.25, 0.05), above("rb", 0.15, 0.035), above("rank", 0.8, 0.08)),
-    "rock": (below("ndvi", 0.25, 0.05), above("rb", 0.08, 0.04), above("rank", 0.5, 0.15)),
+    "rock": (
+        below("ndvi", 0.25, 0.05),
+        above("rb", 0.08, 0.04),
+        above("rank", 0.5, 0.15),
+        below("brightness", 0.36, 0.05),
+    ),
     "asphalt": (
-        below("ndvi", 0.24, 0.05),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.19, 0.03),
-        above("nb", -0.05, 0.05),
+        above("nb", 0.07, 0.03),
         below("mndwi", 0.15, 0.08),
         below("rank", 0.85, 0.1, 0.6),
     ),
     "concrete": (
-        below("ndvi", 0.22, 0.05),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.22, 0.03),
-        above("nb", -0.05, 0.05),
+        above("nb", 0.07, 0.03),
         below("mndwi", 0.2, 0.08),
         above("rank", 0.55, 0.12),
     ),
     "bitumen": (
-        below("ndvi", 0.22, 0.05),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.19, 0.03),
         above("nb", -0.05, 0.05),
+        below("nb", 0.09, 0.03),
         below("mndwi", 0.15, 0.08),
         below("rank", 0.4, 0.12),
     ),
     "slate": (
-        below("ndvi", 0.2, 0.05),
+        below("built_ndvi", 0.24, 0.06),
         below("rb", 0.20, 0.04),
         above("nb", -0.05, 0.05),
+        below("nb", 0.09, 0.03),
         below("mndwi", 0.15, 0.08),
         below("rank", 0.5, 0.12),
     ),
     "tile": (
         below("ndvi", 0.30, 0.05),
-        above("rb", 0.28, 0.04),
+        above("rb", 0.22, 0.05),
         above("yg", 0.07, 0.025),
         above("ndbi", -0.02, 0.06),
     ),
@@ -121,8 +100,15 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
         below("rb", 0.15, 0.04),
         above("rank", 0.85, 0.08),
         below("mndwi", 0.35, 0.08),
+        below("nb", 0.09, 0.03),
     ),
-    "metal": (below("ndvi", 0.18, 0.05), below("rb", 0.12, 0.04), above("rank", 0.75, 0.1), below("mndwi", 0.35, 0.08)),
+    "metal": (
+        below("ndvi", 0.18, 0.05),
+        below("rb", 0.12, 0.04),
+        above("rank", 0.75, 0.1),
+        below("mndwi", 0.35, 0.08),
+        below("nb", 0.09, 0.03),
+    ),
     "turf": (above("ndvi", 0.1, 0.08), below("re", 0.28, 0.06), above("gr", 0.08, 0.05), above("nir", 0.1, 0.02)),
     "snow": (above("mndwi", 0.4, 0.1), below("nb", 0.05, 0.05), above("rank", 0.9, 0.05)),
     "burnt": (
@@ -135,9 +121,16 @@ RULES: Mapping[str, Tuple[Threshold, ...]] = {
     "shadow": (below("rb", 0.25, 0.08), below("ndwi", 0.35, 0.10)),
 }
 
+# water so dark that only its darkness tells it; needs the short-wave infrared, as shadow is as dark in the visible
+DARK_WATER = (below("nir", 0.05, 0.012), below("brightness", 0.10, 0.02), below("swir", 0.035, 0.01))
+DARK_WATER_HANDICAP = 0.3
+
 # darkness fits every shadow and some materials; a dark material that fits as well, water above all, goes first
 SHADOW_HANDICAP = np.float32(-1.0)
+POWER = 2.0  # of the mean over a name's groups; 1 is the plain mean, a large one takes the best group
 
+_LEAST_POWER = np.float32(1e-30)
+_DARK_IN_LIGHT = frozenset({"water", "burnt"})  # whole scenes of them lie in the sun and are as dark as shadow
 LOW_VEGETATION = frozenset({"grass", "crop"})
 CANOPY = frozenset({"tree"})
 
@@ -148,6 +141,7 @@ class RuleContext:
 
     groups: Tuple[str, ...]  # material groups of the typed classes
     log_shadow_threshold: float  # brightness below which a pixel counts as shadow
+    log_canopy_threshold: float = LOG_CANOPY_GREEN  # green light below which vegetation counts as canopy
 
     @property
     def has_low_vegetation(self) -> bool:
@@ -171,7 +165,25 @@ def group_evidence(indices: Mapping[str, FloatArray], context: RuleContext) -> D
         Group -> (n,) float32, <= 0.
     """
     known: Dict[Threshold, FloatArray] = {}  # thresholds that several rules share are computed once
-    return {group: _evidence_of(group, indices, context, known) for group in context.groups}
+    evidence = {group: _evidence_of(group, indices, context, known) for group in context.groups}
+    if "shadow" in evidence:
+        _split_by_light(evidence, indices, context)
+    return evidence
+
+
+def _split_by_light(evidence: Dict[str, FloatArray], indices: Mapping[str, FloatArray], context: RuleContext) -> None:
+    """A pixel is lit or shaded first, and only then of some material; what is black in the light is exempt."""
+    darkness = _darkness(indices, context)
+    lit = log_sigmoid(-darkness, CANOPY_CLIP)
+    for group, values in evidence.items():
+        if group not in _DARK_IN_LIGHT and group != "shadow":
+            values += lit
+
+
+def _darkness(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
+    darkness = np.log(indices["brightness"] + np.float32(1e-6))
+    np.subtract(np.float32(context.log_shadow_threshold), darkness, out=darkness)
+    return np.asarray(darkness / np.float32(0.12))
 
 
 def _evidence_of(
@@ -185,46 +197,9 @@ def _evidence_of(
             total += known[threshold]
     if group in _SPECIAL:
         total += _SPECIAL[group](indices, context)
+    if group == "water" and "swir" in indices:
+        np.maximum(total, _dark_water(indices), out=total)
     return total
-
-
-def apply_threshold(threshold: Threshold, x: FloatArray) -> FloatArray:
-    """A soft threshold on one index.
-
-    Args:
-        threshold: What to apply.
-        x: (n,) float32.
-
-    Returns:
-        (n,) float32 in [-weight * clip, 0].
-    """
-    z = x - np.float32(threshold.centre)
-    z *= np.float32(threshold.sign / threshold.width)
-    result = log_sigmoid(z, threshold.clip)
-    if threshold.weight != 1.0:
-        result *= np.float32(threshold.weight)
-    return result
-
-
-def log_sigmoid(z: FloatArray, clip: float) -> FloatArray:
-    """max(log(1 / (1 + exp(-z))), -clip), computed in place.
-
-    Args:
-        z: (n,) float32; overwritten.
-        clip: The least value, positive.
-
-    Returns:
-        (n,) float32 in [-clip, 0].
-    """
-    # beyond -clip the sigmoid's logarithm is below -clip, so clipping first keeps exp from overflowing
-    np.maximum(z, np.float32(-clip), out=z)
-    np.negative(z, out=z)
-    np.exp(z, out=z)
-    z += np.float32(1.0)
-    np.log(z, out=z)
-    np.negative(z, out=z)
-    np.maximum(z, np.float32(-clip), out=z)
-    return z
 
 
 def _lushness(indices: Mapping[str, FloatArray], most: float) -> FloatArray:
@@ -240,7 +215,7 @@ def _brightness_step(indices: Mapping[str, FloatArray]) -> FloatArray:
     return (indices["rank"] - np.float32(0.6)) * np.float32(0.5 / 0.35)
 
 
-def _canopy_score(indices: Mapping[str, FloatArray]) -> FloatArray:
+def _canopy_score(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     """Positive for tree canopies, negative for low vegetation.
 
     Canopies are greener and moister, but a watered lawn is as lush as they are, so lushness saturates; what parts the
@@ -248,13 +223,14 @@ def _canopy_score(indices: Mapping[str, FloatArray]) -> FloatArray:
     """
     score = _lushness(indices, 0.7) - _brightness_step(indices)
     if "green" in indices:
-        score -= np.log((indices["green"] + np.float32(0.01)) / np.float32(0.09)) / np.float32(0.2)
+        above_edge = np.log(indices["green"] + np.float32(0.01)) - np.float32(context.log_canopy_threshold)
+        score -= above_edge / np.float32(0.2)
     return score
 
 
 def _tree_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     if context.has_low_vegetation:
-        return log_sigmoid(_canopy_score(indices) / np.float32(0.7), CANOPY_CLIP)
+        return log_sigmoid(_canopy_score(indices, context) / np.float32(0.7), CANOPY_CLIP)
     # nothing low competes, so that only dry and bare ground is kept apart
     return log_sigmoid(_lushness(indices, math.inf) - _brightness_step(indices) + np.float32(1.2), CANOPY_CLIP)
 
@@ -262,7 +238,7 @@ def _tree_term(indices: Mapping[str, FloatArray], context: RuleContext) -> Float
 def _low_vegetation_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
     if not context.has_canopy:
         return np.zeros_like(indices["brightness"])
-    return log_sigmoid(_canopy_score(indices) / np.float32(-0.7), CANOPY_CLIP)
+    return log_sigmoid(_canopy_score(indices, context) / np.float32(-0.7), CANOPY_CLIP)
 
 
 def _crop_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
@@ -270,10 +246,16 @@ def _crop_term(indices: Mapping[str, FloatArray], context: RuleContext) -> Float
 
 
 def _shadow_term(indices: Mapping[str, FloatArray], context: RuleContext) -> FloatArray:
-    darkness = np.log(indices["brightness"] + np.float32(1e-6))
-    np.subtract(np.float32(context.log_shadow_threshold), darkness, out=darkness)
-    darkness /= np.float32(0.12)
-    return log_sigmoid(darkness, CANOPY_CLIP) + SHADOW_HANDICAP
+    term = log_sigmoid(_darkness(indices, context), CANOPY_CLIP)
+    return term + SHADOW_HANDICAP if _DARK_IN_LIGHT & set(context.groups) else term
+
+
+def _dark_water(indices: Mapping[str, FloatArray]) -> FloatArray:
+    """Evidence for clear, dark water, whose colour drowns in noise: black in the short-wave infrared, too."""
+    total = np.full_like(indices["brightness"], -DARK_WATER_HANDICAP)
+    for threshold in DARK_WATER:
+        total += apply_threshold(threshold, indices[threshold.index])
+    return total
 
 
 _SPECIAL: Mapping[str, Callable[[Mapping[str, FloatArray], RuleContext], FloatArray]] = {
@@ -284,43 +266,11 @@ _SPECIAL: Mapping[str, Callable[[Mapping[str, FloatArray], RuleContext], FloatAr
 }
 
 
-def shadow_threshold(brightness: FloatArray) -> float:
-    """Log-brightness that parts shadow from light: Otsu's threshold, kept between a quarter and 0.6 of the median.
-
-    Args:
-        brightness: (n,) float32, > 0.
-
-    Returns:
-        Natural logarithm of the threshold.
-    """
-    log_brightness = np.log(np.asarray(brightness, dtype=np.float64) + 1e-6)
-    median = float(np.median(log_brightness))
-    return float(np.clip(otsu(log_brightness), median + math.log(0.25), median + math.log(0.6)))
-
-
-def otsu(x: FloatArray) -> float:
-    """Threshold that parts a sample into two sets with the largest variance between them (Otsu 1979).
-
-    Args:
-        x: (n,) float.
-    """
-    counts, edges = np.histogram(x, bins=_OTSU_BINS)
-    if counts.max() == counts.sum():
-        return float(x[0])
-    centres = (edges[:-1] + edges[1:]) / 2.0
-    below_share = (np.cumsum(counts) / counts.sum())[:-1]
-    below_sum = (np.cumsum(counts * centres) / counts.sum())[:-1]
-    mean = float((counts * centres).sum() / counts.sum())
-    between = (mean * below_share - below_sum) ** 2 / (below_share * (1.0 - below_share))
-    # empty bins between two heaps all do equally well; the middle of them is meant
-    best = np.flatnonzero(between >= between.max() * (1.0 - 1e-9))
-    return float(edges[1:-1][best].mean())
-
-
 def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mapping[str, float]]) -> FloatArray:
-    """Sum over a class's groups of ``sqrt(weight) * exp(evidence)``.
+    """Power mean over a class's groups of ``exp(evidence)``, weighted.
 
-    Evidence is clipped, so the exponential does not underflow.
+    A name with many groups gains nothing where all of them fit, and a group of little weight that fits alone counts
+    more than in the plain mean. Evidence is clipped, so the exponential does not underflow.
 
     Args:
         evidence: Group -> (n,) float32, <= 0.
@@ -329,9 +279,10 @@ def class_likelihood(evidence: Mapping[str, FloatArray], weights: Sequence[Mappi
     Returns:
         (classes, n) float32, > 0.
     """
-    factors = {group: np.exp(values) for group, values in evidence.items()}
+    factors = {group: np.exp(values * np.float32(POWER)) for group, values in evidence.items()}
     likelihood = np.zeros((len(weights), next(iter(factors.values())).size), dtype=np.float32)
     for row, groups in zip(likelihood, weights):
         for group, weight in groups.items():
-            row += factors[group] * np.float32(math.sqrt(weight))
-    return likelihood
+            row += factors[group] * np.float32(weight)
+    likelihood += _LEAST_POWER  # nothing is impossible
+    return np.asarray(np.power(likelihood, np.float32(1.0 / POWER), out=likelihood))

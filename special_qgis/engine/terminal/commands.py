@@ -33,8 +33,8 @@ def set_defaults(parser: argparse.ArgumentParser, config: Type[Options], *same: 
     """Give options the defaults that the fields of a configuration have.
 
     Args:
-        parser: Of the command; its options are there already.
-        config: The configuration.
+        parser: Parser of the command, to which its options have been added.
+        config: Class of the configuration that holds the defaults.
         same: Options called like their fields.
         others: Fields by options that are called otherwise.
     """

@@ -50,7 +50,7 @@ class ConsoleProgress:
         self._write_line(text)
 
     def warn(self, text: str) -> None:
-        """Write a line that says it is a warning."""
+        """Write a line that begins with "Warning:"."""
         self._write_line(f"Warning: {text}")
 
     def is_cancelled(self) -> bool:

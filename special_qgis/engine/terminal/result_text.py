@@ -39,6 +39,22 @@ def format_classified(result: Mapping[str, Any]) -> List[str]:
     return lines
 
 
+def format_campaign(result: Mapping[str, Any]) -> List[str]:
+    """Table of scenes, table of classes over all, paths."""
+    rows = [["scene", "status", "seconds", "pixels", "area", "confidence"]]
+    for scene in result["scenes"]:
+        pixels, confidence = scene["classified_px"], scene["mean_confidence"]
+        row = [scene["name"], scene["status"], f"{scene['seconds']:.1f}", "-" if pixels is None else f"{pixels:,}"]
+        rows.append([*row, format_area(scene["classified_area_m2"]), _share(confidence)])
+    lines = [*format_columns(rows, ("scene", "status")), ""]
+    rows = [["class", "pixels", "share", "area"]]
+    for name, figures in result["class_areas"].items():
+        rows.append([name, f"{figures['count']:,}", f"{figures['share']:.1%}", format_area(figures["area_m2"])])
+    counts = ", ".join(f"{result[f'n_{word}']} {word}" for word in ("done", "skipped", "failed"))
+    lines += [*format_table(rows), "", f"{result['n_scenes']} scenes: {counts}"]
+    return lines + [f"{key} {result[key]}" for key in ("report", "table", "mosaic") if result[key]]
+
+
 def format_assessed(result: Mapping[str, Any]) -> List[str]:
     """Overall figures and a table of classes."""
     names = {"overall_accuracy": "overall accuracy", "average_accuracy": "average accuracy", "kappa": "kappa"}
@@ -131,6 +147,7 @@ def _short(value: object) -> str:
 
 _FORMATS: Dict[str, Callable[[Mapping[str, Any]], List[str]]] = {
     "classify": format_classified,
+    "scenes": format_campaign,
     "refine": format_classified,
     "apply_classifier": format_classified,
     "assess": format_assessed,

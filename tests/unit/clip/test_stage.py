@@ -32,7 +32,7 @@ from special_qgis.engine.errors import Cancelled, ConfigError, EngineError, Spec
 from special_qgis.engine.evidence.tile_store import TileStore
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.report.summary import ClipSummary
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.windows import Window
 from tests.helpers.clip_models import jbu_state, tiny_clip, tokenizer
 from tests.helpers.listener import Listener

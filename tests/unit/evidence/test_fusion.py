@@ -11,11 +11,11 @@ from special_qgis.engine.evidence.fusion import (
     HIGHEST_WEIGHT,
     Fusion,
     Weighing,
-    agreement,
     explained_variance,
     match_temperature,
     mean_entropy,
     plain_features,
+    source_agreement,
     tempered,
     weigh,
 )
@@ -117,5 +117,5 @@ def test_plain_features_have_unit_spread_and_survive_a_constant_band() -> None:
 
 def test_agreement_is_one_for_the_same_and_zero_for_opposites() -> None:
     ours = np.array([[1.0, 0.5], [0.0, 0.5]], np.float32)
-    np.testing.assert_allclose(agreement([ours, ours]), [1.0, 1.0])
-    np.testing.assert_allclose(agreement([ours, ours[::-1]]), [0.0, 1.0])
+    np.testing.assert_allclose(source_agreement([ours, ours]), [1.0, 1.0])
+    np.testing.assert_allclose(source_agreement([ours, ours[::-1]]), [0.0, 1.0])

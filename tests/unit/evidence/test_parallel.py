@@ -7,6 +7,7 @@ from typing import Iterator
 
 import pytest
 
+from special_qgis.engine.evidence import parallel
 from special_qgis.engine.evidence.parallel import map_ordered, n_threads
 
 
@@ -44,3 +45,15 @@ def test_map_ordered_failure_is_raised_and_no_thread_stays() -> None:
 
 def test_n_threads_is_positive() -> None:
     assert n_threads() >= 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "cores", "expected"),
+    [("", 8, 4), ("1", 8, 1), ("3", 8, 3), ("16", 8, 4), ("3", 2, 2), ("0", 2, 2), ("all", 2, 2)],
+)
+def test_n_threads_heeds_cores_and_environment(
+    limit: str, cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", limit)
+    monkeypatch.setattr(parallel, "n_cores", lambda: cores)
+    assert n_threads() == expected

@@ -21,7 +21,7 @@ from special_qgis.engine.rasters.metadata import read_metadata
 from special_qgis.engine.rasters.opening import open_raster, read_grid
 from special_qgis.engine.rasters.text import category_names, description
 from special_qgis.engine.scene.area import find_area
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.windows import Window
 from tests.helpers.class_maps import write_raster as write_map
 from tests.helpers.scene_files import coded_cube, write_envi, write_raster

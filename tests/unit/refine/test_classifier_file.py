@@ -44,7 +44,17 @@ def cube() -> np.ndarray:
 
 def card(scaling: Scaling) -> ClassifierCard:
     return ClassifierCard(
-        CLASSES, CENTRES_NM, "reflectance", scaling.low, scaling.high, "pad", 256, 32, (100, 50, 7), {"seed": 3}
+        CLASSES,
+        CENTRES_NM,
+        "reflectance",
+        scaling.low,
+        scaling.high,
+        "pad",
+        256,
+        32,
+        (100, 50, 7),
+        {"seed": 3},
+        (0, 1, 2),
     )
 
 
@@ -79,6 +89,11 @@ def test_file_gives_back_classes_bands_and_the_network(tmp_path: Path) -> None:
     valid = np.ones((20, 24), bool)
     ours = class_probabilities(found.network, found.scaling, cube(), valid)
     np.testing.assert_allclose(ours, made.predict(cube(), valid), atol=2e-5)  # the same image: the same statistics
+
+
+def test_file_of_the_version_before_is_read_with_an_output_for_each_class(tmp_path: Path, content: bytes) -> None:
+    old = change_header(content, lambda h: (h.pop("outputs"), h.update(version=1)))
+    assert read_classifier(write(tmp_path / "c.safetensors", old)).card.outputs == (0, 1, 2)
 
 
 def test_file_says_the_same_of_a_pixel_whatever_is_around_it(tmp_path: Path, content: bytes) -> None:
@@ -116,10 +131,11 @@ class _Bomb:
         (lambda c: change_header(c, lambda h: h.update(window_px=10**6)), "window sizes"),
         (lambda c: change_header(c, lambda h: h.update(surprise=1)), "surprise"),
         (lambda c: change_header(c, lambda h: h.update(uneven_sides="x")), "uneven_sides"),
+        (lambda c: change_header(c, lambda h: h.update(outputs=[0, 0, 2])), "outputs do not fit"),
     ],
     ids=[
         "empty", "cut off", "pickle", "newer", "no bands", "bands descending", "a band less", "a class less",
-        "scaling", "window", "unknown field", "unknown word",
+        "scaling", "window", "unknown field", "unknown word", "outputs",
     ],
 )  # fmt: skip
 def test_file_that_is_not_right_is_refused_and_nothing_runs(

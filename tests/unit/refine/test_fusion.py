@@ -6,7 +6,14 @@ import pytest
 
 pytest.importorskip("torch", reason="the network stage needs the runtime with PyTorch")
 
-from special_qgis.engine.refine.fusion import NoiseTransitions, fuse, richardson_lucy_unfolding
+from special_qgis.engine.refine.fusion import (
+    LEAST_SHARE,
+    NoiseTransitions,
+    fuse,
+    network_share,
+    richardson_lucy_unfolding,
+    weighted_mean,
+)
 
 
 def one_hot(labels: np.ndarray, n_classes: int, lead: float = 0.9) -> np.ndarray:
@@ -112,3 +119,22 @@ def test_label_that_is_wrong_at_random_loses_to_a_network_that_learnt_how_often_
 def test_undoing_errors_of_certain_contradictions_is_finite() -> None:
     network = np.array([1.0, 0.0], np.float32)[:, None, None]
     assert np.isfinite(richardson_lucy_unfolding(network, np.array([[0.0, 1.0], [1.0, 0.0]]), 5)).all()
+
+
+@pytest.mark.parametrize(
+    ("agreement", "share"),
+    [(1.0, LEAST_SHARE), (0.93, LEAST_SHARE), (0.88, (1.0 + LEAST_SHARE) / 2.0), (0.83, 1.0), (0.5, 1.0)],
+    ids=str,
+)
+def test_network_that_contradicts_the_first_stage_often_decides_alone(agreement: float, share: float) -> None:
+    assert network_share(agreement) == pytest.approx(share)
+
+
+def test_weighted_mean_is_the_geometric_one_and_leaves_silent_pixels_to_the_network() -> None:
+    fused = np.array([[[0.8, 0.8]], [[0.2, 0.2]]], np.float32)
+    first_stage = np.array([[[0.2, 0.0]], [[0.8, 0.0]]], np.float32)
+    found = weighted_mean(fused, first_stage, 0.25)
+    logs = 0.25 * np.log([0.8, 0.2]) + 0.75 * np.log([0.2, 0.8])
+    np.testing.assert_allclose(found[:, 0, 0], np.exp(logs) / np.exp(logs).sum(), atol=1e-3)
+    np.testing.assert_array_equal(found[:, 0, 1], fused[:, 0, 1])
+    np.testing.assert_allclose(weighted_mean(fused, first_stage, 1.0)[:, 0, 0], fused[:, 0, 0], atol=2e-4)

@@ -13,10 +13,11 @@ from special_qgis.engine.errors import Cancelled
 from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.losses import PixelSet
 from special_qgis.engine.refine.mixtures import Projection, SpectralModel, divide, normalise_log
-from special_qgis.engine.refine.soft_sets import Opinion, draw_candidates, make_soft_sets
+from special_qgis.engine.refine.soft_sets import CandidateLabels, draw_candidates, make_soft_sets
 from tests.helpers.listener import Listener
 
 CONFIG = RefineConfig()
+NAMES = ("water", "forest")
 
 
 def two_clouds(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +29,7 @@ def two_clouds(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_soft_labels_of_an_outlier_whose_densities_underflow_are_numbers_that_sum_to_one() -> None:
     features, labels = two_clouds(300)
-    model = SpectralModel.fit(features, labels, 2, CONFIG, 1e-6, 0, NullProgress())
+    model = SpectralModel.fit(features, labels, NAMES, CONFIG, 1e-6, 0, NullProgress())
     outlier = np.full((1, 3), 500.0)
     assert np.exp(model.log_densities(outlier)).sum() == 0.0  # normalising these divides 0 by 0
     soft = model.soft_labels(outlier)
@@ -49,7 +50,7 @@ def test_normalise_log_where_no_class_has_a_density_gives_zeros() -> None:
 
 def test_spectral_model_of_two_clouds_labels_both() -> None:
     features, labels = two_clouds(300)
-    model = SpectralModel.fit(features, labels, 2, CONFIG, 1e-6, 0, NullProgress())
+    model = SpectralModel.fit(features, labels, NAMES, CONFIG, 1e-6, 0, NullProgress())
     assert ((model.soft_labels(features).argmax(axis=1) + 1) == labels).all()
 
 
@@ -58,52 +59,52 @@ def test_spectral_model_of_a_class_with_too_few_pixels_leaves_it_out(n: int) -> 
     features, labels = two_clouds(300)
     chosen = np.concatenate([np.arange(300), 300 + np.arange(n)])
     listener = Listener()
-    model = SpectralModel.fit(features[chosen], labels[chosen], 2, CONFIG, 1e-6, 0, listener)
+    model = SpectralModel.fit(features[chosen], labels[chosen], NAMES, CONFIG, 1e-6, 0, listener)
     assert model.known.tolist() == [True, False]
-    assert bool(listener.infos) == (n > 0)
+    assert [text[:10] for text in listener.infos] == (["“forest”: "] if n else [])
     np.testing.assert_array_equal(model.soft_labels(features), np.tile(np.float32([1.0, 0.0]), (600, 1)))
 
 
 def test_spectral_model_of_a_class_with_few_pixels_has_fewer_components() -> None:
     features, labels = two_clouds(50)
-    model = SpectralModel.fit(features, labels, 2, CONFIG, 1e-6, 0, NullProgress())
+    model = SpectralModel.fit(features, labels, NAMES, CONFIG, 1e-6, 0, NullProgress())
     assert [mixture.n_components for mixture in model._mixtures] == [2, 2]  # 24 pixels for each
 
 
 def test_spectral_model_of_equal_pixels_is_finite() -> None:
     features = np.zeros((200, 3))
-    model = SpectralModel.fit(features, np.ones(200, np.uint8), 2, CONFIG, 1e-6, 0, NullProgress())
+    model = SpectralModel.fit(features, np.ones(200, np.uint8), NAMES, CONFIG, 1e-6, 0, NullProgress())
     assert np.isfinite(model.soft_labels(features)).all()
 
 
 def test_spectral_model_of_very_many_pixels_is_fitted_within_a_second() -> None:
     features, labels = two_clouds(500_000)
     started = time.process_time()
-    model = SpectralModel.fit(features, labels, 2, CONFIG, 1e-6, 0, NullProgress())
+    model = SpectralModel.fit(features, labels, NAMES, CONFIG, 1e-6, 0, NullProgress())
     assert time.process_time() - started < 4.0  # all pixels would take minutes
     assert ((model.soft_labels(features[::1000]).argmax(axis=1) + 1) == labels[::1000]).all()
 
 
-def test_divide_takes_a_fifth_of_the_sure_and_all_of_the_unsure() -> None:
+def test_divide_takes_a_fifth_of_the_confident_and_all_of_the_hard() -> None:
     rng = np.random.default_rng(0)
     confidence = np.concatenate([rng.normal(c, 0.02, n) for c, n in ((0.9, 500), (0.5, 300), (0.1, 200))])
-    found = divide(np.ones(1000, np.uint8), confidence.astype(np.float32), CONFIG, 0, NullProgress())
+    found = divide(np.ones(1000, np.uint8), confidence.astype(np.float32), NAMES, CONFIG, 0, NullProgress())
     assert found.confident.sum() == 100
     assert (confidence[found.confident] > 0.7).all()
     np.testing.assert_array_equal(found.hard, confidence < 0.3)
 
 
 @pytest.mark.parametrize("n", [1, 5, 19], ids=str)
-def test_divide_of_a_class_with_too_few_pixels_leaves_it_out_and_says_so(n: int) -> None:
+def test_divide_of_a_class_with_too_few_pixels_leaves_it_out_and_names_it(n: int) -> None:
     listener = Listener()
-    found = divide(np.full(n, 2, np.uint8), np.linspace(0, 1, n, dtype=np.float32), CONFIG, 0, listener)
+    found = divide(np.full(n, 2, np.uint8), np.linspace(0, 1, n, dtype=np.float32), NAMES, CONFIG, 0, listener)
     assert not found.confident.any()
     assert not found.hard.any()
-    assert any("Class 2" in text for text in listener.infos)
+    assert [text for text in listener.infos if text.startswith("“forest”: ")]
 
 
-def test_divide_of_equally_sure_pixels_leaves_the_class_out() -> None:
-    found = divide(np.ones(500, np.uint8), np.ones(500, np.float32), CONFIG, 0, NullProgress())
+def test_divide_of_equally_confident_pixels_leaves_the_class_out() -> None:
+    found = divide(np.ones(500, np.uint8), np.ones(500, np.float32), NAMES, CONFIG, 0, NullProgress())
     assert not found.hard.any()
 
 
@@ -111,7 +112,7 @@ def test_divide_when_cancelled_stops() -> None:
     listener = Listener()
     listener.cancel()
     with pytest.raises(Cancelled):
-        divide(np.ones(500, np.uint8), np.linspace(0, 1, 500, dtype=np.float32), CONFIG, 0, listener)
+        divide(np.ones(500, np.uint8), np.linspace(0, 1, 500, dtype=np.float32), NAMES, CONFIG, 0, listener)
 
 
 def test_projection_keeps_distances_where_all_components_are_kept() -> None:
@@ -146,9 +147,9 @@ def test_soft_sets_of_a_class_without_spectral_model_are_empty() -> None:
     spectra = features.astype(np.float32)
     candidates = draw_candidates(spectra, np.ones((29, 70), bool), Projection.fit(spectra, 3), 5000, 0)
     labels = np.concatenate([np.ones(2000, np.uint8), np.full(30, 2, np.uint8)])
-    opinion = Opinion(labels, rng.uniform(0.0, 1.0, 2030).astype(np.float32))
+    predicted = CandidateLabels(labels, rng.uniform(0.0, 1.0, 2030).astype(np.float32))
     (sets,) = make_soft_sets(
-        [candidates], [opinion], 2, RefineConfig(spectral_px="confident", confident_share=0.1), 0, NullProgress()
+        [candidates], [predicted], NAMES, RefineConfig(spectral_px="confident", confident_share=0.1), 0, NullProgress()
     )
     for pixels in sets:
         assert isinstance(pixels, PixelSet)

@@ -17,11 +17,13 @@ from special_qgis.engine.progress import NullProgress
 from special_qgis.engine.refine.refinement import predict_tiles
 from special_qgis.engine.refine.scene_pixels import ScenePixels
 from special_qgis.engine.refine.train import train
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.windows import Window, plan_tiles
 from tests.helpers.noisy_scene import small_network
 from tests.helpers.refined_cube import refine
 from tests.helpers.small_scene import SIDE_PX, truth, write_scene
+
+CLASS_NAMES = ("water", "tree", "bare soil", "asphalt")
 
 
 def filled_store(probabilities: np.ndarray, valid: np.ndarray) -> TileStore:
@@ -66,19 +68,19 @@ def test_scene_of_another_size_than_stage_one_is_refused(tmp_path: Path) -> None
         TileStore(5, 5, 2) as store,
         pytest.raises(InputError, match="5 × 5"),
     ):
-        ScenePixels(scene, store)
+        ScenePixels(scene, store, CLASS_NAMES)
 
 
 def test_scene_on_disk_is_refined_like_the_same_cube_in_memory(tmp_path: Path) -> None:
     config = RefineConfig(epochs=4, iterations_per_epoch=10, warm_up_epochs=2, learning_rate=1e-2)
     labels = truth().copy()
     labels[4:9, 3:12] = 3  # of class 1
-    stage = probabilities_of_labels(labels, np.full(labels.shape, 0.75, np.float32), 4)
+    stage = probabilities_of_labels(labels, np.full(labels.shape, 0.5, np.float32), 4)
     with open_scene(SceneConfig(str(write_scene(tmp_path / "scene.tif")))) as scene:
         block = scene.read(scene.area)
         expected = refine(block.values(), block.valid, stage, small_network, config)
         with filled_store(stage, block.valid) as store:
-            pixels = ScenePixels(scene, store)
+            pixels = ScenePixels(scene, store, CLASS_NAMES)
             trained = train(pixels, small_network, config, 0, torch.device("cpu"), NullProgress())
             ((window, found),) = predict_tiles(trained, pixels, config, NullProgress())
     assert (window.rows, window.cols) == (SIDE_PX, SIDE_PX)

@@ -201,8 +201,15 @@ def test_training_that_diverges_fails_with_its_reason_and_the_way_back(scene: No
 
 
 def test_map_of_one_class_fails_as_collapsed(scene: NoisyScene) -> None:
-    with pytest.raises(RefinementError, match=r"class 2 100% .*first stage's result") as caught:
+    with pytest.raises(RefinementError, match=r"the class “class 2” 100% .*first stage's result") as caught:
         refine(scene.cube, scene.valid, scene.probabilities, lambda b, k: Constant([0.0, 3.0, 0.0]), SHORT)
+    assert caught.value.reason == "collapse"
+
+
+def test_collapsed_map_is_refused_by_the_name_of_its_class(scene: NoisyScene) -> None:
+    pixels = ArrayPixels(scene.cube, scene.valid, scene.probabilities, class_names=("water", "tree", "bare soil"))
+    with pytest.raises(RefinementError, match=r"gave the class “bare soil” 100% of the pixels") as caught:
+        train.train(pixels, lambda b, k: Constant([0.0, 0.0, 3.0]), SHORT, 0, CPU, NullProgress())
     assert caught.value.reason == "collapse"
 
 
@@ -226,7 +233,7 @@ def test_map_that_forgets_what_stage_one_was_sure_of_fails(scene: NoisyScene) ->
             logits = 5.0 * torch.eye(N_CLASSES)[:, columns][None, :, None, :]
             return logits.expand(1, N_CLASSES, *image.shape[2:]) + 0.0 * self.unused
 
-    with pytest.raises(RefinementError, match=r"keeps 3.% of what the first stage") as caught:
+    with pytest.raises(RefinementError, match=r"keeps 3.% of the first stage's labels") as caught:
         refine(scene.cube, scene.valid, scene.probabilities, lambda b, k: Shuffled(), SHORT)
     assert caught.value.reason == "disagreement"
 

@@ -11,7 +11,7 @@ import pytest
 from osgeo import gdal
 
 from special_qgis.engine.config import SceneConfig
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from tests.helpers.listener import Listener
 
 NM = np.linspace(450.0, 900.0, 12)

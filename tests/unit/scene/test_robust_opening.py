@@ -16,7 +16,7 @@ from special_qgis.engine.config import PriorJobConfig, SceneConfig
 from special_qgis.engine.errors import EngineError, InputError, SpectraError
 from special_qgis.engine.pipeline import spectral_prior
 from special_qgis.engine.rasters import envi_header
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from tests.helpers import small_scene
 from tests.helpers.listener import Listener
 from tests.helpers.scene_files import NORTH_UP, coded_cube, update, write_envi, write_raster

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from special_qgis.engine.config import SceneConfig
 from special_qgis.engine.errors import Cancelled
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.scene.sampling import ROUNDS, WHOLE_SCENE_FACTOR, plan_rounds
-from special_qgis.engine.scene.scene import open_scene
 from tests.helpers.listener import Listener
 from tests.helpers.scene_files import write_raster
 

@@ -13,7 +13,7 @@ from osgeo import gdal
 from special_qgis.engine.config import SceneConfig
 from special_qgis.engine.errors import Cancelled, InputError, RasterReadError, SpectraError
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene.scene import open_scene
+from special_qgis.engine.scene.opening import open_scene
 from special_qgis.engine.windows import Window
 from tests.helpers.listener import Listener
 from tests.helpers.scene_files import NORTH_UP, coded_cube, update, write_envi, write_raster

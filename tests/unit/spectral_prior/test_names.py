@@ -102,3 +102,15 @@ def test_interpret_small_things_come_last_among_equals_and_the_warning_says_who_
 def test_interpret_place_of_small_things_is_not_small():
     found = interpret(parse_classes("car park; pool of water; shore with boats; tree"))
     assert [one.is_small_object for one in found.classes] == [False, True, False, False]
+
+
+def test_interpret_word_that_is_passed_over_is_told_with_what_is_left():
+    (warning,) = interpret(parse_classes("wobbly corn; water")).warnings
+    assert "does not know “wobbly” in “wobbly corn”" in warning
+    assert "reads the name as green crop" in warning
+
+
+def test_interpret_modifiers_keep_names_of_one_crop_apart():
+    found = interpret(parse_classes("senesced corn; corn; water"))
+    assert found.inseparable == ()
+    assert found.classes[0].text == "senesced corn → dry vegetation"

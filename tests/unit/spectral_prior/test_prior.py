@@ -8,14 +8,12 @@ from typing import Tuple
 
 import numpy as np
 import pytest
-from osgeo import gdal
 
 from special_qgis.engine.classes.classes import parse_classes
-from special_qgis.engine.config import PriorConfig, SceneConfig
+from special_qgis.engine.config import PriorConfig
 from special_qgis.engine.errors import InputError
 from special_qgis.engine.probabilities import decide
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.scene.scene import open_scene
 from special_qgis.engine.spectral_prior import SpectralPrior, interpret
 from special_qgis.engine.spectral_prior.prior import CHUNK_PX, SMALL_OBJECT_FACTOR, evidence_sets
 from tests.helpers.materials import FULL_RANGE_NM, VNIR_NM, axis_of, mixed_scene, sample_of
@@ -230,33 +228,6 @@ def test_to_json_holds_numbers_and_interpretation(scene):
     assert told["quantity"] == "reflectance"
     assert told["adapted_class_ids"] == [1, 2, 3, 4, 5, 6]
     assert told["interpretation"]["7"] == {"known": False, "groups": {}, "text": prior.interpretation.classes[6].text}
-
-
-def _overall_accuracy(folder, name: str, adapt: bool) -> Tuple[float, float]:
-    """Overall accuracy on a real scene and the largest class's share."""
-    path = next(p for p in (folder / name).iterdir() if p.stem == name and p.suffix in (".tif", ".img"))
-    classes = parse_classes((folder / name / "classes.txt").read_text(encoding="utf-8"))
-    with open_scene(SceneConfig(str(path))) as real:
-        config = PriorConfig(adapt=adapt)
-        sample = real.sample(config.sample_px, 0)
-        prior = SpectralPrior.fit(sample, real.axis, classes, config, real.quantity, NullProgress())
-        block = real.read(real.area)
-        probabilities = prior.predict(block.values(prior.band_indices), block.valid)
-        labels, _ = decide(probabilities, block.valid)
-    reference = gdal.Open(str(folder / name / "reference.tif")).ReadAsArray()
-    counted = (reference > 0) & (labels > 0)
-    shares = np.bincount(reference[counted]) / counted.sum()
-    return float((labels[counted] == reference[counted]).mean()), float(shares.max())
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("name", "least"), [("jasper_ridge", 0.89), ("samson", 0.95), ("enmap_potsdam", 0.61)], ids=lambda v: str(v)
-)
-def test_prior_real_scene_reaches_its_accuracy(scenes_dir, name, least, adapt):
-    accuracy, largest_share = _overall_accuracy(scenes_dir, name, adapt)
-    assert accuracy >= least
-    assert accuracy > largest_share
 
 
 def test_evidence_sets_of_small_things_alone_are_less_common():

@@ -16,15 +16,19 @@ from special_qgis.engine.spectral_prior.prior import brightness_rank, fit_statis
 from special_qgis.engine.spectral_prior.quantity import fit_correction
 from special_qgis.engine.spectral_prior.rules import (
     RULES,
+    VEGETATION,
     RuleContext,
-    above,
-    apply_threshold,
-    below,
+    class_likelihood,
     group_evidence,
-    log_sigmoid,
+)
+from special_qgis.engine.spectral_prior.scene_thresholds import (
+    LOG_CANOPY_GREEN,
+    canopy_threshold,
+    mixed_ndvi,
     otsu,
     shadow_threshold,
 )
+from special_qgis.engine.spectral_prior.thresholds import above, apply_threshold, below, log_sigmoid
 from tests.helpers.materials import FULL_RANGE_NM, MATERIALS, VNIR_NM, axis_of, mixed_scene
 
 PX = 150
@@ -39,6 +43,7 @@ def _evidence(nm: np.ndarray, groups: Optional[tuple] = None) -> Dict[str, Dict[
     values = np.ascontiguousarray(spectra[:, plan.needed].T)
     correction.apply(values, plan.needed)
     indices = compute_indices(values, plan)
+    indices["built_ndvi"] = indices["ndvi"]
     indices["rank"] = brightness_rank(indices["brightness"], statistics.brightness_knots)
     context = RuleContext(groups or tuple(sorted(RULES)), statistics.log_shadow_threshold)
     evidence = group_evidence(indices, context)
@@ -48,30 +53,63 @@ def _evidence(nm: np.ndarray, groups: Optional[tuple] = None) -> Dict[str, Dict[
     }
 
 
+LIT = tuple(sorted(set(RULES) - {"shadow"}))  # with shadow typed, a dark pixel is shaded first
+
+
 @pytest.fixture(scope="module")
 def full_range() -> Dict[str, Dict[str, float]]:
+    return _evidence(FULL_RANGE_NM, LIT)
+
+
+@pytest.fixture(scope="module")
+def with_shadow() -> Dict[str, Dict[str, float]]:
     return _evidence(FULL_RANGE_NM)
 
 
 @pytest.fixture(scope="module")
 def vnir() -> Dict[str, Dict[str, float]]:
-    return _evidence(VNIR_NM)
+    return _evidence(VNIR_NM, LIT)
 
 
-@pytest.mark.parametrize("material", sorted(MATERIALS))
+@pytest.mark.parametrize("material", sorted(set(MATERIALS) - {"shadow"}))
 def test_rule_own_material_fits(full_range, vnir, material):
     assert full_range[material][material] > -1.4
     assert vnir[material][material] > -1.4
 
 
+@pytest.mark.parametrize("nm", [FULL_RANGE_NM, VNIR_NM], ids=["full range", "vnir"])
+def test_rule_shadow_fits_its_own(nm):
+    assert _evidence(nm)["shadow"]["shadow"] > -1.4
+
+
+@pytest.mark.parametrize("material", ["tree", "grass", "soil", "concrete", "tile", "metal"])
+def test_rule_lit_material_beats_shadow_and_keeps_its_evidence(full_range, with_shadow, material):
+    assert with_shadow[material][material] > with_shadow[material]["shadow"] + 1.0
+    assert with_shadow[material][material] == pytest.approx(full_range[material][material], abs=0.2)
+
+
+@pytest.mark.parametrize("material", ["tree", "asphalt", "bitumen", "metal"])
+def test_rule_shadow_beats_every_material_on_dark_ground(with_shadow, material):
+    assert with_shadow["shadow"]["shadow"] > with_shadow["shadow"][material] + 1.0
+
+
+def test_rule_water_stays_before_shadow(with_shadow):
+    assert with_shadow["water"]["water"] > with_shadow["water"]["shadow"] + 0.5
+
+
+@pytest.mark.parametrize("material", ["water", "burnt"])
+def test_rule_what_is_dark_in_the_light_keeps_its_evidence(full_range, with_shadow, material):
+    assert with_shadow[material][material] == full_range[material][material]
+
+
 # materials that people type side by side, of which the first is looked at
 SEPARATED = [
-    ("water", "asphalt"), ("water", "shadow"), ("water", "tree"), ("tree", "grass"), ("grass", "tree"),
+    ("water", "asphalt"), ("water", "tree"), ("tree", "grass"), ("grass", "tree"),
     ("tree", "soil"), ("grass", "soil"), ("soil", "asphalt"), ("soil", "tree"), ("soil", "concrete"),
     ("sand", "asphalt"),
     ("asphalt", "soil"), ("asphalt", "water"), ("asphalt", "tile"), ("concrete", "soil"), ("concrete", "bitumen"),
     ("tile", "soil"), ("tile", "asphalt"), ("tile", "tree"), ("turf", "soil"), ("metal", "soil"), ("white", "soil"),
-    ("bitumen", "concrete"), ("burnt", "tree"), ("slate", "soil"), ("shadow", "tree"), ("dry", "tree"),
+    ("bitumen", "concrete"), ("burnt", "tree"), ("slate", "soil"), ("dry", "tree"),
 ]  # fmt: skip
 
 
@@ -88,7 +126,7 @@ def test_rule_short_wave_infrared_separates_what_looks_alike(full_range, materia
 def test_rules_every_threshold_uses_an_index_that_is_computed():
     axis, spectra = axis_of(), mixed_scene(["water", "tree"], 10)
     plan = plan_bands(axis)
-    known = set(compute_indices(np.ascontiguousarray(spectra[:, plan.needed].T), plan)) | {"rank"}
+    known = set(compute_indices(np.ascontiguousarray(spectra[:, plan.needed].T), plan)) | {"rank", "built_ndvi"}
     assert {threshold.index for rule in RULES.values() for threshold in rule} <= known
 
 
@@ -170,3 +208,61 @@ def test_plan_bands_many_bands_needs_no_more_than_a_part():
     assert np.all(np.diff(plan.needed) > 0)
     nm = np.arange(400.0, 2500.0, 5.0)[plan.needed]
     assert not np.any(((nm > 1340) & (nm < 1460)) | ((nm > 1785) & (nm < 1990)) | (nm > 2440))
+
+
+def _greens(*levels: float) -> Dict[str, np.ndarray]:
+    """Lit vegetation with given green light, 300 pixels each."""
+    green = np.concatenate([np.full(300, level) for level in levels]) * np.tile([0.97, 1.0, 1.03], 100 * len(levels))
+    ones = np.ones_like(green)
+    pairs = {"ndvi": 0.7 * ones, "nb": 0.7 * ones, "nir": 0.4 * ones, "re": 0.4 * ones, "brightness": 0.2 * ones}
+    return {name: values.astype(np.float32) for name, values in {**pairs, "green": green}.items()}
+
+
+@pytest.mark.parametrize(("canopy", "low"), [(0.03, 0.09), (0.08, 0.16), (0.10, 0.18)])
+def test_canopy_threshold_lies_between_a_scenes_two_greens(canopy, low):
+    threshold = math.exp(canopy_threshold(_greens(canopy, low), VEGETATION, math.log(0.05))) - 0.01
+    assert canopy < threshold < low
+
+
+def test_canopy_threshold_scene_with_little_vegetation_or_no_green_band_does_not_tell():
+    few = {name: values[:150] for name, values in _greens(0.05, 0.15).items()}
+    assert canopy_threshold(few, VEGETATION, math.log(0.05)) == LOG_CANOPY_GREEN
+    shaded = _greens(0.05, 0.15)
+    assert canopy_threshold(shaded, VEGETATION, math.log(0.5)) == LOG_CANOPY_GREEN
+    shaded.pop("green")
+    assert canopy_threshold(shaded, VEGETATION, math.log(0.05)) == LOG_CANOPY_GREEN
+
+
+def test_dark_water_needs_the_short_wave_infrared_to_be_black():
+    dark = {
+        "ndvi": [0.5, 0.5],
+        "ndwi": [-0.4, -0.4],
+        "nir": [0.02, 0.02],
+        "brightness": [0.02, 0.02],
+        "rank": [0.0, 0.0],
+    }
+    indices = {name: np.array(values, np.float32) for name, values in dark.items()}
+    blind = group_evidence(indices, RuleContext(("water",), 0.0))["water"]
+    indices["swir"] = np.array([0.005, 0.08], np.float32)
+    told = group_evidence(indices, RuleContext(("water",), 0.0))["water"]
+    assert told[0] > -1.0 > -4.0 > blind[0]
+    assert told[1] < -4.0
+
+
+def test_class_likelihood_a_name_of_many_groups_gains_nothing_where_all_fit():
+    evidence = {group: np.array([-0.5], np.float32) for group in "abc"}
+    many, one = class_likelihood(evidence, [{"a": 0.3, "b": 0.3, "c": 0.4}, {"a": 1.0}])
+    assert many[0] == pytest.approx(one[0]) == pytest.approx(math.exp(-0.5))
+
+
+def test_class_likelihood_a_rare_group_that_fits_alone_counts_by_the_root_of_its_weight():
+    evidence = {"a": np.array([-0.2], np.float32), "b": np.array([-9.0], np.float32)}
+    (mixed,) = class_likelihood(evidence, [{"a": 0.25, "b": 0.75}])
+    assert mixed[0] == pytest.approx(0.5 * math.exp(-0.2), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pixel_m", "added"), [(None, 0.0), (0.5, 0.0), (5.0, 0.0), (math.sqrt(150.0), 0.09), (30.0, 0.18), (100.0, 0.18)]
+)
+def test_mixed_ndvi_grows_with_the_pixel_from_5_to_30_m(pixel_m, added):
+    assert mixed_ndvi(pixel_m) == pytest.approx(added, abs=1e-9)

@@ -28,18 +28,21 @@ from special_qgis.engine.config import (
     RefineJobConfig,
     RemoveModelConfig,
     SceneConfig,
+    ScenesConfig,
     TrueColourConfig,
 )
 from special_qgis.engine.jobs import JOBS
 from special_qgis.engine.resources import plugin_version
-from special_qgis.engine.terminal.command_line import parse_arguments, parse_size
+from special_qgis.engine.terminal.command_line import parse_arguments
 from special_qgis.engine.terminal.console import ConsoleProgress
 from special_qgis.engine.terminal.result_text import format_area, format_result
+from special_qgis.engine.terminal.shared_options import parse_size
 from tests.helpers.checkpoint_files import clip_shapes, write_safetensors
 
 SCENE_WORDS = shlex.split(
     "--wavelengths 400,500 --sensor enmap --bad-bands 1-3 --keep-water-vapour --quantity radiance --mask m.tif "
-    "--extent -10 20 30.5 40 --aoi a.gpkg --aoi-layer parts --memory 2G"
+    "--extent -10 20 30.5 40 --aoi a.gpkg --aoi-layer parts --memory 2G "
+    "--mask-meaning nonzero --quality-layers cloud,snow --detector-overlap swir"
 )
 SCENE = SceneConfig(
     source="s.tif",
@@ -49,6 +52,9 @@ SCENE = SceneConfig(
     drop_water_vapour=False,
     quantity="radiance",
     mask="m.tif",
+    mask_meaning="nonzero",
+    quality_layers="cloud,snow",
+    detector_overlap="swir",
     extent=(-10.0, 20.0, 30.5, 40.0),
     aoi="a.gpkg",
     aoi_layer="parts",
@@ -129,6 +135,50 @@ def test_classify_every_option_reaches_its_field() -> None:
     assert differing_fields(expected, default) == all_fields(default) - PRIVATE_FIELDS  # a new field needs an option
 
 
+def test_scenes_every_option_reaches_its_field() -> None:
+    words = ["scenes", "lines", "*.dat", "--output-folder", "out", "--classes", "a;b", "--outputs", "report, agreement"]
+    words += ["--workers", "3", "--retries", "1", "--no-resume", "--no-mosaic", "--source", "spectral", "--no-refine"]
+    words += ["--preset", "paper", "--seed", "7", "--device", "cpu", "--min-confidence", "0.2", "--model", "m"]
+    request = parse_arguments([*words, *SCENE_WORDS, *PRIOR_WORDS], "0")
+    assert request.job == "scenes"
+    config = ScenesConfig.from_json(request.options)
+    assert (config.scenes, config.output_folder, config.outputs) == (("lines", "*.dat"), "out", ("report", "agreement"))
+    assert (config.workers, config.retries, config.resume, config.mosaic) == (3, 1, False, False)
+    assert config.classify == ClassifyConfig(
+        scene=dataclasses.replace(SCENE, source="*"),
+        classes="a;b",
+        source="spectral",
+        refine=False,
+        preset="paper",
+        seed=7,
+        device="cpu",
+        min_confidence=0.2,
+        model="m",
+        prior=PRIOR,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "outputs"),
+    [
+        pytest.param([], ScenesConfig.outputs, id="default"),
+        pytest.param(["--outputs", "all"], config_module.OUTPUT_CHOICES, id="all"),
+        pytest.param(["--outputs", "none"], (), id="none"),
+    ],
+)
+def test_scenes_outputs_in_a_word_are_lists_of_them(words: List[str], outputs: Any) -> None:
+    request = parse_arguments(["scenes", "a.dat", "--output-folder", "out", "--classes", "a;b", *words], "0")
+    assert ScenesConfig.from_json(request.options) == ScenesConfig(
+        ("a.dat",), "out", ClassifyConfig(SceneConfig("*"), "a;b"), outputs=outputs
+    )
+
+
+def test_scenes_unknown_output_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["scenes", "a", "--output-folder", "o", "--classes", "a;b", "--outputs", "maps"], "0")
+    assert "'maps' is none of confidence" in capsys.readouterr().err
+
+
 def test_classify_saves_a_classifier_where_asked() -> None:
     found = parse(shlex.split("classify s.tif --classes 'a; b' --output m.tif --save-classifier c.safetensors"))
     assert found.outputs == config_module.OutputConfig(map="m.tif", classifier="c.safetensors")
@@ -153,6 +203,11 @@ def test_refine_every_option_reaches_its_field() -> None:
     assert parse([*words, "--assumed-confidence", "0.5"]) == expected
     default = RefineJobConfig(SceneConfig("x"), "x")
     assert differing_fields(expected, default) == all_fields(default) - NETWORK_FIELDS - {"pseudo_labels", "agreement"}
+
+
+def test_import_every_option_reaches_its_field() -> None:
+    words = shlex.split("import p.he5 --output o.tif --mask k.tif --quality-layers none --detector-overlap both")
+    assert parse(words) == config_module.ImportProductConfig("p.he5", "o.tif", "k.tif", "none", "both")
 
 
 def test_apply_every_option_reaches_its_field() -> None:
