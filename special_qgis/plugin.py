@@ -6,15 +6,19 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QCoreApplication, QTimer
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QAction
+from qgis.PyQt.QtWidgets import QAction, QApplication
 
-from .algorithms import styling
+from .algorithms import running, styling
 from .engine.resources import resource_path
 from .provider import SpecialProvider
 from .translation import translate
 
 MENU = "SPECIAL"
+
+_WAIT_S = 5.0  # at most, for jobs to end; a cancel takes less than one second
+_LOOK_AGAIN_MS = 500
 
 
 class SpecialPlugin:
@@ -70,7 +74,7 @@ class SpecialPlugin:
             self._manager.deleteLater()
             self._manager = None
         if self.provider is not None:
-            QgsApplication.processingRegistry().removeProvider(self.provider)
+            _remove_when_idle(self.provider)
             self.provider = None
         styling.forget_all()
 
@@ -89,3 +93,17 @@ class SpecialPlugin:
         import processing  # the Processing plugin may be loaded after this one
 
         processing.execAlgorithmDialog("special:classify", {})
+
+
+def _remove_when_idle(provider: SpecialProvider, wait_s: float = _WAIT_S) -> None:
+    """End the provider's jobs, close its dialogs and remove it; later, where a job will not end in time.
+
+    A job that runs in the main thread can only end after this has returned.
+    """
+    names = [algorithm.displayName() for algorithm in provider.algorithms()]
+    if not running.end_jobs(names, wait_s):
+        QTimer.singleShot(_LOOK_AGAIN_MS, lambda: _remove_when_idle(provider, 0.0))
+        return
+    if isinstance(QCoreApplication.instance(), QApplication):
+        running.close_dialogs(provider)
+    QgsApplication.processingRegistry().removeProvider(provider)

@@ -29,7 +29,7 @@ from .outputs import file_output, require_distinct_outputs, vector_output, writt
 from .parameter_kinds import choice, decimal, file_destination, helped, report_parameter
 from .parameter_values import choice_value, is_given, string_value
 from .sources import find_raster_problem, raster_source, vector_source
-from .styling import style_when_loaded
+from .styling import style_when_loaded, titled
 
 
 class Areas(SpecialAlgorithm):
@@ -219,7 +219,7 @@ class Areas(SpecialAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Name the layer when it is loaded; runs in the main thread."""
-        style_when_loaded(context, self._written, self.tr("Areas – {}"), self._map)
+        style_when_loaded(context, self._written, titled(self.tr("Areas – {}"), self._map))
         return {}
 
 

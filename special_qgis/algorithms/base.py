@@ -23,8 +23,8 @@ from ..process.interpreters import Interpreter, light_interpreter
 from ..process.worker_client import WorkerCancelled, WorkerFailed, run_job
 from ..runtime.management import find_runtime
 from ..translation import translate
-from .feedback import FeedbackProgress
 from .parameter_values import describe_parameters, with_enum_words
+from .running import listening
 
 # Which Python a job runs on: QGIS's own; the private runtime where it is installed; the private runtime or none.
 LIGHT, PREFERRED, NEEDED = "light", "preferred", "needed"
@@ -93,8 +93,19 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             problem = str(error)
         if problem:
             return False, problem
+        self._name_report(parameters, context)
         accepted, message = super().checkParameterValues(parameters, context)
         return bool(accepted), str(message)
+
+    def _name_report(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
+        """Have the Results Viewer name the report by tool and scene: it takes the title of the dialog's own output."""
+        output = self.outputDefinition("REPORT")
+        if output is None:
+            return
+        kind = translate("SpecialAlgorithm", "Report: {}").format(self.displayName())
+        has_scene = self.parameterDefinition("INPUT") is not None
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context) if has_scene else None
+        output.setDescription(f"{kind} – {layer.name()}" if layer is not None else kind)
 
     def find_problem(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> str:
         """What is wrong with the parameters, in words; empty when nothing is.
@@ -122,7 +133,8 @@ class SpecialAlgorithm(QgsProcessingAlgorithm):
             QgsProcessingException: The job failed or was cancelled; no output was written.
         """
         try:
-            return run_job(job, dict(config), FeedbackProgress(feedback), _interpreter(runtime or self.RUNTIME))
+            with listening(feedback) as progress:
+                return run_job(job, dict(config), progress, _interpreter(runtime or self.RUNTIME))
         except WorkerCancelled as error:
             raise QgsProcessingException(self.cancelled_text()) from error
         except WorkerFailed as error:

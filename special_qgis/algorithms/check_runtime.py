@@ -20,11 +20,11 @@ from ..engine.models.registry import UNKNOWN_HASH
 from ..engine.models.tasks import list_in
 from ..engine.progress import SubProgress
 from ..runtime.management import RuntimeStatus, check_light, check_runtime
-from .feedback import FeedbackProgress
 from .html import Table, page, write_page
 from .model_choice import qgis_models_folder
 from .outputs import file_output, written_files
 from .parameter_kinds import report_parameter
+from .running import listening
 from .setup_base import SetupAlgorithm
 
 
@@ -68,10 +68,10 @@ class CheckRuntime(SetupAlgorithm):
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Dict[str, Any]:
         """Start both interpreters and ask them."""
-        progress = FeedbackProgress(feedback)
         try:
-            light = check_light(SubProgress(progress, 0.0, 0.3))
-            private = check_runtime(SubProgress(progress, 0.3, 1.0))
+            with listening(feedback) as progress:
+                light = check_light(SubProgress(progress, 0.0, 0.3))
+                private = check_runtime(SubProgress(progress, 0.3, 1.0))
         except Cancelled as error:
             raise QgsProcessingException(self.tr("Cancelled.")) from error
         parts = ((self.tr("QGIS's own Python"), light), (self.tr("Private runtime"), private))

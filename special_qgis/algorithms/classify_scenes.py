@@ -101,7 +101,7 @@ class ClassifyScenes(SpecialAlgorithm):
         """Declare parameters and outputs."""
         reading = [one for one in reading_parameters() if one.name() != "MASK"]
         plain = [*self._inputs(), classes_parameter(), source_parameter(), model_parameter(), refine_parameter()]
-        advanced = [*clip_parameters(), *reading, seed_parameter(), device_parameter(), memory_parameter()]
+        advanced = [*reading, device_parameter(), memory_parameter(), seed_parameter(), *clip_parameters()]
         for parameter in [*plain, preset_parameter(), min_confidence_parameter(), *self._run(), *advanced]:
             self.addParameter(parameter)
         folder = QgsProcessingParameterFolderDestination("OUTPUT_FOLDER", self.tr("Output folder"))

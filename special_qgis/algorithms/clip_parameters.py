@@ -28,13 +28,13 @@ def clip_parameters() -> List[QgsProcessingParameterDefinition]:
         _scales(),
         _size(
             "WINDOW",
-            translate("SpecialParameters", "Side of a window, pixels"),
+            translate("SpecialParameters", "Side of a window, pixels (0 = automatic)"),
             ClipConfig.window_px,
             translate("SpecialParameters", "0: the side of the images that the model was trained on."),
         ),
         _size(
             "STRIDE",
-            translate("SpecialParameters", "Step from window to window, pixels"),
+            translate("SpecialParameters", "Step from window to window, pixels (0 = automatic)"),
             ClipConfig.stride_px,
             translate("SpecialParameters", "0: half a window."),
         ),

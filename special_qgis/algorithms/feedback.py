@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from qgis.core import QgsProcessingFeedback
 
+from ..engine.progress_text import ProgressText
+
 
 class FeedbackProgress:
     """Passes progress, messages and cancel between a job and Processing.
@@ -15,14 +17,15 @@ class FeedbackProgress:
 
     def __init__(self, feedback: QgsProcessingFeedback) -> None:
         self._feedback = feedback
-        self._message = ""
+        self._texts = ProgressText()
 
     def report(self, fraction: float, message: str = "") -> None:
-        """Move the progress bar; a message is logged when it changes."""
-        self._feedback.setProgress(100.0 * min(max(fraction, 0.0), 1.0))
-        if message and message != self._message:
-            self._message = message
-            self._feedback.setProgressText(message)
+        """Move the progress bar; the log hears of a new stage, and now and then of the time left."""
+        reached = min(max(fraction, 0.0), 1.0)
+        self._feedback.setProgress(100.0 * reached)
+        text = self._texts.text(reached, message)
+        if text:
+            self._feedback.setProgressText(text)
 
     def info(self, text: str) -> None:
         """Write to the log."""

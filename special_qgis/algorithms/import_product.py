@@ -24,7 +24,7 @@ from .parameter_kinds import helped, optional_raster_destination, raster_destina
 from .parameter_values import choice_value, string_value
 from .scene_parameters import product_parameters
 from .sources import absolute_path
-from .styling import style_when_loaded
+from .styling import style_when_loaded, titled
 
 
 class ImportProduct(SpecialAlgorithm):
@@ -124,5 +124,5 @@ class ImportProduct(SpecialAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Name the layer when it is loaded; runs in the main thread."""
-        style_when_loaded(context, self._written, self.tr("{}"), self._source)
+        style_when_loaded(context, self._written, titled("{}", self._source))
         return {}

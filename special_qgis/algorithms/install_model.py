@@ -21,10 +21,10 @@ from ..engine.models.importing import Wish, import_file
 from ..engine.models.library import InstalledModel
 from ..engine.models.registry import REGISTRY, UNKNOWN_HASH, ModelEntry, entry_named
 from ..engine.models.transfer import check_url
-from .feedback import FeedbackProgress
 from .model_choice import qgis_models_folder
 from .parameter_kinds import choice, helped
 from .parameter_values import choice_value, string_value
+from .running import listening
 from .setup_base import DownloadingAlgorithm
 
 OTHER_MODEL = "other"  # first choice of MODEL: whatever FILE or URL holds
@@ -161,9 +161,11 @@ class InstallModel(DownloadingAlgorithm):
                 )
             )
         if file:
-            return import_file(Path(file).expanduser(), qgis_models_folder(), wish, FeedbackProgress(feedback))
+            with listening(feedback) as progress:
+                return import_file(Path(file).expanduser(), qgis_models_folder(), wish, progress)
         address = url or (entry.url if entry is not None else "")
-        return download_model(address, qgis_models_folder(), wish, FeedbackProgress(feedback), self.proxy)
+        with listening(feedback) as progress:
+            return download_model(address, qgis_models_folder(), wish, progress, self.proxy)
 
     def _wish(self, parameters: Mapping[str, Any], context: QgsProcessingContext, entry: Optional[ModelEntry]) -> Wish:
         """What the user says about the model; a known one keeps its hash under another name too."""

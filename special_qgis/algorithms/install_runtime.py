@@ -17,9 +17,9 @@ from qgis.core import (
 from ..engine.errors import Cancelled, EngineError
 from ..runtime.install import INDEXES
 from ..runtime.management import RuntimeOptions, install_runtime
-from .feedback import FeedbackProgress
 from .parameter_kinds import choice, helped
 from .parameter_values import choice_value, string_value
+from .running import listening
 from .setup_base import DownloadingAlgorithm
 
 
@@ -99,7 +99,8 @@ class InstallRuntime(DownloadingAlgorithm):
                 proxy=self.proxy,
                 reinstall=self.parameterAsBool(parameters, "REINSTALL", context),
             )
-            interpreter = install_runtime(options, FeedbackProgress(feedback))
+            with listening(feedback) as progress:
+                interpreter = install_runtime(options, progress)
         except Cancelled as error:
             raise QgsProcessingException(self.tr("Cancelled; nothing was installed.")) from error
         except EngineError as error:

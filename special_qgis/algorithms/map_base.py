@@ -21,7 +21,7 @@ from .base import PREFERRED
 from .outputs import file_output, raster_output, require_distinct_outputs, written_files
 from .parameter_kinds import file_destination, optional_raster_destination, raster_destination, report_parameter
 from .scene_base import SceneAlgorithm
-from .styling import style_when_loaded
+from .styling import Placement, group_name, style_when_loaded, titled
 
 # Field of the engine's options by key of the output.
 _RASTERS = {
@@ -138,17 +138,19 @@ class MapAlgorithm(SceneAlgorithm):
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Have the layers styled when they are loaded; runs in the main thread."""
         scene = self.prepared_scene().source
-        for name, title in (
+        group = group_name(scene)
+        layers = (  # from the top to the bottom of the group
             ("OUTPUT", _tr("Land cover – {}")),
             ("CONFIDENCE", _tr("Confidence – {}")),
-            ("PROBABILITIES", _tr("Class probabilities – {}")),
             ("PSEUDO_LABELS", _tr("Pseudo-labels – {}")),
             ("AGREEMENT", _tr("Agreement of the sources – {}")),
-        ):
+            ("PROBABILITIES", _tr("Class probabilities – {}")),
+        )
+        for depth, (name, title) in enumerate(layers):
             if name in self._written:
-                style_when_loaded(
-                    context, self._written[name], title, scene, is_confidence=name in ("CONFIDENCE", "AGREEMENT")
-                )
+                placement = Placement(group, len(layers) - depth, is_shown=name == "OUTPUT")
+                is_confidence = name in ("CONFIDENCE", "AGREEMENT")
+                style_when_loaded(context, self._written[name], titled(title, scene), is_confidence, placement)
         return {}
 
 

@@ -51,9 +51,9 @@ class NamesAlgorithm(MapAlgorithm):
             own: Those of the algorithm itself, shown after the source of the evidence.
         """
         plain = [input_parameter(), classes_parameter(), source_parameter(), model_parameter(), *own]
-        rasters = [*reading_parameters(), *height_parameters()]
-        advanced = [*clip_parameters(), *rasters, seed_parameter(), device_parameter()]
-        for parameter in [*plain, min_confidence_parameter(), *area_parameters(), *advanced, memory_parameter()]:
+        run = [device_parameter(), memory_parameter(), seed_parameter()]
+        advanced = [*reading_parameters(), *height_parameters(), *run, *clip_parameters()]
+        for parameter in [*plain, min_confidence_parameter(), *area_parameters(), *advanced]:
             self.addParameter(parameter)
 
     def add_agreement(self) -> None:

@@ -84,7 +84,7 @@ def refine_parameter() -> QgsProcessingParameterDefinition:
     return helped(
         QgsProcessingParameterBoolean(
             "REFINE",
-            translate("SpecialParameters", "Learn the scene with the network (second stage)"),
+            translate("SpecialParameters", "Learn the scene with the network"),
             defaultValue=ClassifyConfig.refine,
         ),
         translate(

@@ -205,7 +205,7 @@ def memory_parameter() -> QgsProcessingParameterDefinition:
     return helped(
         whole_number(
             "MEMORY",
-            translate("SpecialParameters", "Memory for blocks of pixels, MiB"),
+            translate("SpecialParameters", "Memory for blocks of pixels, MiB (0 = automatic)"),
             SceneConfig.memory_budget_bytes // MIB,
         ),
         translate(

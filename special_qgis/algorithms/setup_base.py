@@ -5,10 +5,17 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingFeedback, QgsSettings
+from qgis.core import Qgis, QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingFeedback, QgsSettings
 
 from .base import SpecialAlgorithm
 from .proxy import qgis_proxy_url
+
+# Since QGIS 3.36 the flags are an enumeration of their own; an "and" gives an int where Qt's flags are Python's.
+_SUPPORTS_BATCH = (
+    Qgis.ProcessingAlgorithmFlag.SupportsBatch
+    if hasattr(Qgis, "ProcessingAlgorithmFlag")
+    else QgsProcessingAlgorithm.FlagSupportsBatch
+)
 
 
 class SetupAlgorithm(SpecialAlgorithm):
@@ -20,7 +27,8 @@ class SetupAlgorithm(SpecialAlgorithm):
 
     def flags(self) -> Any:
         """Of no use in batch."""
-        return super().flags() & ~QgsProcessingAlgorithm.FlagSupportsBatch
+        flags = super().flags()
+        return type(flags)(flags & ~_SUPPORTS_BATCH)
 
 
 class DownloadingAlgorithm(SetupAlgorithm):

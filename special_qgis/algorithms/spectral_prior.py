@@ -23,7 +23,7 @@ from .parameter_values import choice_value, classes_value
 from .run_parameters import prior_preset_parameter, seed_parameter
 from .scene_base import SceneAlgorithm
 from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
-from .styling import style_when_loaded
+from .styling import style_when_loaded, titled
 
 
 class SpectralPriorAlgorithm(SceneAlgorithm):
@@ -105,5 +105,6 @@ class SpectralPriorAlgorithm(SceneAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Name the layer when it is loaded; runs in the main thread."""
-        style_when_loaded(context, self._written, self.tr("Class probabilities – {}"), self.prepared_scene().source)
+        name = titled(self.tr("Class probabilities – {}"), self.prepared_scene().source)
+        style_when_loaded(context, self._written, name)
         return {}

@@ -18,7 +18,7 @@ from .outputs import raster_output
 from .parameter_kinds import decimal, helped, raster_destination
 from .scene_base import SceneAlgorithm
 from .scene_parameters import area_parameters, input_parameter, memory_parameter, reading_parameters
-from .styling import style_when_loaded
+from .styling import style_when_loaded, titled
 
 _LONGEST_NM = 20000.0
 
@@ -118,5 +118,6 @@ class TrueColour(SceneAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
         """Name the layer when it is loaded; runs in the main thread."""
-        style_when_loaded(context, self._written, self.tr("True colour – {}"), self.prepared_scene().source)
+        name = titled(self.tr("True colour – {}"), self.prepared_scene().source)
+        style_when_loaded(context, self._written, name)
         return {}

@@ -18,11 +18,13 @@ class StageMissing(Exception):  # noqa: N818 - a finding, not a failure
 
     Args:
         reason: Reason in words that follow "because".
+        is_broken: Whether something that is installed does not work, in contrast to what was never installed.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, is_broken: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_broken = is_broken
 
 
 def load_stage(module: str, packages: Sequence[str]) -> ModuleType:
@@ -41,5 +43,5 @@ def load_stage(module: str, packages: Sequence[str]) -> ModuleType:
         except ImportError as error:
             raise StageMissing(f"this Python has no {error.name or name}") from error
         except OSError as error:  # raised on Windows for a library that does not load
-            raise StageMissing(f"{name} cannot be loaded ({error})") from error
+            raise StageMissing(f"{name} cannot be loaded ({error})", is_broken=True) from error
     return importlib.import_module(module, __package__)

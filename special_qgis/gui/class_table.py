@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import List, Optional
 
-from qgis.core import QgsApplication, QgsSettings
-from qgis.PyQt.QtCore import QModelIndex, QPoint, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QColor, QKeyEvent, QKeySequence
+from qgis.core import QgsApplication, QgsMimeDataUtils, QgsSettings
+from qgis.PyQt.QtCore import QMimeData, QPoint, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QColor, QKeyEvent, QTextCursor
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -23,7 +23,6 @@ from qgis.PyQt.QtWidgets import (
     QPlainTextEdit,
     QSizePolicy,
     QStackedWidget,
-    QTableView,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -32,25 +31,40 @@ from qgis.PyQt.QtWidgets import (
 from ..engine.classes.classes import load_presets
 from ..engine.errors import EngineError
 from ..translation import translate
-from .class_model import COLOUR, NAME, WORDS, ClassTableModel
+from .class_drops import has_rows, rows_from_data
+from .class_model import COLOUR, ClassTableModel
 from .class_rows import ClassRow, rows_from_text, text_from_rows
+from .class_view import ClassView
 
 _FOLDER_SETTING = "special/class_file_folder"
 _TABLE_PAGE, _TEXT_PAGE = 0, 1
 _ROWS_SHOWN = 7
 
 
-class ClassView(QTableView):
-    """The table itself; the Delete key removes classes."""
+class ClassTextEdit(QPlainTextEdit):
+    """The list as text; files and layers that are dropped into it become lines."""
 
-    delete_pressed = pyqtSignal()
+    refused = pyqtSignal(str)  # why something is not accepted
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Tell of the Delete key; the rest is as usual."""
-        if event.matches(QKeySequence.StandardKey.Delete):
-            self.delete_pressed.emit()
-        else:
-            super().keyPressEvent(event)
+    def replace_text(self, text: str) -> None:
+        """Show another text, in a way that can be undone."""
+        cursor = self.textCursor()
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.insertText(text)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Text, files and layers."""
+        return has_rows(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Insert text as it is, and the classes of files and layers."""
+        if not source.hasUrls() and not QgsMimeDataUtils.isUriList(source):
+            super().insertFromMimeData(source)
+            return
+        try:
+            self.insertPlainText(text_from_rows(rows_from_data(source)) + "\n")
+        except EngineError as error:
+            self.refused.emit(str(error))
 
 
 class ClassTableWidget(QWidget):
@@ -65,6 +79,7 @@ class ClassTableWidget(QWidget):
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
         self.model = ClassTableModel(self)
+        self.side_buttons: List[QToolButton] = []
         self.view = self._make_view()
         self.text_edit = self._make_text_edit()
         self.pages = QStackedWidget()
@@ -79,40 +94,45 @@ class ClassTableWidget(QWidget):
 
     def text(self) -> str:
         """The class list as it would be typed, one class a line."""
-        if self.pages.currentIndex() == _TEXT_PAGE:
+        if self.is_text:
             return str(self.text_edit.toPlainText()).strip()
         return text_from_rows(self.model.class_rows)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the list is shown as text."""
+        return bool(self.pages.currentIndex() == _TEXT_PAGE)
+
+    def finish_editing(self) -> None:
+        """Take over what stands in a cell that is being edited."""
+        self.view.finish_editing()
 
     def set_text(self, text: str) -> None:
         """Show a class list or a class file; what is not one is shown as text, with what is wrong with it."""
         try:
             rows = rows_from_text(text)
         except EngineError:
-            self.text_button.setChecked(True)
-            self.text_edit.setPlainText(text)
+            self._show_page(_TEXT_PAGE)
+            self.text_edit.replace_text(text)
+            self._on_change()
             return
         self._show_rows(rows)
 
     def selected_rows(self) -> List[int]:
         """Numbers of the rows with a selected cell, without the empty one at the end."""
-        numbers = {index.row() for index in self.view.selectionModel().selectedIndexes()}
-        return sorted(number for number in numbers if number < len(self.model.class_rows))
+        return self.view.selected_rows()
 
     def remove_selected(self) -> None:
         """Remove the selected classes."""
-        self.model.remove(self.selected_rows())
+        self.view.remove_selected()
 
     def move_selected(self, step: int) -> None:
         """Move the selected class up (-1) or down (1); ids in the map follow the order."""
-        rows = self.selected_rows()
-        if len(rows) == 1 and self.model.move(rows[0], step):
-            self.view.selectRow(rows[0] + step)
+        self.view.move_selected(step)
 
     def add(self) -> None:
         """Start typing a new class."""
-        index = self.model.index(len(self.model.class_rows), NAME)
-        self.view.setCurrentIndex(index)
-        self.view.edit(index)
+        self.view.start_new()
 
     def import_file(self, path: str) -> None:
         """Replace the list by that of a class file."""
@@ -123,15 +143,42 @@ class ClassTableWidget(QWidget):
             return
         self._show_rows(rows)
 
-    def _show_rows(self, rows: List[ClassRow]) -> None:
-        self.text_edit.setPlainText(text_from_rows(rows))
-        self.text_button.setChecked(False)
-        self.model.set_rows(rows)
-        self._fit_columns()
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep Return from the dialog's default button, whichever widget of the table has the focus."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
-    def _make_view(self) -> QTableView:
-        view = ClassView()
-        view.setModel(self.model)
+    def _show_rows(self, rows: List[ClassRow]) -> None:
+        """Show rows as a table, or as text to who is at the text."""
+        if self.is_text and self._is_list(self.text_edit.toPlainText()):
+            self.text_edit.replace_text(text_from_rows(rows))
+            return
+        self._show_page(_TABLE_PAGE)
+        self.model.set_rows(rows)
+
+    def _is_list(self, text: str) -> bool:
+        return not self._problem_of_text(text)
+
+    def _problem_of_text(self, text: str) -> str:
+        try:
+            rows_from_text(text)
+        except EngineError as error:
+            return str(error)
+        return ""
+
+    def _show_page(self, page: int) -> None:
+        """Show table or text; what they hold is left as it is."""
+        self.text_button.blockSignals(True)
+        self.text_button.setChecked(page == _TEXT_PAGE)
+        self.text_button.blockSignals(False)
+        self.pages.setCurrentIndex(page)
+        for button in self.side_buttons:
+            button.setEnabled(page == _TABLE_PAGE)
+
+    def _make_view(self) -> ClassView:
+        view = ClassView(self.model)
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setEditTriggers(
             QAbstractItemView.EditTrigger.DoubleClicked
@@ -148,19 +195,19 @@ class ClassTableWidget(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(COLOUR, QHeaderView.ResizeMode.Fixed)
         header.setStretchLastSection(True)
+        header.setMinimumSectionSize(24)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        view.setColumnWidth(COLOUR, 30)
-        view.setColumnWidth(NAME, 150)
-        view.setColumnWidth(WORDS, 170)
         view.setMinimumHeight((_ROWS_SHOWN + 1) * (view.fontMetrics().height() + 11))
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._show_menu)
-        view.clicked.connect(self._on_click)
-        view.delete_pressed.connect(self.remove_selected)
+        view.colour_wanted.connect(self._choose_colour)
+        view.refused.connect(self._refuse)
         return view
 
-    def _make_text_edit(self) -> QPlainTextEdit:
-        edit = QPlainTextEdit()
+    def _make_text_edit(self) -> ClassTextEdit:
+        edit = ClassTextEdit()
+        edit.setTabChangesFocus(True)
+        edit.refused.connect(self._refuse)
         edit.setPlaceholderText("water: river, lake, pond #1f78b4\ntrees\nbare soil")
         edit.setAccessibleName(translate("ClassTable", "Classes as text"))
         return edit
@@ -195,10 +242,11 @@ class ClassTableWidget(QWidget):
         for icon, tip, slot in (
             ("/symbologyAdd.svg", translate("ClassTable", "Add a class"), self.add),
             ("/symbologyRemove.svg", translate("ClassTable", "Remove the selected classes"), self.remove_selected),
-            ("/mActionArrowUp.svg", translate("ClassTable", "Move up"), lambda: self.move_selected(-1)),
-            ("/mActionArrowDown.svg", translate("ClassTable", "Move down"), lambda: self.move_selected(1)),
+            ("/mActionArrowUp.svg", translate("ClassTable", "Move up (Alt+Up)"), lambda: self.move_selected(-1)),
+            ("/mActionArrowDown.svg", translate("ClassTable", "Move down (Alt+Down)"), lambda: self.move_selected(1)),
         ):
-            side.addWidget(self._button(icon, tip, slot))
+            self.side_buttons.append(self._button(icon, tip, slot))
+            side.addWidget(self.side_buttons[-1])
         side.addStretch()
         middle = QHBoxLayout()
         middle.addWidget(self.pages, 1)
@@ -229,21 +277,25 @@ class ClassTableWidget(QWidget):
             self.set_text(classes)
         self.presets.setCurrentIndex(0)
 
-    def _on_click(self, index: QModelIndex) -> None:
-        if index.column() == COLOUR and index.row() < len(self.model.class_rows):
-            self._choose_colour(index.row())
+    def _refuse(self, problem: str) -> None:
+        self._set_status(problem, is_problem=True)
 
     def _on_text_toggled(self, as_text: bool) -> None:
+        """Go from the table to text or back; text that cannot be shown as a table stays as it was typed."""
+        self.finish_editing()
         if as_text:
-            self.text_edit.setPlainText(text_from_rows(self.model.class_rows))
+            self._show_page(_TEXT_PAGE)
+            self.text_edit.replace_text(text_from_rows(self.model.class_rows))
+            self.text_edit.setFocus()
         else:
-            try:
-                self.model.set_rows(rows_from_text(self.text_edit.toPlainText()))
-            except EngineError as error:
-                self.text_button.setChecked(True)
-                self._set_status(str(error), is_problem=True)
+            text = self.text_edit.toPlainText()
+            problem = self._problem_of_text(text)
+            if problem:
+                self._show_page(_TEXT_PAGE)
+                self._refuse(problem)
                 return
-        self.pages.setCurrentIndex(_TEXT_PAGE if as_text else _TABLE_PAGE)
+            self._show_page(_TABLE_PAGE)
+            self.model.set_rows(rows_from_text(text))
         self._on_change()
 
     def _choose_colour(self, row: int) -> None:
@@ -274,14 +326,9 @@ class ClassTableWidget(QWidget):
         menu.addAction(translate("ClassTable", "Remove"), lambda: self.model.remove([row]))
         menu.exec(self.view.viewport().mapToGlobal(position))
 
-    def _fit_columns(self) -> None:
-        for column, widest in ((NAME, 220), (WORDS, 260)):
-            self.view.resizeColumnToContents(column)
-            self.view.setColumnWidth(column, min(max(self.view.columnWidth(column), 120), widest))
-
     def _show_status(self) -> None:
-        if self.pages.currentIndex() == _TEXT_PAGE:
-            self._set_status(translate("ClassTable", "One class a line: name: other words, … #colour"))
+        if self.is_text:
+            self._show_status_of_text()
             return
         finding = self.model.finding
         n_classes = sum(not row.is_empty for row in self.model.class_rows)
@@ -293,6 +340,13 @@ class ClassTableWidget(QWidget):
             self._set_status(translate("ClassTable", "Type at least two class names, or fill in a preset."))
         else:
             self._set_status(translate("ClassTable", "{} classes. Ids in the map follow this order.").format(n_classes))
+
+    def _show_status_of_text(self) -> None:
+        problem = self._problem_of_text(self.text_edit.toPlainText())
+        if problem:
+            self._refuse(problem)
+        else:
+            self._set_status(translate("ClassTable", "One class a line: name: other words, … #colour"))
 
     def _set_status(self, text: str, is_problem: bool = False) -> None:
         self.status.setText(("⚠ " if is_problem else "") + text)

@@ -6,10 +6,13 @@ In the modeler the parameter keeps QGIS's own widget, which also offers model in
 
 from __future__ import annotations
 
+import re
 from typing import Any, Optional
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
 from qgis.gui import QgsAbstractProcessingParameterWidgetWrapper, QgsGui, QgsProcessingGui
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtGui import QKeyEvent
 from qgis.PyQt.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -21,9 +24,12 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from ..algorithms.base import LIGHT
 from ..translation import translate
 from .class_table import ClassTableWidget
+from .runtime_notice import RuntimeNotice
 
+_LINE_BREAKS = re.compile("[\n\r\u2028\u2029]+")
 _STRETCH = 5  # of the table among the dialog's other widgets
 
 
@@ -37,12 +43,15 @@ class ClassTableWrapper(QgsAbstractProcessingParameterWidgetWrapper):
     def __init__(self, parameter: QgsProcessingParameterDefinition) -> None:
         super().__init__(parameter, QgsProcessingGui.Standard)
         self.table: Optional[ClassTableWidget] = None
+        self.notice: Optional[RuntimeNotice] = None  # kept, because QGIS keeps its C++ part only
 
     def createWidget(self) -> QWidget:
         """Make the table."""
         self.table = ClassTableWidget()
         self.table.text_changed.connect(lambda _: self.widgetValueHasChanged.emit(self))
-        return _contain(self.table)
+        uses_runtime = getattr(self.parameterDefinition().algorithm(), "RUNTIME", LIGHT) != LIGHT
+        self.notice = RuntimeNotice() if uses_runtime else None
+        return _contain(*filter(None, (self.notice, self.table)))
 
     def createLabel(self) -> QLabel:
         """Make the label above the table."""
@@ -55,7 +64,10 @@ class ClassTableWrapper(QgsAbstractProcessingParameterWidgetWrapper):
 
     def widgetValue(self) -> str:
         """The class list as text."""
-        return self.table.text() if self.table is not None else ""
+        if self.table is None:
+            return ""
+        self.table.finish_editing()
+        return self.table.text()
 
     def stretch(self) -> int:
         """Take the height that is left."""
@@ -74,6 +86,7 @@ class ClassLineEdit(QWidget):
         self.line = QLineEdit()
         self.line.setPlaceholderText("water; trees; bare soil")
         self.line.setMinimumWidth(220)
+        self.line.textChanged.connect(self._on_text)
         self.button = QToolButton()
         self.button.setText("…")
         self.button.setToolTip(translate("ClassTable", "Edit as a table"))
@@ -99,7 +112,20 @@ class ClassLineEdit(QWidget):
         """Edit the list in the table; Cancel keeps the line as it is."""
         dialog = ClassTableDialog(self.text(), self)
         if dialog.exec() == QDialog.DialogCode.Accepted:
+            dialog.table.finish_editing()
             self.set_text(dialog.table.text())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep Return from the dialog's default button."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
+    def _on_text(self, text: str) -> None:
+        """A list that was pasted stands on one line."""
+        if _LINE_BREAKS.search(text):
+            self.set_text(_LINE_BREAKS.sub("\n", text))
 
 
 class ClassTableDialog(QDialog):
@@ -151,12 +177,13 @@ class ClassLineWrapper(QgsAbstractProcessingParameterWidgetWrapper):
         return self.line.text() if self.line is not None else ""
 
 
-def _contain(widget: QWidget) -> QWidget:
-    """Put a widget into a plain one: QGIS takes what ``createWidget`` gives away from Python, with its slots."""
+def _contain(*widgets: QWidget) -> QWidget:
+    """Put widgets into a plain one: QGIS takes what ``createWidget`` gives away from Python, with its slots."""
     container = QWidget()
     layout = QVBoxLayout(container)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(widget)
+    for widget in widgets:
+        layout.addWidget(widget)
     return container
 
 

@@ -24,7 +24,7 @@ class ModelTask(QgsTask):
     """
 
     def __init__(self, title: str, work: Work, ending: Ending) -> None:
-        super().__init__(title, QgsTask.CanCancel)
+        super().__init__(title, QgsTask.Flag.CanCancel)
         self._work = work
         self._ending = ending
         self._problem = ""

@@ -174,7 +174,7 @@ class _CancelAt(NullProgress):
         return self._came
 
 
-@pytest.mark.parametrize("words", ["Refining, step 5 of", "Refining, step 45 of", "Mapping with the trained network"])
+@pytest.mark.parametrize("words", ["Network: learning, step 5 of", "Network: learning, step 45 of", "Network: mapping"])
 def test_cancel_in_the_network_stage_leaves_no_file(tmp_path: Path, scene: SceneConfig, words: str) -> None:
     config = ClassifyConfig(scene, small_scene.CLASSES, outputs(tmp_path, report="r.html"), network=SHORT)
     with pytest.raises(Cancelled):

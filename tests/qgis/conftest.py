@@ -105,6 +105,23 @@ def plugin(qgis_app: QgsApplication, window: MainWindow) -> Iterator[Any]:
     QgsProject.instance().clear()
 
 
+@pytest.fixture
+def dialog(plugin: Any, window: MainWindow) -> Iterator[Any]:
+    """Makes Processing's real dialogs of our algorithms, by their names; they are closed at the end."""
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    made = []
+
+    def make(name: str) -> Any:
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"special:{name}")
+        made.append(AlgorithmDialog(algorithm, parent=window.mainWindow()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
 class Messages(QgsProcessingFeedback):
     """A feedback that keeps what it is told."""
 

@@ -181,7 +181,7 @@ def test_table_of_batch_line_gives_its_list_on_one_line(qgis_app: QgsApplication
     line.set_text("water: river\n\ntrees #00ff00\n")
     assert line.text() == "water: river; trees #00ff00"
     dialog = ClassTableDialog(line.text())
-    type_text(dialog.table, 2, 1, "bare; soil")
+    type_text(dialog.table, 2, 1, '"bare; soil"')
     line.set_text(dialog.table.text())
     assert [one.name for one in parse_classes(line.text())] == ["water", "trees", "bare; soil"]
 

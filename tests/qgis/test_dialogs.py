@@ -10,8 +10,12 @@ from typing import Any, Iterator
 
 import pytest
 from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QImage
+from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QApplication, QPushButton, QScrollArea
 
+from special_qgis.gui.class_table import ClassTableWidget
 from tests.helpers import small_scene
 
 from .test_provider import NAMES
@@ -45,21 +49,6 @@ def n_colours(image: QImage) -> int:
 
 
 @pytest.fixture
-def dialog(plugin: Any, window: Any) -> Iterator[Any]:
-    from processing.gui.AlgorithmDialog import AlgorithmDialog
-
-    made = []
-
-    def make(name: str) -> Any:
-        made.append(AlgorithmDialog(create(name), parent=window.mainWindow()))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
 def batch(plugin: Any, window: Any) -> Iterator[Any]:
     from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
 
@@ -89,6 +78,41 @@ def test_class_table_of_dialog_gives_its_text_as_parameter(
     image = render(one, pictures / "dialog_classify_filled.png", qgis_app)
     blue = [(x, y) for x in range(0, 400, 2) for y in range(0, 400, 2) if image.pixel(x, y) & 0xFFFFFF == 0x1F78B4]
     assert blue, "the colour of water is shown"
+
+
+def test_names_typed_with_returns_into_the_dialog_stay_and_start_no_run(dialog: Any, qgis_app: QgsApplication) -> None:
+    one = dialog("classify")
+    started = []
+    for button in one.findChildren(QPushButton):  # the first that may becomes the default when the dialog is shown
+        button.clicked.connect(lambda: started.append(True))
+    one.show()
+    one.activateWindow()
+    table = one.mainWidget().findChild(ClassTableWidget)
+    for _ in range(5):
+        qgis_app.processEvents()
+    table.view.setFocus()
+    for name in ("water", "tree", "soil"):
+        for sign in name:
+            QTest.keyClicks(QApplication.focusWidget(), sign)
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    assert started == [] and one.isVisible()
+    assert one.mainWidget().wrappers["CLASSES"].parameterValue() == "water\ntree\nsoil"
+
+
+def test_columns_of_the_dialog_at_its_own_size_are_read_whole(
+    dialog: Any, qgis_app: QgsApplication, pictures: Path
+) -> None:
+    one = dialog("classify")
+    one.mainWidget().wrappers["CLASSES"].setParameterValue(CLASSES, one.mainWidget().processing_context)
+    one.show()
+    for _ in range(5):
+        qgis_app.processEvents()
+    assert one.grab().save(str(pictures / "dialog_classify_own_size.png"))
+    view = one.mainWidget().findChild(ClassTableWidget).view
+    areas = [area for area in one.mainWidget().findChildren(QScrollArea) if area.isAncestorOf(view)]
+    assert [area.horizontalScrollBar().maximum() for area in areas] == [0], "nothing is cut at the right"
+    header = view.horizontalHeader()
+    assert header.sectionSize(3) >= header.sectionSizeHint(3)
 
 
 def test_dialog_without_classes_holds_no_acceptable_value(dialog: Any) -> None:

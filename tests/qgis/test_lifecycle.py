@@ -25,7 +25,7 @@ def test_unload_after_init_gui_leaves_no_provider_action_or_styler(qgis_app: Qgs
         context = QgsProcessingContext()
         details = QgsProcessingContext.LayerDetails("map", QgsProject.instance())
         context.addLayerToLoadOnCompletion("/tmp/map.tif", details)
-        styling.style_when_loaded(context, "/tmp/map.tif", "{}", "/tmp/scene.tif")
+        styling.style_when_loaded(context, "/tmp/map.tif", "map")
         assert len(styling._waiting) == 1
         plugin.unload()
         qgis_app.sendPostedEvents(None, 52)  # QEvent.DeferredDelete

@@ -78,7 +78,8 @@ def test_classify_without_a_runtime_maps_and_says_what_is_left_out(
     )
     assert (labels_of(found["OUTPUT"]) == small_scene.truth()).mean() > 0.95
     assert "CHANGED_SHARE" not in found
-    assert any("The network stage was left out" in text and "Install runtime" in text for text in messages.warnings)
+    assert any("The network stage was left out" in text and "Install runtime" in text for text in messages.infos)
+    assert not any("left out" in text for text in messages.warnings)
 
 
 def test_classifier_without_a_runtime_is_refused_and_nothing_is_written(

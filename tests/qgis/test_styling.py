@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any, Dict, List
@@ -37,6 +38,16 @@ def check_legend(layer: QgsRasterLayer) -> None:
     assert [entry[:2] for entry in found] == [entry[:2] for entry in LEGEND]
     assert found[0][2] == "#1f78b4"
     assert len({entry[2] for entry in found}) == len(LEGEND)
+
+
+def check_group(scene: Path, titles: List[str]) -> None:
+    """The results lie in one group on top, named after the scene; of them only the map is shown."""
+    root = QgsProject.instance().layerTreeRoot()
+    group = root.children()[0]
+    assert re.fullmatch(rf"{re.escape(scene.stem)} – \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", group.name())
+    assert [node.name() for node in group.children()] == [f"{title} – {scene.stem}" for title in titles]
+    assert [node.isVisible() for node in group.children()] == [title == "Land cover" for title in titles]
+    assert len(root.findLayers()) == len(QgsProject.instance().mapLayers())
 
 
 def loaded() -> Dict[str, QgsRasterLayer]:
@@ -81,6 +92,9 @@ def test_results_of_task_in_a_thread_load_with_names_and_styles(
     confidence = layers[f"Confidence – {scene.stem}"].renderer()
     assert isinstance(confidence, QgsSingleBandPseudoColorRenderer)
     assert (confidence.classificationMin(), confidence.classificationMax()) == (0.0, 1.0)
+    ramp = confidence.shader().rasterShaderFunction().sourceColorRamp()
+    assert ramp is not None and ramp.count() >= 5
+    check_group(scene, ["Land cover", "Confidence"])
 
 
 def test_results_of_processing_run_and_load_are_styled(plugin: Any, scene: Path, tmp_path: Path) -> None:
@@ -114,7 +128,43 @@ def test_stylers_of_loaded_layers_do_not_pile_up(plugin: Any, n_runs: int) -> No
         context = QgsProcessingContext()
         path = f"/nowhere/map{number}.tif"
         context.addLayerToLoadOnCompletion(path, QgsProcessingContext.LayerDetails("map", QgsProject.instance()))
-        styling.style_when_loaded(context, path, "{}", "/nowhere/scene.tif")
+        styling.style_when_loaded(context, path, "map")
         processor = context.layerToLoadOnCompletionDetails(path).postProcessor()
         processor.postProcessLayer(QgsRasterLayer(), context, Messages())
     assert len(styling._waiting) == 1
+
+
+def test_all_results_of_a_run_lie_in_its_group_whatever_their_paths(plugin: Any, scene: Path, tmp_path: Path) -> None:
+    import processing
+
+    values = parameters(scene, str(tmp_path / "m.tif"), str(tmp_path / "z.tif"))
+    values["PROBABILITIES"] = destination(str(tmp_path / "a.tif"))
+    values["PSEUDO_LABELS"] = destination(str(tmp_path / "b.tif"))
+    processing.runAndLoadResults("special:classify", values)
+    check_group(scene, ["Land cover", "Confidence", "Pseudo-labels", "Class probabilities"])
+    QgsProject.instance().clear()
+
+
+def test_placement_is_told_by_details_where_qgis_knows_it(plugin: Any) -> None:
+    class Details:
+        """The details of a layer as newer versions of QGIS have them."""
+
+        name, project = "", None
+
+        def __init__(self) -> None:
+            self.groupName, self.layerSortKey = "", 0
+
+        def setPostProcessor(self, processor: Any) -> None:
+            self.processor = processor
+
+    class Context:
+        details = Details()
+
+        def willLoadLayerOnCompletion(self, path: str) -> bool:
+            return True
+
+        def layerToLoadOnCompletionDetails(self, path: str) -> Details:
+            return self.details
+
+    styling.style_when_loaded(Context(), "/nowhere/map.tif", "map", placement=styling.Placement("run", 5))
+    assert (Context.details.groupName, Context.details.layerSortKey) == ("run", 5)

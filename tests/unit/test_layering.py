@@ -29,6 +29,7 @@ LIGHT_MODULES = (
     "errors",
     "config",
     "progress",
+    "progress_text",
     "scene.spectra",
     "scene.sensors",
     "windows",
@@ -38,7 +39,7 @@ LIGHT_MODULES = (
 )
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 LAYERS = (  # of the engine, from the bottom: a module imports from its own package and from lower layers, nothing else
-    {"config", "errors", "progress", "resources", "data_folder", "process_lock", "windows"}
+    {"config", "errors", "progress", "progress_text", "resources", "data_folder", "process_lock", "windows"}
     | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding"},
     {"rasters", "classes", "report", "compute", "models"},
     {"outputs", "terminal"},

@@ -123,13 +123,14 @@ def nameless(value: int) -> str:
 
 def format_entry(entry: ClassEntry) -> str:
     """Write one class so that ``parse_entries`` reads it back the same."""
-    text = _quote(entry.name)
+    text = quote(entry.name)
     if entry.aliases:
-        text += ": " + ", ".join(_quote(alias) for alias in entry.aliases)
+        text += ": " + ", ".join(quote(alias) for alias in entry.aliases)
     return f"{text} {entry.colour}" if entry.colour else text
 
 
-def _quote(name: str) -> str:
+def quote(name: str) -> str:
+    """A name or word as it is typed: in double quotes where it holds a sign of the grammar."""
     return '"' + name.replace('"', '""') + '"' if _SPECIAL.search(name) else name
 
 

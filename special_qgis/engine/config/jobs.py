@@ -158,8 +158,8 @@ class RefineJobConfig(Options):
 
     @property
     def used_network(self) -> RefineConfig:
-        """Options of the network stage with the preset taken in."""
-        return used_network(self.network, self.preset)
+        """Options of the network stage with the preset taken in: old maps are refined to be changed, so it decides."""
+        return dataclasses.replace(used_network(self.network, self.preset), least_share=1.0)
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ class RefineConfig(Options):
     average_decay: float = 0.98  # of the running mean of weights that makes the map; 0 = last weights [ours]
     fuse_stage_one: bool = True  # fuse network and first stage by the noise transition matrix [ours]
     error_rounds: int = 3  # iterations of Richardson–Lucy unfolding of the network before that; 0 = none [ours]
+    least_share: float = 0.35  # of the network in the map, where it bears the first stage out; 1 = it decides [ours]
     uneven_sides: str = "pad"  # one of UNEVEN_SIDES: what the network does with sides that are no multiples of four
 
     @classmethod
@@ -155,6 +156,7 @@ class RefineConfig(Options):
             average_decay=0.0,
             fuse_stage_one=False,
             error_rounds=0,
+            least_share=1.0,
             uneven_sides="resize",
         )
 
@@ -183,6 +185,7 @@ class RefineConfig(Options):
         require(patches, "patches_per_side", "from 1 to an eighth of tile_px", self.patches_per_side)
         require(0 <= self.halo_px <= self.tile_px // 4, "halo_px", "from 0 to a quarter of tile_px", self.halo_px)
         require(0 <= self.error_rounds <= 100, "error_rounds", "from 0 to 100", self.error_rounds)
+        require(0.0 <= self.least_share <= 1.0, "least_share", "from 0 to 1", self.least_share)
         require(0.0 <= self.average_decay < 1.0, "average_decay", "from 0 to below 1", self.average_decay)
 
 

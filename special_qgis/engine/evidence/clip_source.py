@@ -176,6 +176,7 @@ def _choose_upsampler(config: ClassifyConfig) -> Optional[InstalledModel]:
 
 def _runnable(model: InstalledModel, request: RunRequest, progress: Progress) -> Optional[InstalledModel]:
     """The model; None where this Python cannot run it and it is not demanded."""
+    progress.report(0.0, "Loading PyTorch")
     try:
         load_stage(_STAGE, source_kind(NAME).packages)
     except StageMissing as error:

@@ -95,12 +95,12 @@ class FittedPrior:
 def check_names(
     classes: Sequence[LandCoverClass], interpretation: Interpretation, progress: Progress, must_be_known: bool = True
 ) -> None:
-    """Warn of the spectral prior's doubts about the names, before the scene is opened.
+    """Tell how the spectral prior reads the names, and warn of its doubts, before the scene is opened.
 
     Args:
         classes: Classes as typed, in the order of their ids.
         interpretation: Weights of the class names over the material groups, from ``spectral_prior.interpret``.
-        progress: Receives warnings.
+        progress: Receives what each name is read as, and warnings.
         must_be_known: Whether at least one name must be known, because no other source may know them.
 
     Raises:
@@ -112,6 +112,8 @@ def check_names(
             "Use plain land-cover words (water, tree, grass, bare soil, road, roof …), or add one as another word "
             "of the class: “maquis: shrub”.",
         )
+    for one in interpretation.classes:
+        progress.info(f"Name read as: {one.text}")
     for warning in interpretation.warnings:
         progress.warn(warning)
 

@@ -52,6 +52,7 @@ def map_with_network(
     learning = None
     has_first_stage = False
     if options is not None:
+        progress.report(0.0, "Loading PyTorch")
         try:
             learnt: LearningSummary = load_stage(_MODULE, NEEDED_PACKAGES).learn_and_map(
                 run, evidence, options, progress
@@ -69,7 +70,8 @@ def map_with_network(
                     "stage makes it.",
                     "Run 'Install runtime', or leave the classifier out.",
                 ) from error
-            run.listener.warn(
+            tell = run.listener.warn if error.is_broken else run.listener.info
+            tell(
                 f"The network stage was left out, because {error.reason}. Run 'Install runtime' to have it, or switch "
                 "the stage off."
             )

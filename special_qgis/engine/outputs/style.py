@@ -62,5 +62,19 @@ def confidence_qml() -> str:
         f"{head}      <rastershader>\n"
         '        <colorrampshader colorRampType="INTERPOLATED" classificationMode="1" clip="0"'
         ' minimumValue="0" maximumValue="1" labelPrecision="2">\n'
-        f"{items}        </colorrampshader>\n      </rastershader>\n{_TAIL}"
+        f"{_ramp_qml(_VIRIDIS)}{items}        </colorrampshader>\n      </rastershader>\n{_TAIL}"
+    )
+
+
+def _ramp_qml(colours: Sequence[str]) -> str:
+    """The colour ramp that the items come from, for QGIS's style panel; evenly spaced, first to last."""
+    rgba = [",".join(map(str, bytes.fromhex(colour[1:]))) + ",255" for colour in colours]
+    stops = ":".join(f"{i / (len(rgba) - 1):g};{rgba[i]}" for i in range(1, len(rgba) - 1))
+    values = {"color1": rgba[0], "color2": rgba[-1], "discrete": "0", "rampType": "gradient", "stops": stops}
+    options = "".join(
+        f'              <Option type="QString" name="{key}" value="{value}"/>\n' for key, value in values.items()
+    )
+    return (
+        '          <colorramp type="gradient" name="[source]">\n            <Option type="Map">\n'
+        f"{options}            </Option>\n          </colorramp>\n"
     )

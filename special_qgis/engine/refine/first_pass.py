@@ -40,7 +40,7 @@ def make_first_pass(network: torch.nn.Module, n_bands: int, backwards: bool, pro
             if backwards:
                 logits.sum().backward()
 
-    progress.report(0.0, "Preparing the network")
+    progress.report(0.0, "Network: preparing, which compiles its kernels the first time")
     _call_in_thread(run, progress)
 
 

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 SMALLEST = 1e-30  # keeps products of probabilities above 0
 FLOOR = 1e-4  # probability that neither of two can rule out in their mean
-LEAST_SHARE = 0.35  # of the fused probabilities, where the network keeps what the first stage is sure of
 TRUSTED_AGREEMENT, DOUBTED_AGREEMENT = 0.93, 0.83  # training agreements: from the first on the least share, to all
 
 
@@ -110,7 +109,7 @@ def fuse(
     return fused
 
 
-def network_share(agreement: float) -> float:
+def network_share(agreement: float, least: float) -> float:
     """Weight of the fused probabilities beside the first stage's own, from how far the network keeps the latter.
 
     A network that keeps nearly all that the first stage is sure of has found few errors in it, and its changes are as
@@ -120,12 +119,13 @@ def network_share(agreement: float) -> float:
     Args:
         agreement: Training agreement, in [0, 1]: share of the first stage's labels that the network keeps, weighted by
             their confidence.
+        least: Share from which on it rises, in [0, 1].
 
     Returns:
-        From ``LEAST_SHARE`` to 1.
+        From ``least`` to 1.
     """
     doubt = (TRUSTED_AGREEMENT - agreement) / (TRUSTED_AGREEMENT - DOUBTED_AGREEMENT)
-    return LEAST_SHARE + (1.0 - LEAST_SHARE) * min(1.0, max(0.0, doubt))
+    return least + (1.0 - least) * min(1.0, max(0.0, doubt))
 
 
 def weighted_mean(fused: NDArray[np.float32], first_stage: NDArray[np.float32], share: float) -> NDArray[np.float32]:

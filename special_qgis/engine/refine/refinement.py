@@ -41,12 +41,12 @@ def predict_tiles(
         return class_probabilities(network, trained.scaling, values, valid)
 
     make_first_pass(trained.network, pixels.n_bands, False, SubProgress(progress, 0.0, 0.0))
-    progress.report(0.0, "Mapping with the trained network")
+    progress.report(0.0, "Network: mapping")
     blended = predict_blended(
         pixels.rows, pixels.cols, trained.n_classes, config.tile_px, config.halo_px, predict, progress
     )
     transitions, evidence = trained.transitions.matrix(), trained.transitions.evidence()
-    share = network_share(trained.history.final_agreement)
+    share = network_share(trained.history.final_agreement, config.least_share)
     for window, probabilities in blended:
         first_stage, valid = pixels.first_stage(window)
         if config.fuse_stage_one:

@@ -114,7 +114,7 @@ def train(
         Cancelled: The user cancelled.
     """
     progress = ReportOnce(progress)
-    progress.report(0.0, "Looking at the scene for training")
+    progress.report(0.0, "Network: looking at the scene")
     spectra = pixels.sample(SCALING_SAMPLE_PX, seed)
     scaling = Scaling.fit(spectra, config.low_quantile, config.high_quantile)
     projection = Projection.fit(scaling.spectra(spectra), config.spectral_dimensions)
@@ -185,7 +185,7 @@ class _Trainer:
             self.history.agreements.append(agreement)
             progress.report(
                 (step + 1) / n_steps,
-                f"Refining, step {step + 1} of {n_steps}: loss {loss:.3f}, "
+                f"Network: learning, step {step + 1} of {n_steps}: loss {loss:.3f}, "
                 f"agreement with the first stage {agreement:.3f}",
             )
 

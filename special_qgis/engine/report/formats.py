@@ -9,7 +9,7 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple
 import numpy as np
 
 NONE_SIGN = "–"  # stands for a figure that cannot be computed
-_SPACE = "\u202f"  # narrow and not broken at a line's end, as SI groups digits
+_SPACE = "\u00a0"  # not broken at a line's end; the narrow one is missing in fonts of QGIS's viewer
 _AREA_UNITS = ((1e6, "km²"), (1e4, "ha"), (1.0, "m²"))
 
 

@@ -215,7 +215,9 @@ def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:
 def _check_valid(reader: BlockReader, choice: BandChoice, seen: Survey, progress: RecordingProgress) -> None:
     """Tell bands that cost many pixels, and find at least one valid pixel."""
     if seen.n_zero:
-        progress.info(f"{seen.n_zero / seen.n_seen:.1%} of the pixels are 0 in every band and count as without data.")
+        share = f"{max(seen.n_zero / seen.n_seen, 0.001):.1%}"
+        share = share if seen.n_zero / seen.n_seen >= 0.001 else f"Fewer than {share}"
+        progress.info(f"{share} of the pixels are 0 in every band and count as without data.")
     missing = seen.missing_share()
     costly = [band for band in choice.order if missing[band] > MISSING_SHARE_WORTH_TELLING]
     if costly:

@@ -148,10 +148,13 @@ def _unknown_warnings(
     for one in classes:
         if not weights[one.id]:
             near = next((term for term in map(lexicon.suggest, one.queries) if term), None)
-            hint = f"Did you mean “{near}”? " if near else ""
+            advice = (
+                f"If “{near}” is meant, type “{one.name}: {near}”."
+                if near
+                else "Add a common English word for it after a colon, as in “Gewässer: water”."
+            )
             found.append(
-                f"The spectral prior does not know “{one.name}”, so spectra say nothing about this class. "
-                f"{hint}Give it another word, for example “{one.name}: soil”."
+                f"The spectral prior does not know “{one.name}”, so spectra say nothing about this class. {advice}"
             )
     return found
 

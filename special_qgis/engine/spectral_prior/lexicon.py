@@ -132,7 +132,8 @@ class Lexicon:
             if found is not None:
                 term, start = found
                 groups = dict(self._material_of(term, bracketed + head[:start]))
-                beside = head[:start] + head[start + term.count(" ") + 1 :]
+                end = start + len(term.split())
+                beside = head[:start] + head[end:]
                 return self._modified(groups, [*bracketed, *beside], _behind_places(words))
         return None
 

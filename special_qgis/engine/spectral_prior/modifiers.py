@@ -58,10 +58,11 @@ def find_modifiers(words: Sequence[str], known: Iterable[str]) -> Tuple[List[str
     start = 0
     while start < len(words):
         sizes = range(min(longest, len(words) - start), 0, -1)
-        size = next((n for n in sizes if " ".join(words[start : start + n]) in terms), 0)
+        rest = words[start:]
+        size = next((n for n in sizes if " ".join(rest[:n]) in terms), 0)
         if size:
             used.update(range(start, start + size))
             if start == 0 or words[start - 1] not in _DENIALS:
-                found.append(" ".join(words[start : start + size]))
+                found.append(" ".join(rest[:size]))
         start += max(size, 1)
     return found, used

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import TextIO
 
 from ..errors import EngineError
+from ..progress_text import ProgressText, time_in_words
 
 _BAR_CHARS = 24
 _LINE_CHARS = 100
@@ -32,12 +33,15 @@ class ConsoleProgress:
         self._reached = 0.0
         self._shown = -1.0  # fraction last shown
         self._drawn_at = 0.0
+        self._texts = ProgressText()
         self._has_bar = False
 
     def report(self, fraction: float, message: str = "") -> None:
         """Redraw the bar, or write a line where there is no terminal."""
         with self._lock:
             self._reached = max(self._reached, min(max(fraction, 0.0), 1.0))
+            left_s = self._texts.see(self._reached, message)
+            message += f" (about {time_in_words(left_s)} left)" if left_s > 0.0 else ""
             if self._is_terminal and (time.monotonic() - self._drawn_at >= _REDRAW_S or self._reached >= 1.0):
                 self._draw(message)
             elif not self._is_terminal and (self._reached >= self._shown + _LINE_STEP or self._is_last()):

@@ -18,7 +18,7 @@ EVIL = "<script>alert(1)</script>"
 
 def _text(html: str) -> str:
     body = html.partition("<body>")[2]
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body))).replace("\u202f", " ")
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
 
 
 def _rows(text: str) -> list:

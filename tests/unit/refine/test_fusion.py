@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("torch", reason="the network stage needs the runtime with PyTorch")
 
+from special_qgis.engine.config import RefineConfig
 from special_qgis.engine.refine.fusion import (
-    LEAST_SHARE,
     NoiseTransitions,
     fuse,
     network_share,
@@ -123,11 +123,17 @@ def test_undoing_errors_of_certain_contradictions_is_finite() -> None:
 
 @pytest.mark.parametrize(
     ("agreement", "share"),
-    [(1.0, LEAST_SHARE), (0.93, LEAST_SHARE), (0.88, (1.0 + LEAST_SHARE) / 2.0), (0.83, 1.0), (0.5, 1.0)],
+    [
+        (1.0, RefineConfig.least_share),
+        (0.93, RefineConfig.least_share),
+        (0.88, (1.0 + RefineConfig.least_share) / 2.0),
+        (0.83, 1.0),
+        (0.5, 1.0),
+    ],
     ids=str,
 )
 def test_network_that_contradicts_the_first_stage_often_decides_alone(agreement: float, share: float) -> None:
-    assert network_share(agreement) == pytest.approx(share)
+    assert network_share(agreement, RefineConfig.least_share) == pytest.approx(share)
 
 
 def test_weighted_mean_is_the_geometric_one_and_leaves_silent_pixels_to_the_network() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from special_qgis.engine.report import formats
 
-THIN = "\u202f"
+THIN = "\u00a0"
 
 
 @pytest.mark.parametrize(
