@@ -5,12 +5,18 @@ from __future__ import annotations
 
 from typing import Any, Dict, Sequence
 
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingParameterDefinition
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+)
 
 from ..engine.config import ClassifyConfig, OutputConfig
 from .base import LIGHT, PREFERRED
 from .class_parameters import classes_parameter
 from .clip_parameters import agreement_destination, clip_options, clip_parameters, has_model
+from .height_parameters import height_parameters, height_sources
 from .map_base import MapAlgorithm
 from .model_choice import model_parameter
 from .parameter_values import choice_value, classes_value
@@ -23,6 +29,17 @@ class NamesAlgorithm(MapAlgorithm):
 
     JOB = "classify"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._heights: Dict[str, Any] = {}  # fields of ClassifyConfig, set by prepareAlgorithm
+
+    def prepareAlgorithm(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Turn the layers into paths; runs in the main thread."""
+        self._heights = height_sources(self, parameters, context, feedback)
+        return super().prepareAlgorithm(parameters, context, feedback)
+
     def wants_refinement(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> bool:
         """Whether the second stage is to run."""
         return False
@@ -34,7 +51,8 @@ class NamesAlgorithm(MapAlgorithm):
             own: Those of the algorithm itself, shown after the source of the evidence.
         """
         plain = [input_parameter(), classes_parameter(), source_parameter(), model_parameter(), *own]
-        advanced = [*reading_parameters(), device_parameter(), memory_parameter(), seed_parameter(), *clip_parameters()]
+        run = [device_parameter(), memory_parameter(), seed_parameter()]
+        advanced = [*reading_parameters(), *height_parameters(), *run, *clip_parameters()]
         for parameter in [*plain, min_confidence_parameter(), *area_parameters(), *advanced]:
             self.addParameter(parameter)
 
@@ -50,6 +68,7 @@ class NamesAlgorithm(MapAlgorithm):
             scene=self.prepared_scene(),
             outputs=outputs,
             refine=self.wants_refinement(parameters, context),
+            **self._heights,
             **method_options(self, parameters, context),
         )
 

@@ -28,6 +28,7 @@ class SourceKind:
     plan: Union[str, Callable[..., Any]]  # ``evidence.source.PlanSource``, or "module:function" relative to the engine
     packages: Tuple[str, ...] = ()  # to be imported besides NumPy and GDAL: it runs on the private runtime only
     needs_model: bool = False  # serves only where an image-text model is named or installed
+    is_partial: bool = False  # tells groups of classes apart only: joins the others where it has data, never maps alone
 
     def load(self) -> Callable[..., Any]:
         """The function that plans the source for a run; see ``evidence.source.PlanSource``."""
@@ -55,6 +56,13 @@ _KINDS: Dict[str, SourceKind] = {
             packages=("torch", "open_clip", "safetensors"),
             needs_model=True,
         ),
+        SourceKind(
+            "height",
+            "height",
+            "Whether a pixel stands up or lies flat, and the class names with it; needs a raster of heights.",
+            ".evidence.height_source:plan",
+            is_partial=True,
+        ),
     )
 }
 
@@ -65,8 +73,8 @@ def source_kinds() -> Tuple[SourceKind, ...]:
 
 
 def source_names() -> Tuple[str, ...]:
-    """What the option ``source`` accepts: automatic, or the name of one source."""
-    return (AUTOMATIC, *_KINDS)
+    """What the option ``source`` accepts: automatic, or the name of one source that maps by itself."""
+    return (AUTOMATIC, *(kind.name for kind in _KINDS.values() if not kind.is_partial))
 
 
 def source_kind(name: str) -> SourceKind:
@@ -86,7 +94,7 @@ def register_source(kind: SourceKind) -> None:
     Raises:
         ConfigError: The name is taken.
     """
-    if kind.name in source_names():
+    if kind.name == AUTOMATIC or kind.name in _KINDS:
         raise ConfigError(f"There is a source of evidence {kind.name!r} already.", "Give the new one another name.")
     _KINDS[kind.name] = kind
 

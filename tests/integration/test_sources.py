@@ -43,6 +43,7 @@ class _Columns:
     cost = 0.1
     is_informed = True
     precedence: Optional[Sequence[int]] = None
+    own_weight: Optional[float] = None
 
     def __init__(self, request: RunRequest) -> None:
         self._n_classes = len(request.classes)

@@ -315,6 +315,23 @@ def test_mask_that_is_no_file_is_copied_first(
     assert any("copied to a temporary one" in text for text in messages.infos)
 
 
+@pytest.mark.parametrize("name", ["classify", "pseudolabels"])
+def test_heights_given_as_layer_tell_roof_and_road_of_one_spectrum_apart(
+    plugin: Any, scene: Path, tmp_path: Path, messages: Messages, name: str
+) -> None:
+    half = small_scene.SIDE_PX // 2
+    surface = np.full((2 * half, 2 * half), 50.0, np.float32)
+    terrain = small_scene.write_raster(tmp_path / "terrain.tif", surface)
+    surface[half:, half : half + half // 2] += 6.0
+    layer = QgsRasterLayer(str(small_scene.write_raster(tmp_path / "surface.tif", surface)), "surface")
+    output = tmp_path / "map.tif"
+    given = {"INPUT": str(scene), "CLASSES": "water; tree; asphalt roof; asphalt road", "OUTPUT": str(output)}
+    heights = {"HEIGHT": layer, "TERRAIN": str(terrain), "SOURCE": "spectral", "PRESET": "fast"}
+    run(name, {**given, **heights}, messages)
+    found = read(output)[half:, half:]
+    assert (found[:, : half // 2] == 3).all() and (found[:, half // 2 :] == 4).all()
+
+
 def _virtual_input(layer: QgsRasterLayer) -> Any:
     found = QgsRasterDataProvider.VirtualRasterInputLayers()
     found.name, found.provider, found.uri = layer.name(), layer.providerType(), layer.source()

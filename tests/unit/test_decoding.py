@@ -26,6 +26,7 @@ READERS_OF_OUR_FILES = {  # files that the plugin writes or ships, JSON that is 
     *("engine/models/inspection.py", "engine/models/download.py", "engine/classes/classes.py"),
     *("engine/classes/text.py", "engine/classes/colours.py", "engine/scene/memory.py", "runtime/install.py"),
     *("engine/areas/estimates.py", "runtime/layout.py", "process/logged_process.py", "process/event_reader.py"),
+    "engine/campaign/manifest.py",
 }
 
 

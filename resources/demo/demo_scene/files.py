@@ -76,6 +76,18 @@ def write_truth(path: Path, truth: np.ndarray, pixel_m: float) -> None:
     dataset.FlushCache()
 
 
+def write_heights(path: Path, heights_m: np.ndarray, pixel_m: float) -> None:
+    """Write (rows, cols) float32 metres above ground as a GeoTIFF."""
+    n_rows, n_cols = heights_m.shape
+    options = ["COMPRESS=DEFLATE", "TILED=YES"]
+    dataset = gdal.GetDriverByName("GTiff").Create(str(path), n_cols, n_rows, 1, gdal.GDT_Float32, options)
+    dataset.SetGeoTransform((ORIGIN_M[0], pixel_m, 0.0, ORIGIN_M[1], 0.0, -pixel_m))
+    dataset.SetProjection(_wkt("WKT1_GDAL"))
+    dataset.GetRasterBand(1).SetUnitType("m")
+    dataset.GetRasterBand(1).WriteArray(heights_m)
+    dataset.FlushCache()
+
+
 def write_classes(path: Path) -> None:
     """Write the class names, one a line, in the order of the truth's ids."""
     path.write_text("\n".join(CLASS_NAMES) + "\n", encoding="utf-8")

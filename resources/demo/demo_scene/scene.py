@@ -10,7 +10,7 @@ import numpy as np
 
 from .buildings import draw_houses, draw_quarter, drive_cars
 from .canvas import Canvas
-from .files import write_classes, write_cube, write_truth
+from .files import write_classes, write_cube, write_heights, write_truth
 from .ground import Textures, draw_fields, draw_meadow, draw_park, draw_river, draw_roads
 from .light import Sun, direct_light, sky_view
 from .materials import spectra_of
@@ -72,3 +72,16 @@ def make_scene(folder: Path, seed: int = DEFAULT_SEED) -> SceneFiles:
     write_truth(files.truth, truth, PIXEL_M)
     write_classes(files.classes)
     return files
+
+
+def heights(seed: int = DEFAULT_SEED) -> np.ndarray:
+    """(rows, cols) float32 metres above ground of the scene with this seed, the mean of what lies in each pixel."""
+    canvas, _ = draw(seed)
+    cells: np.ndarray = canvas.height.reshape(N_PX, CELLS_PER_PX, N_PX, CELLS_PER_PX)
+    return cells.mean(axis=(1, 3), dtype=np.float32)
+
+
+def make_heights(path: Path, seed: int = DEFAULT_SEED) -> Path:
+    """Write the heights of the scene with this seed as a GeoTIFF on the scene's grid."""
+    write_heights(path, heights(seed), PIXEL_M)
+    return path

@@ -35,7 +35,8 @@ def list_inputs(config: ClassifyConfig) -> List[Dict[str, Any]]:
         config: Options of the scene.
     """
     paths: Dict[str, None] = {}
-    for source in (*config.scene.files, class_file_of(config.classes) or "", config.model, config.upsampler):
+    named = (class_file_of(config.classes) or "", config.model, config.upsampler, config.height, config.terrain)
+    for source in (*config.scene.files, *named):
         if source:
             paths.update(dict.fromkeys([source, *map(str, files_of_source(source))]))
     paths.update(dict.fromkeys(map(str, _model_files(config))))

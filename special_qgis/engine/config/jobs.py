@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import ClassVar, Mapping, Type
 
-from ..source_kinds import AUTOMATIC, source_names
+from ..source_kinds import AUTOMATIC, source_kinds, source_names
 from .options import Options, require, require_choice
 from .outputs import MapOutputConfig, OutputConfig, RefineOutputConfig, fitting_outputs
 from .scene import SceneConfig
@@ -52,14 +52,20 @@ class ClassifyConfig(Options):
     model: str = ""  # name of an installed image-text model, or path of a checkpoint; "" = the best installed
     upsampler: str = ""  # name or path of a learned upsampler; "" = the one installed, if any
     models_folder: str = ""  # where models are installed; "" = the usual folder
+    height: str = ""  # raster of heights above ground, or of elevations beside a terrain model; any grid; "" = none
+    terrain: str = ""  # raster of the ground's elevations, subtracted from height; any grid; "" = heights are above it
     clip: ClipConfig = field(default_factory=ClipConfig)  # not read with the preset paper
     prior: PriorConfig = field(default_factory=PriorConfig)
     network: RefineConfig = field(default_factory=RefineConfig)  # not read with the preset paper
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", fitting_outputs(self.outputs, OutputConfig))
-        require_choice("source", self.source, source_names())
+        _require_source(self.source)
         require_choice("preset", self.preset, PRESETS)
+        has_surface = bool(self.height) or not self.terrain
+        require(
+            has_surface, "terrain", "empty where there is no height", self.terrain, "Give the surface model as height."
+        )
         _require_run_options(self.device, self.seed, self.min_confidence)
         if self.outputs.classifier:
             require(
@@ -90,6 +96,18 @@ class ClassifyConfig(Options):
         """Options of the image-text model with preset and seed taken in."""
         chosen = ClipConfig.published() if self.preset == "paper" else self.clip
         return dataclasses.replace(chosen, seed=self.seed)
+
+
+def _require_source(source: str) -> None:
+    partial = [kind.name for kind in source_kinds() if kind.is_partial]
+    require(
+        source not in partial,
+        "source",
+        "one of " + ", ".join(source_names()),
+        source,
+        "It tells groups of classes apart only and makes no map alone: give its raster beside another source.",
+    )
+    require_choice("source", source, source_names())
 
 
 def _require_run_options(device: str, seed: int, min_confidence: float) -> None:

@@ -101,6 +101,7 @@ class FittedClip:
     name = NAME
     is_informed = True
     precedence: Optional[Sequence[int]] = None
+    own_weight: Optional[float] = None
 
     def __init__(self, title: str, summary: ClipSummary, stored: StoredProbabilities) -> None:
         self._title, self._summary, self._stored = title, summary, stored

@@ -88,7 +88,9 @@ class FusedEvidence:
         """Probabilities of a tile, and how far the sources agree."""
         found = [source.predict(window, block) for source in self._sources]
         tempered = [weighing.temper(p) for weighing, p in zip(self._fusion.weighings, found)]
-        return Prediction(self._fusion.combine_tempered(tempered, found), source_agreement(tempered))
+        whole = [p for weighing, p in zip(self._fusion.weighings, tempered) if not weighing.is_partial]
+        agreement = source_agreement(whole) if len(whole) > 1 else None
+        return Prediction(self._fusion.combine_tempered(tempered, found), agreement)
 
 
 def decide_tile(

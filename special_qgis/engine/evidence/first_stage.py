@@ -2,7 +2,7 @@
 """The first stage of a classification: plans its sources of evidence, fits them to the scene, gives one evidence.
 
 With the source automatic, all sources that can serve are used and fused; a source that is named is used alone. A source
-that is not used is not fitted.
+that is not used is not fitted. Sources that tell groups of classes only are used wherever they have data.
 """
 
 from __future__ import annotations
@@ -81,15 +81,16 @@ def plan_sources(config: ClassifyConfig, classes: Sequence[LandCoverClass], prog
     request = RunRequest(tuple(classes), config, interpret(classes))
     found = [kind.load()(request, progress) for kind in _wanted(config)]
     planned: Tuple[Source, ...] = tuple(source for source in found if source is not None)
-    if config.outputs.agreement and len(planned) < 2:
-        used = ", ".join(source_kind(source.name).title for source in planned) or "none"
+    whole = [source for source in planned if not source_kind(source.name).is_partial]
+    if config.outputs.agreement and len(whole) < 2:
+        used = ", ".join(source_kind(source.name).title for source in whole) or "none"
         raise ConfigError(
             f"outputs.agreement needs two sources of evidence or more; the run has only: {used}.",
             "Choose the source automatic and install what another source needs – CLIP a model – or leave the output "
             "out.",
         )
     for source in planned:
-        source.check_names(len(planned) == 1, progress)
+        source.check_names(len(whole) == 1, progress)
     return Sources(planned, request.interpretation)
 
 
@@ -108,7 +109,7 @@ def _wanted(config: ClassifyConfig) -> Tuple[SourceKind, ...]:
             f"Choose {' or '.join(one.name for one in source_kinds() if one.needs_model)} or automatic, or leave the "
             "model out.",
         )
-    return (kind,)
+    return (kind, *(other for other in source_kinds() if other.is_partial))
 
 
 def fit_first_stage(

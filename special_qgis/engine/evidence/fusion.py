@@ -11,7 +11,7 @@ have equal spectral evidence, so the image alone ranks them, whatever ``r`` is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class Weighing:
     name: str  # of the source
     weight: float  # r; 0 where it understands no name
     temperature: float = 1.0  # t; above 1 flattens the probabilities, 1 leaves them as they are
+    is_partial: bool = False  # tells groups of classes only, so it has no part in the agreement
 
     def temper(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities at the weighing's temperature.
@@ -91,19 +92,27 @@ def fit_fusion(fitted: Sequence[FittedSource], sample: Sample, progress: Progres
         sample: Sample of the scene's pixels.
         progress: Checked for cancel.
     """
-    informed = [one for one in fitted if one.is_informed]
-    if len(informed) < 2:
-        return Fusion(tuple(Weighing(one.name, 1.0 if one in informed else 0.0) for one in fitted))
+    informed = [one for one in fitted if one.is_informed and one.own_weight is None]
+    weighings = {one.name: Weighing(one.name, 1.0) for one in informed[:1]}
+    for one in fitted:
+        if one.own_weight is not None:
+            weighings[one.name] = Weighing(one.name, one.own_weight if one.is_informed else 0.0, is_partial=True)
+    if len(informed) > 1:
+        weighings.update({one.name: one for one in _weigh_others(fitted, informed, sample, progress)})
+    return Fusion(tuple(weighings.get(one.name, Weighing(one.name, 0.0)) for one in fitted))
+
+
+def _weigh_others(
+    fitted: Sequence[FittedSource], informed: Sequence[FittedSource], sample: Sample, progress: Progress
+) -> List[Weighing]:
+    """Weighings of all informed sources but the first, beside it."""
     anchor, *others = informed
     found = [one.features(sample, progress) for one in fitted]
     features = next((f for f in found if f is not None), None)
     if features is None:
         features = plain_features(sample.spectra)
     reference = anchor.predict_sample(sample)
-    weighings = {anchor.name: Weighing(anchor.name, 1.0)}
-    for one in others:
-        weighings[one.name] = weigh(one.name, one.predict_sample(sample), reference, features)
-    return Fusion(tuple(weighings.get(one.name, Weighing(one.name, 0.0)) for one in fitted))
+    return [weigh(one.name, one.predict_sample(sample), reference, features) for one in others]
 
 
 def weigh(

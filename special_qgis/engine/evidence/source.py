@@ -53,6 +53,7 @@ class FittedSource(Protocol):
     name: str  # as in ``source_kinds``
     is_informed: bool  # whether it understands any class name; one that does not is not weighed
     precedence: Optional[Sequence[int]]  # row indices of all classes in the order in which they win ties; None = as is
+    own_weight: Optional[float]  # in the fusion, of one that tells groups of classes only; None = beside the anchor's
 
     def predict(self, window: Window, block: Block) -> NDArray[np.float32]:
         """(classes, rows, cols) float32 probabilities of a tile, sum 1; all 0 where invalid or nothing is known."""

@@ -62,6 +62,7 @@ class FittedPrior:
     """
 
     name = NAME
+    own_weight: Optional[float] = None
 
     def __init__(self, prior: SpectralPrior) -> None:
         self._prior = prior

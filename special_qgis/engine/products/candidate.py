@@ -116,7 +116,7 @@ def find_candidate(text: str) -> Optional[Candidate]:
 
 
 def read_text(path: str) -> str:
-    """A small text file of a product; characters outside UTF-8 are replaced.
+    """A small text file of a product, by the rule of ``decoding``.
 
     Raises:
         RasterReadError: It cannot be read, or is too large for a description.

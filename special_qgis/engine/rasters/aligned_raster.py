@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A single-band raster seen at the pixels of another grid: pixel by pixel where the grids agree, else nearest pixel."""
+"""A single-band raster seen at the pixels of another grid: pixel by pixel where the grids agree, else resampled."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, List, Tuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from .class_raster import block_dataset, read_unmasked
 from .opening import GeoTransform, Grid, damaged_error, read_grid, spatial_reference
 from .text import gcp_projection, projection
 
+_WARP_OPTIONS = ["-novshift"]  # values stay what they are, also where a CRS has a vertical axis
 _GRID_TOLERANCE_PX = 0.01  # corners of two grids closer than this are the same
 
 
@@ -26,15 +28,24 @@ class AlignedRaster:
         grid_role: What the grid belongs to, for messages: "map", "scene".
         dataset: The raster.
         role: What the raster is, for messages: "reference", "class raster".
-        fill: Value of pixels outside the raster and where it is nodata or masked.
+        fill: Value of pixels outside the raster and where it is nodata or masked; NaN makes the values float64.
+        resampling: How other grids are brought to the pixels: "near", or "bilinear" for values that vary smoothly.
 
     Raises:
         InputError: One of them has no georeferencing and their sizes differ.
     """
 
-    def __init__(self, grid: Grid, grid_role: str, dataset: gdal.Dataset, role: str, fill: float = 0) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        grid_role: str,
+        dataset: gdal.Dataset,
+        role: str,
+        fill: float = 0,
+        resampling: str = "near",
+    ) -> None:
         self.dataset = dataset
-        self._fill = fill
+        self._fill, self._resampling = fill, resampling
         self.warnings: List[str] = []
         self._roles = (grid_role, role)
         self._grid = grid
@@ -43,9 +54,8 @@ class AlignedRaster:
         self._wkt = grid.crs_wkt or raster_wkt
         self._source_wkt = raster_wkt or grid.crs_wkt
         self._is_aligned = self._compare()
-        self.how = (
-            "pixel by pixel, on the same grid" if self._is_aligned else f"resampled to the {grid_role} at nearest pixel"
-        )
+        manner = "at nearest pixel" if resampling == "near" else f"by {resampling} interpolation"
+        self.how = "pixel by pixel, on the same grid" if self._is_aligned else f"resampled to the {grid_role} {manner}"
 
     def read(self, window: Window) -> NDArray[Any]:
         """Values of a window of the grid, in the raster's own or a wider dtype.
@@ -59,6 +69,7 @@ class AlignedRaster:
         if self._is_aligned or self._transform is None:
             return read_unmasked(self.dataset, window, self._fill)
         is_float = gdal.GetDataTypeName(self.dataset.GetRasterBand(1).DataType).startswith("Float")
+        is_float = is_float or math.isnan(self._fill)
         block = block_dataset(window, self._transform, self._wkt, gdal.GDT_Float64 if is_float else gdal.GDT_Int32)
         block.GetRasterBand(1).Fill(self._fill)
         try:
@@ -67,8 +78,9 @@ class AlignedRaster:
                 self.dataset,
                 srcSRS=self._source_wkt or None,
                 dstSRS=self._wkt or None,
-                resampleAlg="near",
+                resampleAlg=self._resampling,
                 errorThreshold=0.0,
+                options=_WARP_OPTIONS,
             )
         except RuntimeError as error:
             raise damaged_error(self.dataset, window, error) from error

@@ -130,12 +130,16 @@ def _add_classify(parser: argparse.ArgumentParser) -> None:
     _add_saved_classifier(parser)
     parser.add_argument("--pseudo-labels", metavar="TIF", help="class raster of the first stage to write")
     parser.add_argument("--agreement", metavar="TIF", help="raster of how far both sources agree to write")
+    parser.add_argument("--height", metavar="RASTER", help="heights above ground, or a surface model; any grid")
+    parser.add_argument("--terrain", metavar="RASTER", help="terrain model to subtract from the heights")
     set_defaults(parser, OutputConfig, "pseudo_labels", "agreement")
+    set_defaults(parser, ClassifyConfig, "height", "terrain")
 
 
 def _classify_options(found: argparse.Namespace) -> Dict[str, Any]:
     outputs = {"pseudo_labels": "pseudo_labels", "classifier": "save_classifier", "agreement": "agreement"}
-    return {**_map_fields(found, **outputs), **method_fields(found)}
+    heights = {"height": found.height, "terrain": found.terrain}
+    return {**_map_fields(found, **outputs), **method_fields(found), **heights}
 
 
 def _add_refine(parser: argparse.ArgumentParser) -> None:

@@ -98,6 +98,7 @@ def test_classify_every_option_reaches_its_field() -> None:
     words += shlex.split("--confidence c.tif --probabilities p.tif --report r.html --source spectral --preset fast")
     words += shlex.split("--device cpu --seed 7 --min-confidence 0.25 --no-refine --pseudo-labels l.tif")
     words += shlex.split("--agreement a.tif --model m --upsampler u --models-folder f --templates openai --no-aliases")
+    words += shlex.split("--height h.tif --terrain t.tif")
     words += shlex.split("--scales 1,4 --window 96 --stride 32 --upsampling bilinear --blending mean --tolerance 0.01")
     words += ["--precision", "float32", "--compile"]
     expected = ClassifyConfig(
@@ -113,6 +114,8 @@ def test_classify_every_option_reaches_its_field() -> None:
         model="m",
         upsampler="u",
         models_folder="f",
+        height="h.tif",
+        terrain="t.tif",
         clip=config_module.ClipConfig(
             window_px=96,
             stride_px=32,
