@@ -11,7 +11,7 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction, QApplication
 
 from .algorithms import running, styling
-from .engine.resources import resource_path
+from .engine.files.resources import resource_path
 from .provider import SpecialProvider
 from .translation import translate
 

@@ -23,7 +23,7 @@ from .algorithms.refine import Refine
 from .algorithms.spectral_prior import SpectralPriorAlgorithm
 from .algorithms.true_colour import TrueColour
 from .engine.areas.vector_formats import FORMATS
-from .engine.resources import plugin_version, resource_path
+from .engine.files.resources import plugin_version, resource_path
 from .translation import translate
 
 ALGORITHMS = (

@@ -14,8 +14,8 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from ..engine.data_folder import expand_home, is_file
 from ..engine.errors import Cancelled, ConfigError, EngineError
+from ..engine.files.data_folder import expand_home, is_file
 from ..engine.models.download import download_model
 from ..engine.models.importing import Wish, import_file
 from ..engine.models.library import InstalledModel

@@ -12,7 +12,7 @@ from typing import Any, Dict, Mapping
 from qgis.core import NULL, QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingParameterEnum
 
 from ..engine.classes.classes import class_file_of
-from ..engine.data_folder import expand_home
+from ..engine.files.data_folder import expand_home
 from .scene_parameters import MIB, NO_SENSOR
 
 

@@ -8,8 +8,8 @@ import sys
 from typing import Sequence
 
 from .errors import Cancelled, EngineError
+from .files.resources import plugin_version
 from .jobs import run_job
-from .resources import plugin_version
 from .terminal.command_line import parse_arguments
 from .terminal.console import ConsoleProgress
 from .terminal.result_text import format_result

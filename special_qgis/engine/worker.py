@@ -23,7 +23,7 @@ from typing import Any, Dict, Tuple
 
 from .errors import Cancelled, ConfigError, EngineError
 from .jobs import run_job
-from .plain_text import parse_json, shorten
+from .texts.plain_text import parse_json, shorten
 
 EXIT_OK, EXIT_ERROR, EXIT_CANCELLED = 0, 1, 130
 HEARTBEAT_S = 2.0  # between signs of life

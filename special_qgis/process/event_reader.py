@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional
 
-from ..engine.plain_text import parse_json
+from ..engine.texts.plain_text import parse_json
 
 EVENT_NAMES = ("progress", "info", "warning", "heartbeat", "result", "error", "cancelled")
 MAX_LINE_BYTES = 8 * 2**20  # far above any event; a longer line is garbage and is not kept

@@ -9,8 +9,8 @@ import os
 import sys
 from typing import List, Optional, Sequence
 
-from ..engine.data_folder import DATA_VARIABLE
 from ..engine.errors import Cancelled, EngineError
+from ..engine.files.data_folder import DATA_VARIABLE
 from ..engine.terminal.console import ConsoleProgress
 from .management import (
     RuntimeOptions,

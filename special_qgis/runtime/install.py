@@ -18,11 +18,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
-from ..engine.data_folder import data_folder, expand_home
 from ..engine.errors import ConfigError, EngineError
-from ..engine.process_lock import LockHeldError, hold
+from ..engine.files.data_folder import data_folder, expand_home
+from ..engine.files.process_lock import LockHeldError, hold
+from ..engine.files.resources import plugin_version
 from ..engine.progress import Progress, SubProgress
-from ..engine.resources import plugin_version
 from ..process.interpreters import Interpreter, clean_environment, light_interpreter
 from ..process.logged_process import FinishedProcess, run_logged
 from ..process.worker_client import run_job

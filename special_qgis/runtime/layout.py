@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import List, Mapping, Tuple
 
-from ..engine.resources import resource_path
+from ..engine.files.resources import resource_path
 
 LIGHT_MODULES = ("numpy", "osgeo.gdal")  # every interpreter of the engine has these
 MARKER = "ready.json"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from ..engine.data_folder import data_folder, expand_home
 from ..engine.errors import EngineError, RuntimeMissingError
+from ..engine.files.data_folder import data_folder, expand_home
 from ..engine.progress import NullProgress, Progress
 from ..process.interpreters import Interpreter, light_interpreter
 from ..process.worker_client import run_job

@@ -20,8 +20,8 @@ from osgeo import gdal
 from special_qgis.engine.campaign.run import classify_scenes
 from special_qgis.engine.config import ClassifyConfig, RefineConfig, SceneConfig
 from special_qgis.engine.errors import Cancelled, ConfigError
+from special_qgis.engine.files.process_lock import hold
 from special_qgis.engine.jobs import run_job
-from special_qgis.engine.process_lock import hold
 from special_qgis.engine.rasters.legend import read_legend
 from tests.helpers.campaigns import (
     LOCK,

@@ -25,11 +25,11 @@ from special_qgis.engine.jobs import JOBS
 from special_qgis.engine.models.card import read_card
 from special_qgis.engine.models.inspection import inspect
 from special_qgis.engine.models.transfer import check_url, shown_url
-from special_qgis.engine.plain_text import parse_json, shorten
 from special_qgis.engine.rasters.envi_header import expected_bytes, parse_envi_header
 from special_qgis.engine.report.tables import csv_text
 from special_qgis.engine.scene.number_lists import parse_flags, parse_number, parse_number_list
 from special_qgis.engine.scene.spectra import parse_band_description, parse_band_list, parse_wavelengths
+from special_qgis.engine.texts.plain_text import parse_json, shorten
 from special_qgis.engine.worker import parse_request
 from special_qgis.process.event_reader import parse_event
 

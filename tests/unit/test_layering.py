@@ -39,8 +39,8 @@ LIGHT_MODULES = (
 )
 QGIS_PACKAGES = {"qgis", "PyQt5", "PyQt6", "processing", "sip"}
 LAYERS = (  # of the engine, from the bottom: a module imports from its own package and from lower layers, nothing else
-    {"config", "errors", "progress", "progress_text", "resources", "data_folder", "process_lock", "windows"}
-    | {"probabilities", "heavy_stages", "packages", "source_kinds", "decoding", "durable_files", "plain_text"},
+    {"config", "errors", "files", "texts", "progress", "progress_text", "windows"}
+    | {"probabilities", "heavy_stages", "packages", "source_kinds"},
     {"rasters", "classes", "report", "compute", "models"},
     {"outputs", "terminal"},
     {"products"},

@@ -20,7 +20,7 @@ from ..accuracy.confusion import normal_quantile
 from ..accuracy.stratified import adjust
 from ..classes.text import comparison_key
 from ..errors import InputError, RasterReadError
-from ..plain_text import parse_json
+from ..texts.plain_text import parse_json
 from .classes import AreaClass, names_tell
 from .sums import Sums
 

@@ -17,10 +17,10 @@ from osgeo import gdal
 
 from ..classes.classes import class_file_of
 from ..config import ClassifyConfig
+from ..files.resources import plugin_version
 from ..models.library import models_folder
 from ..outputs.output_set import files_of_source
 from ..rasters.gdal_exceptions import use_exceptions
-from ..resources import plugin_version
 
 __all__ = ["fingerprint", "is_light", "list_inputs"]
 

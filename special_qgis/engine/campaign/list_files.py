@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import unquote
 
-from ..data_folder import expand_home
-from ..decoding import decode_file
 from ..errors import InputError
-from ..plain_text import shorten
+from ..files.data_folder import expand_home
+from ..texts.decoding import decode_file
+from ..texts.plain_text import shorten
 
 __all__ = ["LIST_SUFFIXES", "ListEntry", "read_list"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
-from ..decoding import read_text_file
 from ..outputs.output_set import OutputSet
-from ..plain_text import parse_json
+from ..texts.decoding import read_text_file
+from ..texts.plain_text import parse_json
 
 __all__ = ["MANIFEST_NAME", "Manifest", "measure_outputs", "read_manifest", "remove_manifest", "write_manifest"]
 

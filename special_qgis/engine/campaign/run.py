@@ -15,11 +15,11 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 from ..classes.classes import LandCoverClass, class_file_of, parse_classes
 from ..config import ScenesConfig
 from ..errors import Cancelled, ConfigError, EngineError, RasterWriteError
+from ..files.process_lock import LockHeldError, hold
 from ..mapping.provenance import describe_run
 from ..outputs.abandoned import remove_abandoned
 from ..outputs.output_set import OutputSet
 from ..outputs.style import paletted_qml
-from ..process_lock import LockHeldError, hold
 from ..progress import NullProgress, Progress, RecordingProgress, SubProgress, check_cancelled
 from .findings import Campaign, SceneFinding
 from .machine import Crew, plan_crew

@@ -15,8 +15,8 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Seq
 from osgeo import gdal
 
 from ..config import SceneConfig
-from ..data_folder import expand_home
 from ..errors import InputError
+from ..files.data_folder import expand_home
 from ..progress import Progress, check_cancelled
 from ..rasters.gdal_exceptions import use_exceptions
 from .list_files import LIST_SUFFIXES, read_list

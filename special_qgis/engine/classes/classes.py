@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..errors import ClassListError
-from ..resources import resource_path
+from ..files.resources import resource_path
 from .colours import choose_colours
 from .files import class_file_of, read_class_file
 from .text import MAX_NAME_CHARS, ClassEntry, comparison_key, parse_entries, shorten

@@ -21,7 +21,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from ..resources import resource_path
+from ..files.resources import resource_path
 
 FloatArray = npt.NDArray[np.float64]
 

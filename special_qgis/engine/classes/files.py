@@ -15,10 +15,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ..data_folder import expand_home, is_file
-from ..decoding import decode_file
 from ..errors import ClassListError
-from ..plain_text import parse_json
+from ..files.data_folder import expand_home, is_file
+from ..texts.decoding import decode_file
+from ..texts.plain_text import parse_json
 from .text import ClassEntry, comparison_key, make_entry, parse_entries, shorten
 
 MAX_FILE_BYTES = 4 * 1024 * 1024  # a class list is a few kilobytes; a QGIS style may be some hundred

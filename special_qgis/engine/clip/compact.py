@@ -14,7 +14,7 @@ import torch
 
 from ..errors import InputError
 from ..models.inspection import COMPACT_KEY
-from ..plain_text import parse_json
+from ..texts.plain_text import parse_json
 
 __all__ = ["METADATA_KEY", "SCALE_SUFFIX", "TOKEN_ROWS", "TOKEN_TABLE", "VERSION", "expand", "is_compact"]
 

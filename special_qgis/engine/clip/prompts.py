@@ -15,7 +15,7 @@ from typing import Any, Dict, Sequence, Tuple
 from ..classes.classes import LandCoverClass
 from ..config import TEMPLATE_SETS
 from ..errors import ConfigError
-from ..resources import resource_path
+from ..files.resources import resource_path
 from ..spectral_prior.lexicon import normalise, words_of
 
 __all__ = ["class_queries", "fill_templates", "shipped_aliases"]

@@ -16,7 +16,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from ..data_folder import expand_home
+from ..files.data_folder import expand_home
 from . import kernel_cache
 
 __all__ = ["has_numba", "kernel_cache_folder"]

@@ -6,11 +6,7 @@ May import the engine's ground modules.
 
 from __future__ import annotations
 
-from .campaign import (
-    ANY_SCENE,
-    OUTPUT_CHOICES,
-    ScenesConfig,
-)
+from .campaign import ANY_SCENE, OUTPUT_CHOICES, ScenesConfig
 from .jobs import (
     AREA_MEASURES,
     DEVICES,
@@ -28,26 +24,11 @@ from .jobs import (
     used_network,
     used_prior,
 )
-from .models import (
-    DownloadModelConfig,
-    ImportModelConfig,
-    ListModelsConfig,
-    RemoveModelConfig,
-    RuntimeCheckConfig,
-)
-from .options import (
-    require,
-)
-from .outputs import (
-    MapOutputConfig,
-    OutputConfig,
-    RefineOutputConfig,
-)
+from .models import DownloadModelConfig, ImportModelConfig, ListModelsConfig, RemoveModelConfig, RuntimeCheckConfig
+from .options import require
+from .outputs import MapOutputConfig, OutputConfig, RefineOutputConfig
 from .products import MASK_MEANINGS, OVERLAPS, ImportProductConfig
-from .scene import (
-    QUANTITIES,
-    SceneConfig,
-)
+from .scene import QUANTITIES, SceneConfig
 from .stages import (
     BLENDINGS,
     PRECISIONS,

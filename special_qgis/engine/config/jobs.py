@@ -14,11 +14,7 @@ from ..source_kinds import AUTOMATIC, source_kinds, source_names
 from .options import Options, require, require_choice
 from .outputs import MapOutputConfig, OutputConfig, RefineOutputConfig, fitting_outputs
 from .scene import SceneConfig
-from .stages import (
-    ClipConfig,
-    PriorConfig,
-    RefineConfig,
-)
+from .stages import ClipConfig, PriorConfig, RefineConfig
 
 SOURCES = source_names()  # where the class evidence comes from, of those that the package brings
 PRESETS = ("default", "fast", "paper")  # fast = rules alone, no network; paper = the published constants

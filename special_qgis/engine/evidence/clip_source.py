@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import ClassifyConfig
-from ..data_folder import data_folder
 from ..errors import RuntimeMissingError
+from ..files.data_folder import data_folder
 from ..heavy_stages import StageMissing, load_stage
 from ..models.library import InstalledModel, choose_default_model, choose_default_upsampler, find_model, models_folder
 from ..models.registry import REGISTRY

@@ -12,7 +12,7 @@ from typing import Any, Dict, Mapping
 import numpy as np
 from osgeo import gdal
 
-from ..resources import plugin_version
+from ..files.resources import plugin_version
 
 METHOD_SOURCE = "SPECIAL, Pang et al., arXiv 2501.16222; spectral prior of SPECIAL for QGIS"
 

@@ -16,7 +16,7 @@ import re
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
 from ..errors import ModelError
-from ..plain_text import parse_json, shorten
+from ..texts.plain_text import parse_json, shorten
 
 Shapes = Mapping[str, Tuple[int, ...]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from ..errors import ModelError
-from ..plain_text import parse_json, shorten
+from ..texts.plain_text import parse_json, shorten
 
 CARD_SUFFIX = ".card.json"
 _LARGEST_CARD_BYTES = 2**20

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Dict, Iterator, Mapping, Optional
 
 from ..errors import DownloadError, ModelError, ModelFolderError
-from ..plain_text import parse_json
 from ..progress import Progress, SubProgress, check_cancelled
+from ..texts.plain_text import parse_json
 from .hashing import sha256_of
 from .importing import (
     Wish,

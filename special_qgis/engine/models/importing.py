@@ -18,11 +18,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Iterator, Optional
 
-from ..data_folder import is_file
-from ..durable_files import sync_folder
 from ..errors import ConfigError, ModelError, ModelFolderError
-from ..plain_text import shorten
+from ..files.data_folder import is_file
+from ..files.durable_files import sync_folder
 from ..progress import NullProgress, Progress, SubProgress, check_cancelled
+from ..texts.plain_text import shorten
 from .architecture import QUICK_SUFFIX
 from .card import ModelCard, card_path, write_card
 from .hashing import BLOCK_BYTES, check_hash, require_sha256, sha256_of

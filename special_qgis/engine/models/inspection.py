@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Optional, Tuple
 
 from ..errors import ModelError
-from ..plain_text import parse_json
+from ..texts.plain_text import parse_json
 from .architecture import (
     CONFIG_KEY,
     check_config,

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Optional
 
-from ..data_folder import data_folder, expand_home, is_file
 from ..errors import EngineError, ModelError, ModelFolderError
-from ..plain_text import shorten
-from ..process_lock import LockHeldError, hold
-from ..resources import resource_path
+from ..files.data_folder import data_folder, expand_home, is_file
+from ..files.process_lock import LockHeldError, hold
+from ..files.resources import resource_path
+from ..texts.plain_text import shorten
 from .card import CARD_SUFFIX, ModelCard, card_path, read_card
 from .inspection import inspect
 from .registry import (

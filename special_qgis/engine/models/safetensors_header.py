@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, NamedTuple, Tuple
 
 from ..errors import ModelError
-from ..plain_text import parse_json, shorten
+from ..texts.plain_text import parse_json, shorten
 
 _LENGTH_BYTES = 8  # the header's length as a little-endian number
 _LARGEST_HEADER_BYTES = 100_000_000  # the format's own limit

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Dict
 
 from ..config import DownloadModelConfig, ImportModelConfig, ListModelsConfig, RemoveModelConfig
-from ..data_folder import expand_home
 from ..errors import ConfigError, DownloadError
-from ..plain_text import shorten
+from ..files.data_folder import expand_home
 from ..progress import Progress
+from ..texts.plain_text import shorten
 from .download import download_model
 from .importing import Wish, import_file
 from .library import InstalledModel, choose_default_model, list_models, models_folder, remove_model

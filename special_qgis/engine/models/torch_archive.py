@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple, Set, Tuple, Union
 
 from ..errors import ModelError
-from ..plain_text import shorten
+from ..texts.plain_text import shorten
 from .pickle_reading import SHELL, PickleError, PickleReader, Shell, UnsafeWordError, Word  # nosec B403
 from .safetensors_header import COPY_AGAIN
 

@@ -14,8 +14,8 @@ from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tupl
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ..errors import ConfigError, DownloadError
+from ..files.resources import plugin_version
 from ..progress import Progress, check_cancelled
-from ..resources import plugin_version
 
 BLOCK_BYTES = 256 * 1024
 _POLL_S = 0.1  # between looks at the cancel button

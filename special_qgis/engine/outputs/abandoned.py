@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from ..process_lock import try_take
+from ..files.process_lock import try_take
 from .moves import recover
 from .partial import OWNER, PREFIX, remove_folder
 

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..durable_files import sync_folder, write_durably
-from ..process_lock import try_take
+from ..files.durable_files import sync_folder, write_durably
+from ..files.process_lock import try_take
 from .partial import OWNER, PREFIX
 
 _JOURNAL = "moves.json"  # in the first hidden folder of a job

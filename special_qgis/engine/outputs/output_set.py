@@ -17,13 +17,13 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Type
 import numpy.typing as npt
 from osgeo import gdal
 
-from ..data_folder import expand_home
 from ..errors import ConfigError, RasterWriteError
-from ..plain_text import shorten
+from ..files.data_folder import expand_home
 from ..rasters.gdal_exceptions import use_exceptions
 from ..rasters.opening import Grid
 from ..rasters.text import files_of
 from ..rasters.whole_files import check_unchanged, state_of
+from ..texts.plain_text import shorten
 from .abandoned import remove_abandoned, sign_folder
 from .moves import Move, MoveError, TornError, carry_out, is_unfinished
 from .partial import make_partial_folder, remove_folder

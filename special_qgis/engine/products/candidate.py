@@ -13,9 +13,9 @@ from typing import Iterator, List, Match, Optional, Tuple
 
 from osgeo import gdal
 
-from ..decoding import as_text, decode_file
 from ..errors import InputError, RasterReadError
 from ..rasters.gdal_exceptions import use_exceptions
+from ..texts.decoding import as_text, decode_file
 
 MOST_FILES = 5000
 LARGEST_TEXT_BYTES = 64 * 2**20

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal, gdal_array
 
-from ..decoding import as_text
 from ..errors import InputError, RasterReadError
 from ..rasters.gdal_exceptions import use_exceptions
 from ..rasters.text import metadata
+from ..texts.decoding import as_text
 from .candidate import base_name, first_bytes
 from .xml_tree import to_number
 

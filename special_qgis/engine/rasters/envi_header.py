@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Dict, Mapping, Optional
 
-from ..decoding import read_text_file
 from ..errors import RasterReadError
+from ..texts.decoding import read_text_file
 
 LARGEST_HEADER_BYTES = 16 * 2**20  # 430 bands with map information take 30 kB
 _KEPT_HEADERS = 4  # a scene, its mask and what lies beside them

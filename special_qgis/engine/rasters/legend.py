@@ -15,7 +15,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from osgeo import gdal
 
-from ..decoding import read_text_file
+from ..texts.decoding import read_text_file
 from .opening import is_plain_path
 from .text import category_names, column_title, source_of, table_text
 

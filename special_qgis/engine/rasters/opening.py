@@ -15,8 +15,8 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from osgeo import gdal, osr
 
-from ..decoding import as_text
 from ..errors import InputError, RasterReadError
+from ..texts.decoding import as_text
 from ..windows import Window
 from .gdal_exceptions import use_exceptions
 from .proj import PROJ_HINT, prepare_proj, proj_fault

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List
 
-from ..decoding import as_text
+from ..texts.decoding import as_text
 
 
 def metadata(owner: Any, domain: str = "") -> Dict[str, str]:

@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..classes.classes import MAX_CLASSES, LandCoverClass
-from ..data_folder import is_file
 from ..errors import InputError
+from ..files.data_folder import is_file
 from ..mamba import MambaHSI
-from ..plain_text import parse_json, shorten
+from ..texts.plain_text import parse_json, shorten
 from .fixed_norms import fix_norms
 from .scaling import Scaling
 from .train import TrainedNetwork

@@ -10,7 +10,7 @@ import base64
 from html import escape
 from typing import Iterable, Optional, Sequence, Tuple
 
-from ..resources import resource_path
+from ..files.resources import resource_path
 from .charts import safe_colour
 
 # The page may load nothing: even markup that slipped through could not call home.

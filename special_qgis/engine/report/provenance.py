@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping
 import numpy as np
 from osgeo import gdal
 
-from ..resources import plugin_version
+from ..files.resources import plugin_version
 
 
 def provenance_of(parameters: Mapping[str, Any]) -> Dict[str, Any]:

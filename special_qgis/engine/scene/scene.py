@@ -20,10 +20,7 @@ from ..progress import NullProgress, Progress, check_cancelled
 from ..rasters.opening import Grid, read_grid, summarise_grid
 from ..rasters.text import description
 from ..windows import Window, plan_reads, plan_tiles
-from .bands import (
-    Dropped,
-    group_dropped,
-)
+from .bands import Dropped, group_dropped
 from .blocks import Block, Sample
 from .memory import block_budget_bytes
 from .reader import BlockReader, prefetch

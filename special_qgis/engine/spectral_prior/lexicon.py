@@ -17,7 +17,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Dict, FrozenSet, List, Mapping, Optional, Tuple
 
-from ..resources import resource_path
+from ..files.resources import resource_path
 from .modifiers import Modifier, find_modifiers
 
 GroupWeights = Dict[str, float]

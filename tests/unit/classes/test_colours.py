@@ -11,7 +11,7 @@ import pytest
 
 from special_qgis.engine.classes.classes import load_presets, parse_classes
 from special_qgis.engine.classes.colours import VISIONS, choose_colours, least_distances, perceived_lab
-from special_qgis.engine.resources import resource_path
+from special_qgis.engine.files.resources import resource_path
 
 LEAST_DISTANCE = 12.0  # CIE L*a*b*, over all kinds of sight; a just noticeable difference is about 2.3
 LEAST_DISTANCE_VIENOT = 10.0  # the same with the other model, which the choice does not know

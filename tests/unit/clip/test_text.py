@@ -22,8 +22,8 @@ from special_qgis.engine.clip.text import embed_classes, encode_prompts
 from special_qgis.engine.clip.text_cache import TextCache
 from special_qgis.engine.config import ClipConfig
 from special_qgis.engine.errors import Cancelled, ConfigError
+from special_qgis.engine.files.resources import resource_path
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.resources import resource_path
 from special_qgis.engine.spectral_prior.lexicon import load_lexicon
 from tests.helpers.clip_models import tiny_clip, tokenizer
 from tests.helpers.listener import Listener

@@ -14,8 +14,8 @@ from typing import Any, List
 
 import pytest
 
-from special_qgis.engine.data_folder import DATA_VARIABLE
 from special_qgis.engine.errors import Cancelled, ConfigError, ModelError, ModelFolderError
+from special_qgis.engine.files.data_folder import DATA_VARIABLE
 from special_qgis.engine.models import library
 from special_qgis.engine.models.card import card_of, card_path, read_card
 from special_qgis.engine.models.importing import Wish, import_file

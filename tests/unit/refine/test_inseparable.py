@@ -11,13 +11,7 @@ pytest.importorskip("torch")
 from special_qgis.engine.errors import RefinementError
 from special_qgis.engine.probabilities import decide_known
 from special_qgis.engine.progress import NullProgress
-from special_qgis.engine.refine.inseparable import (
-    MergedPixels,
-    find_outputs,
-    merge_inseparable,
-    merged,
-    shared,
-)
+from special_qgis.engine.refine.inseparable import MergedPixels, find_outputs, merge_inseparable, merged, shared
 from special_qgis.engine.windows import Window
 from tests.helpers.listener import Listener
 from tests.helpers.refined_cube import ArrayPixels

@@ -12,9 +12,9 @@ from typing import List
 
 import pytest
 
-from special_qgis.engine.data_folder import data_folder_on
 from special_qgis.engine.errors import ConfigError, RuntimeMissingError
-from special_qgis.engine.process_lock import LockHeldError, hold
+from special_qgis.engine.files.data_folder import data_folder_on
+from special_qgis.engine.files.process_lock import LockHeldError, hold
 from special_qgis.process.interpreters import (
     clean_environment,
     lent_folders,

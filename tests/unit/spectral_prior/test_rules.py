@@ -14,13 +14,7 @@ from special_qgis.engine.spectral_prior.bands import INDEX_HALF_WIDTH_NM, plan_b
 from special_qgis.engine.spectral_prior.indices import compute_indices
 from special_qgis.engine.spectral_prior.prior import brightness_rank, fit_statistics
 from special_qgis.engine.spectral_prior.quantity import fit_correction
-from special_qgis.engine.spectral_prior.rules import (
-    RULES,
-    VEGETATION,
-    RuleContext,
-    class_likelihood,
-    group_evidence,
-)
+from special_qgis.engine.spectral_prior.rules import RULES, VEGETATION, RuleContext, class_likelihood, group_evidence
 from special_qgis.engine.spectral_prior.scene_thresholds import (
     LOG_CANOPY_GREEN,
     canopy_threshold,

@@ -31,8 +31,8 @@ from special_qgis.engine.config import (
     ScenesConfig,
     TrueColourConfig,
 )
+from special_qgis.engine.files.resources import plugin_version
 from special_qgis.engine.jobs import JOBS
-from special_qgis.engine.resources import plugin_version
 from special_qgis.engine.terminal.command_line import parse_arguments
 from special_qgis.engine.terminal.console import ConsoleProgress
 from special_qgis.engine.terminal.result_text import format_area, format_result

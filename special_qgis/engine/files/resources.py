@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import EngineError
+from ..errors import EngineError
 
-_PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
+_PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
 
 
 def resource_path(*parts: str) -> Path:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Mapping
 
-from .errors import ConfigError
-from .plain_text import shorten
+from ..errors import ConfigError
+from ..texts.plain_text import shorten
 
 DATA_VARIABLE = "SPECIAL_DATA_DIR"  # environment variable: folder for everything that outlives a QGIS session
 
