@@ -91,7 +91,7 @@ def read_xml(path: str) -> Element:
     origin = base_name(path)
     try:
         node = gdal.ParseXMLString(read_text(path).replace("\0", " "))
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeDecodeError) as error:  # GDAL 3.10 quotes a half character in its own message
         raise InputError(f"{origin} is no whole XML file: {error}.", "Download the product again.") from error
     if not node:
         raise InputError(f"{origin} is no whole XML file.", "Download the product again.")

@@ -40,7 +40,8 @@ def has_data(raw: NDArray[Any], nodata: Optional[float]) -> BoolArray:
     if low == high:
         known &= raw != stored
     else:
-        known &= (raw < low) | (raw > high)
+        limits = np.finfo(raw.dtype)  # beyond which a bound cannot be compared in the band's own type
+        known &= (raw < max(low, float(limits.min))) | (raw > min(high, float(limits.max)))
     return known
 
 
