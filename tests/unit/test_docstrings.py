@@ -11,10 +11,15 @@ from typing import Iterator, Tuple
 import pytest
 
 ENGINE = Path(__file__).resolve().parents[2] / "special_qgis" / "engine"
-ROOMS = ("refine", "mamba", "mapping", "evidence", "report", "accuracy", "compute", "terminal", "classes", ".")
+ROOMS = (
+    *("refine", "mamba", "mapping", "evidence", "report", "accuracy", "compute", "terminal", "classes", "."),
+    *("clip", "clip/upsampling", "models", "texts", "files"),
+)
 FILES = sorted(path for room in ROOMS for path in (ENGINE / room).glob("*.py"))
-INCOMPLETE = re.compile(r"(Of|As|See|From|Hears|Asked|Says)\b|.*\b(asked for cancel|[Nn]obody|See above)\b")
-DTYPE = re.compile(r"\b(float32|float64|integer|int64|int32|uint8|bool)\b")
+INCOMPLETE = re.compile(
+    r"(Of|As|By|In|See|From|Hears|Asked|Told|Says)\b|Listener\b(?!,)|.*\b(asked for cancel|[Nn]obody|See above)\b"
+)
+DTYPE = re.compile(r"\b(float32|float64|integer|int64|int32|intp|uint8|bool)\b")
 
 
 def argument_lines(docstring: str) -> Iterator[Tuple[str, str]]:
@@ -73,6 +78,7 @@ def test_argument_line_of_an_array_gives_shape_and_number_type(path: Path) -> No
         pytest.param("As in ``scan``.", True, id="as"),
         pytest.param("Listener; nobody listens.", True, id="nobody"),
         pytest.param("Reports tiles; asked for cancel.", True, id="asked"),
+        pytest.param("Told how far it is.", True, id="told"),
         pytest.param("Seed of the random generator.", False, id="complete"),
         pytest.param("Assumed confidence in [0, 1].", False, id="longer-word"),
     ],

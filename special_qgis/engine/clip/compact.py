@@ -29,7 +29,7 @@ State = Dict[str, torch.Tensor]
 
 
 def is_compact(metadata: Optional[Mapping[str, str]]) -> bool:
-    """Whether a safetensors file's metadata say that it is compact."""
+    """Whether a safetensors file is compact by its metadata."""
     return bool(metadata) and METADATA_KEY in (metadata or {})
 
 

@@ -23,9 +23,10 @@ def compiled_features(
     """What ``dense_features`` gives, compiled; the first call takes seconds, later ones find what it made.
 
     Args:
-        visual: As for ``dense_features``.
-        images: As for ``dense_features``.
-        between_blocks: As for ``dense_features``.
+        visual: ``model.visual`` of an open_clip model whose tower is a ViT, in ``eval()``, compiled already or not.
+        images: (batch, 3, rows, cols), float32 or the tower's type, on the tower's device, normalised as the model
+            wants it, sides whole patches.
+        between_blocks: Called before each block; what it raises ends the computation.
 
     Raises:
         CompileError: This PyTorch, system or device cannot compile, or no further form of a tower in this process.

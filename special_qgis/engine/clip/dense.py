@@ -29,8 +29,8 @@ def dense_features(
     Args:
         visual: ``model.visual`` of an open_clip model whose tower is a ViT, as it is or as ``torch.compile`` gives it;
             switch it to ``eval()`` first.
-        images: (batch, 3, rows, cols) on the tower's device, normalised as the model wants it, sides whole patches,
-            any size.
+        images: (batch, 3, rows, cols), float32 or the tower's type, on the tower's device, normalised as the model
+            wants it, sides whole patches, any size.
         modified: Whether the last block is the modified one; False = as trained, so that the class token is the
             model's image embedding.
         between_blocks: Called before each block; what it raises ends the computation.
@@ -106,7 +106,7 @@ def last_attention(block: Any, tokens: torch.Tensor) -> torch.Tensor:
 
     Args:
         block: Residual attention block of open_clip.
-        tokens: (batch, tokens, width).
+        tokens: (batch, tokens, width) in the block's type, float32, bfloat16 or float16.
 
     Returns:
         (batch, tokens, width): ``out_proj((softmax(qqᵀ/√d) + softmax(kkᵀ/√d) + softmax(vvᵀ/√d)) v)``.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Loads a CLIP checkpoint into an unmodified open_clip model: from a file, never from the network.
 
-Takes a path, gives the model with its tokenizer and what the first stage must know of it. The architecture comes from,
+Takes a path, gives the model with its tokenizer and what the first stage needs of it. The architecture comes from,
 in this order: the safetensors metadata ``open_clip_config``, ``open_clip_config.json`` beside the file, the card of the
-import, the shapes of the weights. Whatever it says has to fit the weights.
+import, the shapes of the weights. Whichever is found has to fit the weights.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def load_clip(path: Path, progress: Progress) -> LoadedClip:
 
     Args:
         path: A checkpoint: safetensors, file of ``torch.save``, or OpenAI's archive.
-        progress: Listener; told what had to be assumed, as a warning.
+        progress: Receives progress, and warnings of what had to be assumed; checked for cancel.
 
     Raises:
         ModelError: Not there, wrong hash, no checkpoint, damaged, unsafe, or of an architecture that cannot be used.
-        Cancelled: The listener asked to stop.
+        Cancelled: The user cancelled.
     """
     if not path.is_file():
         raise ModelError(f"There is no checkpoint {path}.", "Run ‘Install model’ to bring one.")
@@ -102,7 +102,7 @@ class _File(NamedTuple):
 
 
 def _identify(path: Path, progress: Progress) -> _File:
-    """Hash a file, and see that it is what its card, or else its name, says.
+    """Hash a file, and make sure that it is what its card, or else its name, stands for.
 
     Raises:
         ModelError: It is not.
@@ -116,7 +116,7 @@ def _identify(path: Path, progress: Progress) -> _File:
 
 
 def _find_config(file: _File, inferred: Mapping[str, Any], metadata: Mapping[str, str]) -> Optional[Config]:
-    """The configuration to build, which fits the weights; None where nothing but the weights tells."""
+    """The configuration to build, which fits the weights; None where there is nothing but the weights."""
     named = _named_config(file)
     if named is not None and file.card is not None:
         _require_fit(named, inferred, f"The architecture {file.card.named_architecture}, named at the import,")
@@ -154,7 +154,7 @@ def _named_config(file: _File) -> Optional[Config]:
 
 
 def _activation(file: _File, is_inferred: bool, progress: Progress) -> bool:
-    """Whether QuickGELU is meant where the configuration does not say: the weights look the same for both."""
+    """Whether QuickGELU is meant where the configuration leaves it open: the weights look the same for both."""
     for known in (file.card, file.entry):
         if known is not None and known.quick_gelu is not None:
             return known.quick_gelu

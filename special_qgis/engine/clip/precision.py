@@ -40,7 +40,7 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether the processor has instructions for products of bfloat16, as far as this PyTorch can tell."""
+    """Whether the processor has instructions for products of bfloat16, as far as this PyTorch shows."""
     questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, name)()) for name in questions if hasattr(torch.cpu, name))
 

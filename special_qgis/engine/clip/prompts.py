@@ -28,10 +28,10 @@ def _content() -> Dict[str, Any]:
 
 
 def shipped_aliases(name: str) -> Tuple[str, ...]:
-    """Other words that the shipped dictionary has for a class name; none where it does not know the name.
+    """Other words that the shipped dictionary has for a class name; none where the name is not in it.
 
     Args:
-        name: As typed, singular or plural, in any case.
+        name: Class name as typed, singular or plural, in upper or lower case.
     """
     return tuple(_content()["aliases"].get(_key(name), ()))
 
@@ -40,11 +40,11 @@ def class_queries(classes: Sequence[LandCoverClass], use_aliases: bool = True) -
     """The words that stand for each class: its name, the user's other words, then those of the dictionary.
 
     A word of the dictionary is left out where any class already has it, in the singular or the plural: what the user
-    typed decides, and two classes with one word could not be told apart.
+    typed decides, and two classes with one word could not be distinguished.
 
     Args:
-        classes: In the order of their ids.
-        use_aliases: Whether to ask the dictionary.
+        classes: Land-cover classes in the order of their ids.
+        use_aliases: Whether the words of the shipped dictionary are added.
 
     Returns:
         For each class its words, at least one.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A scene's colours at a scale, made part by part as windows ask for them; the whole is never in memory."""
+"""A scene's colours at a scale, made part by part as windows need them; the whole is never in memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ScaledImage:
 
     Args:
         source: The scene's colours.
-        factor: Of the size.
+        factor: Rows of the scaled image per row of the scene, columns alike; 2 = twice as many.
     """
 
     def __init__(self, source: RgbSource, factor: float) -> None:
@@ -44,7 +44,7 @@ class ScaledImage:
         """Pixels of a window; where it goes beyond the lower or right border, the image is reflected there.
 
         Args:
-            window: Of the scaled image; one that goes beyond a border begins at the opposite one.
+            window: Window of the scaled image; one that goes beyond a border begins at the opposite one.
             with_guide: Whether the guide is wanted.
         """
         height = min(window.rows, self.rows - window.row_off)

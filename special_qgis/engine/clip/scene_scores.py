@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An open scene scored with a checkpoint: loads it, tells what it does not know, writes probabilities to a store."""
+"""An open scene scored with a checkpoint: loads it, warns of words unknown to it, writes probabilities to a store."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def score_open_scene(
 
     Args:
         scene: Open scene.
-        classes: In the order of their ids.
+        classes: Land-cover classes in the order of their ids.
         options: Checkpoints, device and options.
-        store: Of the scene's size and number of classes; every tile is written.
-        progress: Hears of doubts; asked for cancel.
+        store: Store of tiles, of the scene's size and number of classes; every tile is written.
+        progress: Receives progress and warnings; checked for cancel.
 
     Returns:
-        What the report tells of the stage.
+        What the report shows of the stage.
 
     Raises:
         EngineError: The checkpoint cannot be used, or does not fit the options or the upsampler.

@@ -52,12 +52,12 @@ class WindowScorer:
     """Scores batches of windows.
 
     Args:
-        tower: Of an open_clip model; it is left as it is.
+        tower: Image tower of an open_clip model; it is left as it is.
         queries: (queries, dimensions) float32, of unit length.
         options: Upsampler, device, precision, tolerance, share of the class token, batch, whether to compile.
-        window: Rows and columns of a window.
-        progress: Hears when memory does not suffice and when the tower cannot be compiled; asked for cancel between
-            the tower's blocks and before upsampling.
+        window: Rows and columns of a window in pixels.
+        progress: Receives warnings where memory does not suffice or the tower cannot be compiled; checked for cancel
+            between the tower's blocks and before upsampling.
 
     Raises:
         ConfigError: The tower is not such a ViT, or does not fit the queries or the upsampler.
@@ -119,7 +119,7 @@ class WindowScorer:
         Raises:
             ConfigError: The model gives values that are not finite.
             EngineError: Memory does not suffice even for one window on the CPU.
-            Cancelled: The user asked to stop.
+            Cancelled: The user cancelled.
         """
         found = []
         start = 0
@@ -142,7 +142,7 @@ class WindowScorer:
         return np.concatenate(found)
 
     def _shrink(self, error: BaseException) -> None:
-        """Ask for less memory from now on, and forget kernels, which may be half made."""
+        """Use less memory from now on, and forget kernels, which may be half made."""
         self._pools.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the first stage sees of a scene: true colour in [0, 1], valid pixels, and principal components as a guide.
 
-``RgbSource`` is all that the stage asks for; ``SceneColours`` gives it from an open scene. Colours are computed
+``RgbSource`` is all that the stage needs; ``SceneColours`` gives it from an open scene. Colours are computed
 once, tile by tile, and kept in memory or, for a large scene, in a temporary file: every scale and every window reads
 them again.
 
@@ -85,7 +85,7 @@ class SceneColours(ArrayColours):
         scene: Open scene.
         config: Quantiles and seed.
         with_guide: Whether principal components of the spectra are wanted.
-        progress: Reports the share of pixels done; asked for cancel at every tile.
+        progress: Receives the share of pixels done; checked for cancel at every tile.
 
     Raises:
         SpectraError: The scene does not cover one of the wavelengths.

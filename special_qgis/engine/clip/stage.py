@@ -71,19 +71,19 @@ def score_scene(
     Args:
         source: The scene's colours.
         clip: The model, whose visual tower is a ViT; it is left as it is.
-        classes: In the order of their ids.
+        classes: Land-cover classes in the order of their ids.
         options: How, where and by which upsampler.
-        store: Of the scene's size and number of classes; every tile is written.
-        progress: Reports the share of windows done; asked for cancel at every batch and every window.
+        store: Store of tiles, of the scene's size and number of classes; every tile is written.
+        progress: Receives the share of windows done, and warnings; checked for cancel at every batch and every window.
 
     Returns:
-        What the report tells of the stage; what names the checkpoint is left empty.
+        What the report shows of the stage; what names the checkpoint is left empty.
 
     Raises:
         ConfigError: Model, upsampler, options or store do not fit one another.
         EngineError: Memory does not suffice.
         RasterWriteError: The disk is full.
-        Cancelled: The user asked to stop.
+        Cancelled: The user cancelled.
     """
     if (store.rows, store.cols, store.n_classes) != (source.rows, source.cols, len(classes)):
         raise ConfigError(
@@ -141,7 +141,7 @@ class _Counter:
         self._n_windows, self._n_done = n_windows, 0
 
     def add(self, n: int) -> None:
-        """Tell that windows are done."""
+        """Add windows that are done, and report their share."""
         self._n_done += n
         self.progress.report(self._n_done / self._n_windows, "Comparing the scene with the class names")
 
@@ -203,7 +203,7 @@ def _cols(plan: WindowPlan, col: int, origin: int) -> slice:
 
 
 def _summary(scoring: _Scoring, scales: Sequence[_Scale]) -> ClipSummary:
-    """What the report tells."""
+    """What the report shows."""
     scorer, embeddings, config = scoring.scorer, scoring.embeddings, scoring.config
     words: List[List[str]] = [[] for _ in range(embeddings.n_classes)]
     for index, word in zip(embeddings.class_of_query, embeddings.words):

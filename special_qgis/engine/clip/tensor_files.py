@@ -33,7 +33,7 @@ def read_tensors(path: Path, progress: Progress = NullProgress()) -> Tuple[Tenso
 
     Args:
         path: A checkpoint in any accepted format; its name does not matter.
-        progress: Listener.
+        progress: Checked for cancel at every tensor that lies in the file by itself.
 
     Returns:
         Tensors by dotted name, as they are stored (on the CPU, in the file's types, "module." stripped and what wraps
@@ -41,7 +41,7 @@ def read_tensors(path: Path, progress: Progress = NullProgress()) -> Tuple[Tenso
 
     Raises:
         ModelError: No checkpoint, cut off, damaged, without tensors, or unsafe to load.
-        Cancelled: The listener asked to stop.
+        Cancelled: The user cancelled.
     """
     try:
         file_format = find_format(path)

@@ -57,18 +57,18 @@ def embed_classes(
 
     Args:
         clip: The model with its tokenizer.
-        classes: In the order of their ids.
+        classes: Land-cover classes in the order of their ids.
         config: Prompt templates, and whether words of the shipped dictionary are added.
         cache_folder: Where embeddings are kept; None = nowhere. Used only where the model comes from a file.
-        progress: Hears how far it is and of a cache that cannot be written; asked for cancel at every batch of
-            prompts.
+        progress: Receives progress, and a message where the cache cannot be written; checked for cancel at every batch
+            of prompts; None = nothing receives them.
 
     Returns:
         One unit vector for each word.
 
     Raises:
         ConfigError: The model gives embeddings that are not finite.
-        Cancelled: The user asked to stop.
+        Cancelled: The user cancelled.
     """
     listener = progress or NullProgress()
     words = class_queries(classes, config.use_aliases)

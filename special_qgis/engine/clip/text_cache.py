@@ -28,9 +28,9 @@ class TextCache:
     """Embeddings of one checkpoint.
 
     Args:
-        folder: Made when first written to.
-        checkpoint_hash: Names the checkpoint.
-        progress: Hears when nothing can be written.
+        folder: Folder of the files, made when first written to.
+        checkpoint_hash: SHA-256 of the checkpoint, in hexadecimal digits.
+        progress: Receives a message where a file is damaged or none can be written.
     """
 
     def __init__(self, folder: Path, checkpoint_hash: str, progress: Progress) -> None:

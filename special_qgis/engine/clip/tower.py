@@ -99,8 +99,9 @@ def embed_patches(visual: Any, images: torch.Tensor) -> torch.Tensor:
     """Tokens that enter the first block.
 
     Args:
-        visual: Tower.
-        images: (batch, 3, rows, cols), normalised as the model wants it.
+        visual: ``model.visual`` of an open_clip model whose tower is a ViT.
+        images: (batch, 3, rows, cols), float32 or the tower's type, normalised as the model wants it, sides whole
+            patches.
 
     Returns:
         (batch, 1 + patches, width), the class token first, positions added, ``ln_pre`` applied.

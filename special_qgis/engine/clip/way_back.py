@@ -24,7 +24,7 @@ def class_probabilities(
 
     Args:
         scores: (queries, rows, cols) float32.
-        class_of_query: (queries,) index of the class, ascending.
+        class_of_query: (queries,) intp, index of each query's class, ascending.
         temperature: Factor of the scores.
 
     Returns:
@@ -42,7 +42,7 @@ class WayBack:
     Args:
         scaled: Rows and columns of the scaled image.
         scene: Rows and columns of the scene.
-        class_of_query: (queries,) index of the class, ascending.
+        class_of_query: (queries,) intp, index of each query's class, ascending.
         temperature: Factor of the scores in the softmax.
     """
 
@@ -64,7 +64,7 @@ class WayBack:
         """Take in the next rows of the scaled image.
 
         Args:
-            place: Their rows.
+            place: Window of these rows in the scaled image.
             scores: (queries, rows, scaled cols) float32.
         """
         self._stop = place.row_off + place.rows
@@ -108,8 +108,8 @@ def cut_bands(
 
     Args:
         parts: First row and (classes, rows, cols) float32.
-        rows: Of all together.
-        height: Of a band.
+        rows: Rows of all parts together.
+        height: Rows of a band.
 
     Yields:
         First row and (classes, rows, cols) float32 of each band.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Windows over an image: where they lie (``plan_windows``), and how what they say is blended (``RowMerger``).
+"""Windows over an image: where they lie (``plan_windows``), and how their scores are blended (``RowMerger``).
 
 Windows begin at multiples of the stride, the last one ends at the border. An image smaller than a window is
 reflected to whole patches, and the window is as large as that. Memory holds the rows of one row of windows, in a
@@ -48,11 +48,11 @@ def plan_windows(rows: int, cols: int, window_px: int, stride_px: int, patch: Tu
     """Lay windows over an image.
 
     Args:
-        rows: Of the image.
-        cols: Of the image.
-        window_px: Side of a window.
-        stride_px: From one window to the next.
-        patch: Height and width of the model's patches.
+        rows: Rows of the image.
+        cols: Columns of the image.
+        window_px: Side of a window in pixels.
+        stride_px: Pixels from the beginning of a window to that of the next.
+        patch: Height and width of the model's patches in pixels.
 
     Raises:
         ConfigError: A window is not made of whole patches, or of too few.
@@ -82,8 +82,8 @@ def blend_weights(offsets: Tuple[int, ...], window_px: int, blending: str) -> ND
     """Weights along one side of each window; at every pixel those of all windows sum to 1.
 
     Args:
-        offsets: Of the windows.
-        window_px: Length of a window.
+        offsets: First pixel of each window, ascending.
+        window_px: Length of a window in pixels.
         blending: "mean" = all windows alike, "hann" = a window counts the more the farther its border is.
 
     Returns:
@@ -132,8 +132,8 @@ class RowMerger:
 
     Args:
         plan: Where the windows lie.
-        n_channels: Of the scores.
-        blending: One of ``config.BLENDINGS``.
+        n_channels: Number of channels of the scores.
+        blending: One of ``config.BLENDINGS``, which ``blend_weights`` explains.
     """
 
     def __init__(self, plan: WindowPlan, n_channels: int, blending: str) -> None:
@@ -146,8 +146,8 @@ class RowMerger:
         """Take in a window.
 
         Args:
-            row: Its row among windows, the one last begun.
-            col: Its column among windows.
+            row: Row of the window among windows, the one last begun.
+            col: Column of the window among windows.
             scores: (channels, window rows, window cols) float32.
         """
         left = self._plan.lefts[col]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Words that a small checkpoint has learnt, and those of a class name that it has not.
 
-A checkpoint with a short vocabulary takes all other words for the same; whoever types one must be told before the run.
+A checkpoint with a short vocabulary takes all other words for the same, so the user is warned before the run.
 """
 
 from __future__ import annotations

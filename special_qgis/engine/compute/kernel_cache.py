@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A cache of compiled kernels that never decides over a run: what is damaged is deleted, what cannot be kept is not.
 
-Cached code is unpickled, so it is read only from a folder that nobody else may write to.
+Cached code is unpickled, so it is read only from a folder that no other user may write to.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ _TOLD: Set[str] = set()
 
 
 def tell_once(reason: str) -> None:
-    """Say in the log, once a process, that kernels are compiled anew.
+    """Write to the log, once a process, that kernels are compiled anew.
 
     Args:
         reason: Why.

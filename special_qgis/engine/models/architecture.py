@@ -46,7 +46,7 @@ _SUPPORTED = "Supported are CLIP models with a vision transformer (ViT) and open
 
 
 class ClipFacts(NamedTuple):
-    """What the shapes of a checkpoint's weights say."""
+    """What follows from the shapes of a checkpoint's weights."""
 
     config: Mapping[str, Any]  # open_clip's model_cfg, without quick_gelu
     architecture: str  # open_clip's name where there is one
@@ -70,7 +70,7 @@ def infer(shapes: Shapes) -> ClipFacts:
     """Architecture of a checkpoint from the shapes of its weights.
 
     Args:
-        shapes: By the names of open_clip's plain CLIP, as ``normal_names`` gives them.
+        shapes: Shapes of tensors by the names of open_clip's plain CLIP, as ``normal_names`` gives them.
 
     Raises:
         ModelError: A tower is missing, or is none that the first stage can use.
@@ -110,8 +110,8 @@ def parse_config(text: str, origin: str) -> Dict[str, Any]:
     """Read a configuration as open_clip writes it, alone or under "model_cfg".
 
     Args:
-        text: JSON.
-        origin: Where it comes from, for messages.
+        text: The configuration in JSON.
+        origin: Where the configuration comes from, for messages.
 
     Returns:
         The ``model_cfg``, with the ``preprocess_cfg`` beside it under that key where there is one.
@@ -159,7 +159,7 @@ def check_config(config: Mapping[str, Any], origin: str) -> None:
 
     Args:
         config: open_clip's ``model_cfg``.
-        origin: Where it comes from, for messages.
+        origin: Where the configuration comes from, for messages.
 
     Raises:
         ModelError: The image tower is no plain ViT, or the text tower needs another tokenizer.

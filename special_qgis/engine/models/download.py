@@ -52,7 +52,7 @@ class _Remembered:
 
     @property
     def validator(self) -> str:
-        """What ``If-Range`` sends; "" where nothing tells whether the file is still the same."""
+        """What ``If-Range`` sends; "" where it cannot be known whether the file is still the same."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
 
@@ -62,8 +62,8 @@ def download_model(url: str, folder: Path, wish: Wish, progress: Progress, proxy
     Args:
         url: Address of the file.
         folder: The folder of models.
-        wish: What the user says about it.
-        progress: Listener.
+        wish: Name, hash, architecture, licence and source that the user gives; what is left out is found out.
+        progress: Receives progress, messages and warnings; checked for cancel while waiting and at every block.
         proxy: URL of an HTTP proxy; "" = that of the environment, if any.
 
     Raises:
@@ -71,7 +71,7 @@ def download_model(url: str, folder: Path, wish: Wish, progress: Progress, proxy
             the next attempt.
         ModelError: Wrong hash or length, no checkpoint, unsafe, or of an unsupported architecture; nothing stays.
         ModelFolderError: The folder cannot be written, is full, or another import is running.
-        Cancelled: The listener asked to stop; what has arrived stays for the next attempt.
+        Cancelled: The user cancelled; what has arrived stays for the next attempt.
     """
     url = check_url(url)
     file_name = _file_name(url)
@@ -101,7 +101,7 @@ def forget(partial: Path) -> None:
 
 
 class _Attempts:
-    """Listener and proxy of all attempts, and how many failed in a row."""
+    """Progress and proxy of all attempts, and how many failed in a row."""
 
     def __init__(self, progress: Progress, proxy: str) -> None:
         self.progress = progress
@@ -120,7 +120,7 @@ class _Attempts:
 
         Raises:
             DownloadError: It was one too many.
-            Cancelled: The listener asked to stop.
+            Cancelled: The user cancelled.
         """
         self._n_failed += 1
         if self._n_failed >= _ATTEMPTS:
@@ -205,7 +205,7 @@ def _is_same_file(answer: Answer, remembered: _Remembered) -> bool:
 
 
 def _expected(answer: Answer, n_begin: int) -> int:
-    """Length of the whole file; -1 where the server does not say."""
+    """Length of the whole file; -1 where the server does not give it."""
     match = re.match(r"bytes \d{1,18}-\d{1,18}/(\d{1,18})$", answer.headers.get("content-range", ""))
     if match:
         return int(match.group(1))

@@ -18,11 +18,11 @@ def sha256_of(path: Path, progress: Progress) -> str:
 
     Args:
         path: The file.
-        progress: Listener.
+        progress: Receives the share of the file that is hashed; checked for cancel at every block.
 
     Raises:
         OSError: The file cannot be read.
-        Cancelled: The listener asked to stop.
+        Cancelled: The user cancelled.
     """
     digest = hashlib.sha256()
     n_bytes = max(1, path.stat().st_size)
@@ -59,7 +59,7 @@ def check_hash(file: str, wanted: str, got: str, is_guess: bool = False) -> None
         file: Name of the file, for the message.
         wanted: Hash that it should have; "" = not known, so any is accepted.
         got: Hash that it has.
-        is_guess: Whether only the file's name told what it should be.
+        is_guess: Whether what the file should be was taken from its name alone.
 
     Raises:
         ModelError: They differ.

@@ -43,7 +43,7 @@ FOLDER_HINT = f"Set {FOLDER_VARIABLE} to a folder that you may write to."
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user says about the model that is brought in; whatever is left out is found out."""
+    """What the user gives for the model that is brought in; whatever is left out is found out."""
 
     name: str = ""  # "" = that of the known checkpoint, else made from the file's
     sha256: str = ""  # hash that the file must have; "" = that of the known checkpoint, else any
@@ -70,13 +70,13 @@ def import_file(source: Path, folder: Path, wish: Wish, progress: Progress) -> I
     Args:
         source: The file.
         folder: The folder of models.
-        wish: What the user says about it.
-        progress: Listener.
+        wish: Name, hash, architecture, licence and source that the user gives; what is left out is found out.
+        progress: Receives the share of the work done, and warnings; checked for cancel at every block.
 
     Raises:
         ModelError: No checkpoint, wrong hash, damaged, unsafe, of an unsupported architecture, or the name is taken.
         ModelFolderError: The folder cannot be written, is full, or another import is running.
-        Cancelled: The listener asked to stop; nothing is left.
+        Cancelled: The user cancelled; nothing is left.
     """
     if not is_file(source):
         raise ModelError(f"There is no file {shorten(str(source), 300)}.", "Give the path of a checkpoint.")
@@ -93,12 +93,12 @@ def import_file(source: Path, folder: Path, wish: Wish, progress: Progress) -> I
 
 
 def tell_unverified(model: InstalledModel, wish: Wish, progress: Progress) -> None:
-    """Say of a model whose hash nobody had told that it has not been compared with anything.
+    """Warn of a model without a known hash that it has not been compared with anything.
 
     Args:
         model: The model, just brought in.
-        wish: What the user said about it.
-        progress: Listener.
+        wish: What the user gave for the model.
+        progress: Receives the warning.
     """
     if not wish.sha256 and not (model.entry is not None and model.entry.sha256) and model.card is not None:
         progress.warn(
@@ -113,7 +113,7 @@ def adopt(partial: Path, folder: Path, wish: Wish, origin: Path, sha256: str) ->
     Args:
         partial: The file, under a temporary name in the folder; gone afterwards.
         folder: The folder of models.
-        wish: What the user says about it.
+        wish: Name, hash, architecture, licence and source that the user gives; what is left out is found out.
         origin: Path that the file had; only its name and what lies beside it count.
         sha256: Hash of the file.
 
@@ -175,8 +175,8 @@ def check_architecture(file_name: str, wanted: str, facts: FileFacts) -> None:
     An architecture of unusual sizes is judged when the model is loaded.
 
     Args:
-        file_name: For the message.
-        wanted: As named; "" = any.
+        file_name: Name of the file, for the message.
+        wanted: Architecture as the user named it; "" = any.
         facts: What the file holds.
 
     Raises:
@@ -279,7 +279,7 @@ def _make_card(wish: Wish, entry: Optional[ModelEntry], origin: Path, sha256: st
 
 
 def _name_from(origin: Path, sha256: str, facts: FileFacts) -> str:
-    """A name made from the file's, or from its architecture and hash where the file's says nothing."""
+    """A name made from the file's, or from its architecture and hash where the file's has nothing to make one from."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", origin.stem).strip("-._")
     if not stem or stem.lower() in (*_GENERIC_STEMS, DEMO_NAME) or _WINDOWS_DEVICES.fullmatch(stem):
         kind = re.sub(r"[^A-Za-z0-9]+", "-", facts.architecture).strip("-").lower()

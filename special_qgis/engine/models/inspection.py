@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a checkpoint's file is, found out before anything is loaded: format, wholeness, kind of model, architecture.
 
-Formats are told by content, not by the file's name. Needs no PyTorch and runs nothing that is in the file.
+Formats are recognised by content, not by the file's name. Needs no PyTorch and runs nothing that is in the file.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def find_config(path: Path, metadata: Mapping[str, str]) -> Optional[Mapping[str
 
 
 def _shapes(path: Path, file_format: str) -> Tuple[Mapping[str, Tuple[int, ...]], Mapping[str, str], str]:
-    """Shapes by name, metadata, and the format, now that TorchScript can be told."""
+    """Shapes by name, metadata, and the format, now that TorchScript can be recognised."""
     if file_format == SAFETENSORS:
         header = read_header(path)
         shapes, metadata = header.shapes, header.metadata

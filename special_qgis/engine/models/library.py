@@ -55,7 +55,7 @@ class InstalledModel:
 
     @property
     def architecture(self) -> str:
-        """Architecture; "" where nobody has looked into the file yet."""
+        """Architecture; "" where the file has not been inspected yet."""
         if self.card is not None:
             return self.card.architecture
         return self.entry.architecture if self.entry is not None else ""
@@ -214,7 +214,7 @@ def remove_model(name: str, folder: Path) -> Path:
     """Remove a model and its card from the folder.
 
     Args:
-        name: Its name.
+        name: Name of the installed model.
         folder: The folder of models.
 
     Returns:

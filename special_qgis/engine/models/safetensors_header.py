@@ -30,7 +30,7 @@ COPY_AGAIN = "Download or copy the file again."
 
 
 class SafetensorsHeader(NamedTuple):
-    """What a safetensors file says about itself."""
+    """What the header of a safetensors file holds."""
 
     shapes: Mapping[str, Tuple[int, ...]]  # by name of the tensor
     metadata: Mapping[str, str]

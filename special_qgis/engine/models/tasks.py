@@ -62,7 +62,7 @@ def fetch_model(config: DownloadModelConfig, progress: Progress) -> Dict[str, An
 
     Raises:
         ConfigError: Neither a known name nor an address.
-        DownloadError: Only the page of the checkpoint is known; the message says what to do.
+        DownloadError: Only the page of the checkpoint is known; the message names the next step.
     """
     folder = models_folder(config.folder)
     entry = entry_named(config.model)

@@ -2,7 +2,7 @@
 """Reads what tensors a PyTorch file holds, without PyTorch and without running anything that is in it.
 
 Both ``torch.save`` and TorchScript (the form of OpenAI's CLIP files) write zip archives with a pickle ``data.pkl``,
-which says how tensors are laid out, and their bytes in members ``data/<key>``; old files are a row of pickles followed
+which describes the tensors, and their bytes in members ``data/<key>``; old files are a row of pickles followed
 by the bytes. A pickle is a program, so it is given a vocabulary of a few words that
 only describe: tensors become ``TensorLayout``, objects of TorchScript and of harmless packages become empty shells that
 remember their attributes. Any other word is refused. TorchScript's code, in ``code/``, is never looked at.
@@ -265,7 +265,7 @@ def _read_member(archive: zipfile.ZipFile, name: str, n_bytes: int) -> bytes:
     """A member of an archive, however large it claims to be or becomes.
 
     Args:
-        archive: The archive.
+        archive: The open archive.
         name: Name of the member.
         n_bytes: Greatest length that is accepted.
     """

@@ -91,10 +91,10 @@ class Transfer:
     """A request under way. Use it as a context; leaving it stops the thread.
 
     Args:
-        url: Address.
-        headers: Headers of the request.
+        url: Address of the file, http or https.
+        headers: Headers of the request beside the usual ones.
         proxy: URL of the proxy; "" = that of the environment, if any.
-        progress: Asked for a cancel while waiting.
+        progress: Checked for cancel while waiting.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], proxy: str, progress: Progress) -> None:
@@ -116,12 +116,12 @@ class Transfer:
         self._stop.set()  # a thread that waits for the network ends at its time limit; nobody waits for it
 
     def answer(self) -> Answer:
-        """What the server says.
+        """What the server answers.
 
         Raises:
             BrokenTransferError: It cannot be reached at the moment.
             DownloadError: It refuses.
-            Cancelled: The listener asked to stop.
+            Cancelled: The user cancelled.
         """
         item = self._next()
         if not isinstance(item, Answer):
@@ -133,7 +133,7 @@ class Transfer:
 
         Raises:
             BrokenTransferError: The connection broke.
-            Cancelled: The listener asked to stop.
+            Cancelled: The user cancelled.
         """
         while True:
             item = self._next()
@@ -261,7 +261,7 @@ def _explained(error: Exception, url: str, secrets: Sequence[str]) -> Exception:
 
 
 def _without(secrets: Sequence[str], text: object) -> str:
-    """What somebody else says, short and without secrets."""
+    """A message of another program, short and without secrets."""
     said = " ".join(str(text).split())
     for secret in secrets:
         said = said.replace(secret, "…")

@@ -57,7 +57,7 @@ def compiled_maps(
     """Upsampled products and squared lengths.
 
     Args:
-        compressed: From ``compress``.
+        compressed: Maps over patches and offsets, which ``compress`` makes of features and text embeddings.
         step_map: Linear map from patches to pixels.
         pool: Where kernels lie, of one image.
         corners: Row and column of each window in the pool's image, rows ascending from call to call; None = windows
@@ -126,10 +126,10 @@ class _Step:
 
     Args:
         level: What kernels are made from.
-        number: Of the step.
-        n_images: In the batch.
+        number: Number of the step, 0 = the first.
+        n_images: Number of windows in the batch.
         pool: Where kernels lie.
-        corners: Of the windows.
+        corners: Row and column of each window in the pool's image; None = windows have nothing in common.
     """
 
     def __init__(

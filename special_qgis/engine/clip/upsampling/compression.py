@@ -42,9 +42,9 @@ def compress(
     """Reduce the features of patches.
 
     Args:
-        features: (batch, dimensions, rows, cols).
-        queries: (queries, dimensions), text embeddings of unit length.
-        weights: Of the upsampler whose last convolution is folded in; None = it has none.
+        features: (batch, dimensions, rows, cols), float64, float32 or a shorter type.
+        queries: (queries, dimensions) float32, text embeddings of unit length.
+        weights: Weights of the upsampler whose last convolution is folded in; None = it has none.
         tolerance: Relative error of a feature's length, so of a cosine, that is allowed at every patch; 0 = exact.
 
     Returns:

@@ -52,7 +52,7 @@ def fold_kernels(kernels: torch.Tensor) -> torch.Tensor:
     """Kernels over the source.
 
     Args:
-        kernels: (batch, taps, rows, cols) over the enlarged source, neighbours row by row.
+        kernels: (batch, taps, rows, cols), float32 or float64, over the enlarged source, neighbours row by row.
 
     Returns:
         (batch, source rows, source cols, 4 pixels of a block, row by row, side, side), side = 2 reach + 1.
@@ -73,8 +73,8 @@ def apply_folded(source: torch.Tensor, folded: torch.Tensor) -> torch.Tensor:
     pixels beside one another. These overlap from block to block and are read where they lie.
 
     Args:
-        source: (batch, channels, rows, cols).
-        folded: From ``fold_kernels``.
+        source: (batch, channels, rows, cols), float32 or float64.
+        folded: (batch, rows, cols, 4 pixels of a block, side, side) in the source's type, which ``fold_kernels`` makes.
 
     Returns:
         (batch, channels, 2 rows, 2 cols).

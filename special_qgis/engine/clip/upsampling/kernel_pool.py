@@ -2,7 +2,7 @@
 """Where the kernels of tiles lie, and which tiles of a window another window has already made.
 
 Kernels depend on the image around them alone. Windows that overlap therefore have those in common that see neither
-window's border; they are kept until no later row of windows can ask for them. Those near a border, and those of
+window's border; they are kept until no later row of windows can need them. Those near a border, and those of
 windows whose pixels do not fall on one another, belong to their window and are overwritten by the next.
 """
 
@@ -30,7 +30,7 @@ class KernelPool:
     Args:
         packed: Whether kernels and sources are held as pairs of bfloat16, in words of uint32, or in float32.
         window: Rows and columns of a window in pixels; None = windows have nothing in common.
-        cols: Of the image, in pixels.
+        cols: Columns of the image, in pixels.
     """
 
     def __init__(self, packed: bool, window: Optional[Tuple[int, int]] = None, cols: int = 0) -> None:
@@ -47,9 +47,9 @@ class KernelPool:
         Args:
             level: Number of the step.
             size: Rows and columns of its result.
-            radius: Of its neighbourhoods.
+            radius: Radius of its neighbourhoods, in pixels of its result.
             n_images: Windows in the batch.
-            corners: Row and column of each window in the image; None = they have nothing in common.
+            corners: Row and column of each window in the image; None = windows have nothing in common.
 
         Returns:
             The pool; for each window places (row pairs, tile columns); and for each window the tiles that are to be
@@ -67,7 +67,7 @@ class KernelPool:
         return found.pool, [places for places, _ in pairs], [todo for _, todo in pairs]
 
     def buffer(self, *shape: int, number: int) -> NDArray[Any]:
-        """An array that is zero where nobody has written, the same one for the same shape and number."""
+        """An array that is zero where nothing was written, the same one for the same shape and number."""
         key = (number, *shape)
         if key not in self._buffers:
             self._buffers[key] = np.zeros(shape, self.dtype)

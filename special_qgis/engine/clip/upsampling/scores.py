@@ -28,7 +28,7 @@ def cosines(
     """Cosine of every pixel's feature with every query.
 
     Args:
-        compressed: From ``compress``.
+        compressed: Maps over patches and offsets, which ``compress`` makes of features and text embeddings.
         spread: Linear map from patches to pixels.
         pool: Where compiled code keeps kernels, of one image; None = it keeps none, in float32.
         corners: Row and column of each image in the one that the pool was made for; None = they have nothing in common.

@@ -37,11 +37,12 @@ def learn_keys(guide, range_in, range_out, radius, n_real_cols, first, last, key
         guide: (rows, channels, cols) float32, the last channel ones.
         range_in: (hidden, channels) float32, biases in the last column.
         range_out: (groups, hidden + 1 at least, GROUP) float32, the biases behind the weights, then zeros.
-        radius: Of the reflected border.
+        radius: Width of the reflected border in pixels.
         n_real_cols: Columns before those that only fill the last tile.
         first: First row, even.
         last: Row after the last, even.
-        keys: See above, float32; the rows from ``first`` to ``last`` are written, and their reflections.
+        keys: (rows + 2 radius, features, cols + 2 radius + 4 at least) float32; the rows from ``first`` to ``last`` are
+            written, and their reflections.
     """
     n_rows, n_channels, n_cols = guide.shape
     n_hidden, n_groups, n_inputs = range_in.shape[0], range_out.shape[0], range_out.shape[1]
@@ -88,18 +89,19 @@ def make_tiles(tiles, first, last, query, keys, scale, bias, guide, into, out, o
         tiles: (tiles, 3) intp: row pair, tile column and place in ``pool``.
         first: First tile.
         last: Tile after the last.
-        query: Laid out as ``keys``, which it may be.
-        keys: See above, float32.
-        scale: Of the products.
-        bias: (side²,) float32.
+        query: (rows + 2 radius, features, cols + 2 radius + 4 at least) float32, the border reflected; it may be
+            ``keys`` itself.
+        keys: (rows + 2 radius, features, cols + 2 radius + 4 at least) float32, the border reflected.
+        scale: Factor of the products of query and key.
+        bias: (side²,) float32, added to the scaled products.
         guide: (rows, channels, cols) float32, seen by the correction, the last channel ones.
-        into: (groups, numbers that are summed over, GROUP) of the correction's first map, as ``pool`` is typed; none =
-            there is no correction. The numbers are those of neighbours, then of the guide.
-        out: The same of its second map.
+        into: (groups, numbers that are summed over, GROUP) of the correction's first map, as ``pool`` is typed; no
+            groups = there is no correction. The numbers are those of neighbours, then of the guide.
+        out: (groups, numbers that are summed over, GROUP) of the correction's second map, as ``pool`` is typed.
         offset: (side²,) float32, added to kernels before the correction.
         fold: Rows (rows, side, GROUP) and columns (tile columns, source cols, side, 16) of the enlargement, float32,
             and the neighbours that reach each source column (tile columns, source cols, 2) intp.
-        pool: (places, floats or packed pairs of a tile), written.
+        pool: (places, floats or packed pairs of a tile) float32 or uint32, written.
     """
     taps = bias.size
     side, words = fold[0].shape[1], n_words(pool)
@@ -268,13 +270,14 @@ def sum_blocks(source, pool, places, reach, first, last, target):
     """Sums over the source's pixels, which are the source of the next step.
 
     Args:
-        source: See above, of ``pool``'s type.
-        pool: (places, kernels of a tile).
-        places: (source rows, tile columns) intp, of a tile in ``pool``.
+        source: (blocks of channels, row pairs, cols, words, BLOCK_CHANNELS) of ``pool``'s type, zeros around.
+        pool: (places, kernels of a tile) float32, or uint32 for pairs of bfloat16.
+        places: (source rows, tile columns) intp, place of each tile in ``pool``.
         reach: Source pixels each way that a kernel weighs.
         first: First row of the source.
-        last: Row after the last.
-        target: Laid out as the source, rows 2 · first to 2 · last written.
+        last: Row after the last of the source.
+        target: (blocks of channels, row pairs, cols, words, BLOCK_CHANNELS) of ``pool``'s type, rows 2 · first to
+            2 · last written.
     """
     n_blocks, _, n_cols, words, _ = source.shape
     flat, kernels, written = source.reshape(-1), pool.reshape(-1), target.reshape(-1)
@@ -301,12 +304,12 @@ def sum_last_blocks(source, pool, places, reach, first, last, n_squared, product
     """Sums over the source's pixels, of which only squared lengths and some channels are kept.
 
     Args:
-        source: As in ``sum_blocks``; so are the next five.
-        pool: See there.
-        places: See there.
-        reach: See there.
-        first: See there.
-        last: See there.
+        source: (blocks of channels, row pairs, cols, words, BLOCK_CHANNELS) of ``pool``'s type, zeros around.
+        pool: (places, kernels of a tile) float32, or uint32 for pairs of bfloat16.
+        places: (source rows, tile columns) intp, place of each tile in ``pool``.
+        reach: Source pixels each way that a kernel weighs.
+        first: First row of the source.
+        last: Row after the last of the source.
         n_squared: Channels whose squares are added up, a multiple of sixteen.
         products: (channels, rows, cols) float32, the channels behind them, written.
         squares: (rows, cols) float32, written.

@@ -56,8 +56,8 @@ class Learned:
     """Joint bilateral upsampling with learned kernels.
 
     Args:
-        weights: Of the upsampler.
-        n_steps: Steps by two.
+        weights: Weights of the upsampler.
+        n_steps: Number of steps, each of which enlarges by two.
 
     Raises:
         InputError: The upsampler has fewer steps.
@@ -78,7 +78,7 @@ class Bilateral:
     """Joint bilateral upsampling without learned weights, guided by the spectra.
 
     Args:
-        n_steps: Steps by two.
+        n_steps: Number of steps, each of which enlarges by two.
     """
 
     def __init__(self, n_steps: int) -> None:
