@@ -20,6 +20,7 @@ SCENES = [
     ("pavia_bridge/pavia_bridge.tif", None),
 ]
 
+NETWORK_MAY_COST = 0.01  # where the first stage is nearly right; docs/refinement.md
 
 IDS = [name.split("/")[0] for name, _ in SCENES]
 
@@ -40,7 +41,8 @@ def test_classify_real_scene_with_the_network_reaches_its_accuracy(
     name: str,
     least_accuracy: Optional[float],
 ) -> None:
-    results = classify_and_assess(qgis_process, scenes_dir, tmp_path, name, least_accuracy)
+    least = None if least_accuracy is None else least_accuracy - NETWORK_MAY_COST
+    results = classify_and_assess(qgis_process, scenes_dir, tmp_path, name, least)
     assert 0.0 < results["CHANGED_SHARE"] < 0.5
 
 
