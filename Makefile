@@ -45,8 +45,12 @@ demo: bootstrap runtime stage  ## classify the demo scene with qgis_process; res
 demo-model: bootstrap runtime  ## paint, train, export and judge the demo checkpoint in build/demo_model (an hour)
 	@export PYTHONPATH=.:tools OMP_NUM_THREADS=1; $(DEV_WITH_RUNTIME) -m demo_clip
 
-test: bootstrap runtime stage  ## run all tests; PYTEST="-k name" chooses
+test: bootstrap runtime stage  ## run all tests, two at a time; PYTEST="-k name" chooses some
+ifeq ($(strip $(PYTEST)),)
+	@dev=$$($(PYTHON) tools/environments.py dev); tools/run_tests.sh "$$dev/bin/python"
+else
 	@$(DEV_WITH_RUNTIME) -m pytest $(PYTEST)
+endif
 
 test-layering: bootstrap  ## check who imports whom (part of test; quick)
 	@$(DEV) -m pytest -q tests/unit/test_layering.py
