@@ -73,7 +73,7 @@ def diagnose(exit_code: int, log_end: str) -> Diagnosis:
     """Say why a worker ended.
 
     Args:
-        exit_code: As ``subprocess.Popen.returncode``: minus the signal's number on POSIX; on Windows signed or not.
+        exit_code: Exit code of the process; minus the signal's number on POSIX, on Windows signed or not.
         log_end: Last lines of what it wrote to standard error.
     """
     unsigned = exit_code & 0xFFFFFFFF

@@ -63,8 +63,8 @@ def light_candidates(
     """Places where the program of QGIS's own Python may be, the likeliest first.
 
     Args:
-        platform: As ``sys.platform``.
-        base_prefix: As ``sys.base_prefix`` inside QGIS.
+        platform: Operating system, as ``sys.platform`` names it.
+        base_prefix: Folder of QGIS's Python, its ``sys.base_prefix``.
         version: Major and minor version of QGIS's Python.
         environ: Environment variables of QGIS.
     """
@@ -116,7 +116,7 @@ def clean_environment(is_private: bool, environ: Mapping[str, str], platform: st
         is_private: Whether the interpreter is a runtime of its own, which must not see the user's site-packages.
             QGIS's own Python may have its NumPy there.
         environ: Environment of this process.
-        platform: As ``sys.platform``.
+        platform: Operating system, as ``sys.platform`` names it.
     """
     clean = {name: value for name, value in environ.items() if not name.upper().startswith(_DROPPED_PREFIXES)}
     clean["PYTHONUTF8"] = "1"

@@ -19,7 +19,7 @@ _PROJ_DATABASE = "proj.db"
 
 
 def lent_data_variables() -> Dict[str, str]:
-    """Environment variables that tell the worker where this process finds PROJ's and GDAL's data.
+    """Environment variables by which the worker knows where this process finds PROJ's and GDAL's data.
 
     Returns:
         Value by name; a variable is missing where this process does not know the folder.

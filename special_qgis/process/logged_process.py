@@ -32,14 +32,14 @@ def run_logged(
         command: The program and its arguments.
         environment: Its environment variables.
         log: File that its output is appended to.
-        feedback: Listener; only asked for a cancel.
-        on_line: Gets each line of output; None = nobody does.
+        feedback: Only checked for cancel.
+        on_line: Called with each line of output; None = no call.
 
     Returns:
         Exit code and last lines.
 
     Raises:
-        Cancelled: The listener asked to stop; the program and all that it started are gone.
+        Cancelled: The user cancelled; the program and all that it started are gone.
         OSError: The program cannot be started.
     """
     process = start_group(command, environment, log.parent, output=subprocess.PIPE, errors=subprocess.STDOUT)

@@ -80,7 +80,7 @@ def run_job(
     Args:
         job: Name of the job, a key of ``engine.jobs.JOBS``.
         config: JSON form of the job's configuration.
-        feedback: Listener; it is asked for a cancel every 50 ms.
+        feedback: Receives progress and messages; checked for cancel every 50 ms.
         interpreter: Python to run the worker with.
         patience: Time limits.
 
@@ -89,7 +89,7 @@ def run_job(
 
     Raises:
         WorkerFailed: The job or the worker failed.
-        WorkerCancelled: The listener asked to stop.
+        WorkerCancelled: The user cancelled.
     """
     environment = {**clean_environment(interpreter.is_private, os.environ, sys.platform), **lent_data_variables()}
     request = {"job": job, "config": config}
@@ -109,7 +109,7 @@ def run_command(
         command: The program and its arguments.
         environment: Its environment variables.
         request: What to send it, as JSON values.
-        feedback: Listener.
+        feedback: Receives progress and messages; checked for cancel.
         patience: Time limits.
 
     Returns:
@@ -117,7 +117,7 @@ def run_command(
 
     Raises:
         WorkerFailed: An ``error`` event came, or the program died, stopped answering or could not be started.
-        WorkerCancelled: The listener asked to stop.
+        WorkerCancelled: The user cancelled.
     """
     line = json.dumps(request)
     folder = _make_run_folder()

@@ -95,7 +95,7 @@ def install_runtime(options: RuntimeOptions, feedback: Progress) -> Interpreter:
 
     Args:
         options: Where from and where to.
-        feedback: Listener.
+        feedback: Receives progress and messages; checked for cancel.
 
     Returns:
         The runtime's interpreter.
@@ -103,7 +103,7 @@ def install_runtime(options: RuntimeOptions, feedback: Progress) -> Interpreter:
     Raises:
         RuntimeInstallError: Another installation is running, too little disk space, no network, a broken wheel, a
             package that cannot be imported ...; nothing is left of the attempt but the log.
-        Cancelled: The listener asked to stop; nothing is left either.
+        Cancelled: The user cancelled; nothing is left either.
     """
     target = runtime_folder(options.data, options.lock_path)
     if is_ready(target) and not options.reinstall:
@@ -152,7 +152,7 @@ def needed_bytes(options: RuntimeOptions, platform: str = sys.platform) -> int:
 
     Args:
         options: The installation's options.
-        platform: As ``sys.platform``; only Linux's default packages bring CUDA along.
+        platform: Operating system, as ``sys.platform`` names it; only Linux's default packages bring CUDA along.
     """
     if options.wheel_folder:
         return _WHEEL_GROWTH * sum(wheel.stat().st_size for wheel in Path(options.wheel_folder).glob("*.whl"))
@@ -191,7 +191,7 @@ def pip_environment(environ: Mapping[str, str], platform: str, proxy: str) -> Di
 
     Args:
         environ: Environment of this process.
-        platform: As ``sys.platform``.
+        platform: Operating system, as ``sys.platform`` names it.
         proxy: URL of the proxy; it goes here, not to the command line, because it may hold a password.
     """
     environment = clean_environment(True, environ, platform)

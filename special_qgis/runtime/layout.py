@@ -85,7 +85,7 @@ def requirement_lines(text: str) -> List[str]:
 
 
 def required_distributions(text: str) -> List[str]:
-    """Names of the distributions that a lock file asks for, normalised, each once, in the file's order."""
+    """Names of the distributions that a lock file requires, normalised, each once, in the file's order."""
     names = [re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line) for line in requirement_lines(text)]
     return list(dict.fromkeys(re.sub(r"[-_.]+", "-", match.group()).lower() for match in names if match))
 

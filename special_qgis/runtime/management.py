@@ -82,7 +82,7 @@ class InstalledRuntime:
 def find_runtime() -> Optional[Interpreter]:
     """The interpreter for heavy jobs: the one ``SPECIAL_PYTHON`` names, else the private runtime if it is whole.
 
-    Only looks at files, so it is quick enough to ask before every run.
+    Only looks at files, so it is quick enough to do before every run.
 
     Returns:
         None when nothing is installed.
@@ -113,13 +113,13 @@ def check_runtime(feedback: Optional[Progress] = None) -> RuntimeStatus:
     """Find the runtime and import everything it is for, in a process of its own.
 
     Args:
-        feedback: Listener; None = nobody listens.
+        feedback: Receives progress and messages; checked for cancel; None = neither.
 
     Returns:
         What was found; whatever is wrong is in ``problems``.
 
     Raises:
-        Cancelled: The listener asked to stop.
+        Cancelled: The user cancelled.
     """
     try:
         interpreter = find_runtime()
@@ -135,13 +135,13 @@ def check_light(feedback: Optional[Progress] = None) -> RuntimeStatus:
     """Try QGIS's own Python, which runs the light jobs.
 
     Args:
-        feedback: Listener; None = nobody listens.
+        feedback: Receives progress and messages; checked for cancel; None = neither.
 
     Returns:
         What was found; whatever is wrong is in ``problems``.
 
     Raises:
-        Cancelled: The listener asked to stop.
+        Cancelled: The user cancelled.
     """
     try:
         interpreter = light_interpreter()
@@ -156,10 +156,10 @@ def check_interpreter(interpreter: Interpreter, modules: Sequence[str], feedback
     Args:
         interpreter: The interpreter.
         modules: Names of the modules.
-        feedback: Listener.
+        feedback: Receives progress and messages; checked for cancel.
 
     Raises:
-        Cancelled: The listener asked to stop.
+        Cancelled: The user cancelled.
     """
     try:
         result = run_job("check_runtime", {"modules": list(modules)}, feedback, interpreter)

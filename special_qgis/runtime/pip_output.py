@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reads what pip says: how far it is, as far as it tells, and why it failed."""
+"""Reads what pip says: how far it is, as far as it shows, and why it failed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PipProgress:
     """Turns pip's lines into progress.
 
     Args:
-        feedback: Listener.
+        feedback: Receives progress and messages.
         n_distributions: How many distributions the lock file names; not all are for this system, so it may end early.
     """
 

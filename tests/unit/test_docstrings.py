@@ -14,10 +14,13 @@ ENGINE = Path(__file__).resolve().parents[2] / "special_qgis" / "engine"
 ROOMS = (
     *("refine", "mamba", "mapping", "evidence", "report", "accuracy", "compute", "terminal", "classes", "."),
     *("clip", "clip/upsampling", "models", "texts", "files"),
+    *("scene", "rasters", "products", "spectral_prior", "outputs", "areas", "campaign"),
+    *("../process", "../runtime"),
 )
-FILES = sorted(path for room in ROOMS for path in (ENGINE / room).glob("*.py"))
+FILES = sorted(path for room in ROOMS for path in (ENGINE / room).resolve().glob("*.py"))
 INCOMPLETE = re.compile(
-    r"(Of|As|By|In|See|From|Hears|Asked|Told|Says)\b|Listener\b(?!,)|.*\b(asked for cancel|[Nn]obody|See above)\b"
+    r"(Of|As|By|In|See|From|Hears|Asked|Told|Whose|Says)\b|Listener\b(?!,)"
+    r"|.*\b(asked for cancel|[Nn]obody|See above)\b"
 )
 DTYPE = re.compile(r"\b(float32|float64|integer|int64|int32|intp|uint8|bool)\b")
 
@@ -48,7 +51,7 @@ def annotations(node: ast.AST) -> dict[str, str]:
     return {arg.arg: ast.unparse(arg.annotation) for f in functions for arg in f.args.args if arg.annotation}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ENGINE).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ENGINE.parent).as_posix())
 def test_argument_line_is_complete_by_itself(path: Path) -> None:
     found = [
         f"{name}({argument}): {text}"
@@ -59,7 +62,7 @@ def test_argument_line_is_complete_by_itself(path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ENGINE).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ENGINE.parent).as_posix())
 def test_argument_line_of_an_array_gives_shape_and_number_type(path: Path) -> None:
     found = [
         f"{name}({argument}): {text}"
@@ -79,6 +82,8 @@ def test_argument_line_of_an_array_gives_shape_and_number_type(path: Path) -> No
         pytest.param("Listener; nobody listens.", True, id="nobody"),
         pytest.param("Reports tiles; asked for cancel.", True, id="asked"),
         pytest.param("Told how far it is.", True, id="told"),
+        pytest.param("Whose pixels are read.", True, id="whose"),
+        pytest.param("Listener.", True, id="listener"),
         pytest.param("Seed of the random generator.", False, id="complete"),
         pytest.param("Assumed confidence in [0, 1].", False, id="longer-word"),
     ],

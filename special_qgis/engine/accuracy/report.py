@@ -23,6 +23,7 @@ from ..report.formats import (
     format_interval,
     format_number,
     format_share,
+    key_in_words,
     to_json_value,
 )
 from ..report.page import figure, key_values, page, paragraph, section, swatch, table, tiles, warning_list
@@ -278,4 +279,4 @@ def _compared(assessment: Assessment) -> List[Tuple[str, str]]:
         ("Reference on the map's grid", assessment.how),
         ("Classes matched by", assessment.matched_by),
     ]
-    return pairs + flatten(assessment.provenance)
+    return pairs + [(key_in_words(key), text) for key, text in flatten(assessment.provenance)]

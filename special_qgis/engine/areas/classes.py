@@ -35,7 +35,7 @@ def gather_classes(values: Iterable[int], legend: Legend) -> Tuple[AreaClass, ..
 
     Args:
         values: Class values that occur.
-        legend: What the map tells about its classes.
+        legend: Names, colours and values that the map holds for its classes.
     """
     names: Dict[str, str] = {}
     members: Dict[str, List[int]] = {}

@@ -29,13 +29,13 @@ _MOST_BYTES = 256 * 2**20  # of a report; the matrix of a thousand classes takes
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """What an accuracy report tells about a map's errors.
+    """What an accuracy report holds about a map's errors.
 
     Attributes:
         map: Path of the map that was assessed.
         names: K class names.
         counts: (K, K) int64, sample pixels, rows = map, columns = reference.
-        map_values: Of each class, its values in the map; () for each where the report does not tell.
+        map_values: Values of each class in the map; () for each where the report does not hold them.
         mapped_px: (K,) int64, pixels of each class in the map that was assessed.
     """
 
@@ -109,7 +109,7 @@ def read_accuracy_report(path: str) -> AccuracyReport:
     """Read the JSON of an accuracy report.
 
     Args:
-        path: Of the JSON.
+        path: Path of the report's JSON file.
 
     Raises:
         RasterReadError: It cannot be read.
@@ -157,7 +157,7 @@ def estimate_areas(
     """Correct the areas of a map's classes by the errors that an accuracy report counts.
 
     Args:
-        report: Of an assessment of this map.
+        report: Accuracy report of an assessment of this map.
         classes: Classes of the map.
         sums: Over the whole map.
         level: Confidence level of the intervals.

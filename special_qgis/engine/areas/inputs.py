@@ -24,7 +24,7 @@ class ConfidenceRaster:
     """How sure a map is of each pixel, on the map's grid.
 
     Args:
-        path: Of a raster of one band.
+        path: Path of a raster of one band.
         grid: The map's grid.
 
     Raises:

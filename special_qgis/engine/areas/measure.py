@@ -25,11 +25,11 @@ from .vector_layer import write_polygons
 
 
 def measure_areas(config: AreasConfig, progress: Optional[Progress] = None) -> Dict[str, Any]:
-    """Measure the areas of a map's classes and write the outputs asked for.
+    """Measure the areas of a map's classes and write the outputs that are named.
 
     Args:
         config: What to measure and where to write.
-        progress: Receives progress and warnings; asked for cancel at every block and polygon.
+        progress: Receives progress and warnings; checked for cancel at every block and polygon.
 
     Returns:
         JSON values: the figures of the whole map (``findings.figures``), ``report``, ``table``, ``vector``,
@@ -37,7 +37,7 @@ def measure_areas(config: AreasConfig, progress: Optional[Progress] = None) -> D
 
     Raises:
         EngineError: An input cannot be used or an output cannot be written; nothing is written then.
-        Cancelled: The user asked to stop; nothing is written then.
+        Cancelled: The user cancelled; nothing is written then.
     """
     listener = RecordingProgress(progress or NullProgress())
     if config.vector:

@@ -47,7 +47,7 @@ class PixelAreas(Protocol):
 
         Returns:
             (rows, cols), (rows, 1) or (1, 1) float64, m²; 1 each where only pixels are counted; NaN where the CRS
-            cannot tell where a pixel lies.
+            gives no place for a pixel.
         """
 
 
@@ -155,7 +155,7 @@ def find_pixel_areas(grid: Grid, measure: str) -> PixelAreas:
 
     Args:
         grid: The map's grid.
-        measure: ELLIPSOID or PLANE, as asked for.
+        measure: ELLIPSOID or PLANE, on which areas are wanted.
 
     Returns:
         Areas in m²; pixels that are only counted where the map is not georeferenced or names no CRS.

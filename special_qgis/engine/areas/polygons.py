@@ -30,7 +30,7 @@ class Polygon:
 
     Attributes:
         number: From 1, in the order of the layer's polygons.
-        name: Of the field asked for; "" = none.
+        name: Text of the field that names polygons; "" = none.
         geometry: In the map's CRS, without curves.
         window: Pixels of the map that its bounding box touches; None where it lies outside the map.
         is_whole: Whether all of it lies on the map.
@@ -101,7 +101,7 @@ def burn(polygon: Polygon, grid: Grid, window: Window) -> NDArray[np.bool_]:
     """Pixels of a window whose centres lie in a polygon.
 
     Args:
-        polygon: In the grid's CRS.
+        polygon: Polygon in the grid's CRS.
         grid: The map's grid.
         window: Part of it.
 

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
 from ..report.charts import IntervalRow, Part, interval_chart, stacked_bar
-from ..report.formats import area_unit, flatten, format_area, format_count, format_number, format_share, to_json_value
+from ..report.formats import (
+    area_unit,
+    flatten,
+    format_area,
+    format_count,
+    format_number,
+    format_share,
+    key_in_words,
+    to_json_value,
+)
 from ..report.page import (
     colour_key,
     figure,
@@ -277,4 +286,4 @@ def _measured(areas: Areas) -> List[Tuple[str, str]]:
     pairs = [("Map", areas.map), ("Areas measured on", areas.described)]
     pairs += [("Polygons", areas.source)] if areas.source else []
     pairs += [("Confidence on the map's grid", areas.confidence)] if areas.confidence else []
-    return pairs + flatten(areas.provenance)
+    return pairs + [(key_in_words(key), text) for key, text in flatten(areas.provenance)]

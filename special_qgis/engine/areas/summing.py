@@ -30,14 +30,14 @@ def sum_areas(inputs: Inputs, progress: Progress) -> Tuple[Sums, List[Sums]]:
 
     Args:
         inputs: Map, pixel areas, polygons and confidence.
-        progress: Receives progress; asked for cancel at every block and polygon.
+        progress: Receives progress; checked for cancel at every block and polygon.
 
     Returns:
         Sums over the map, and over each polygon.
 
     Raises:
         EngineError: A file is damaged or holds other values than it should.
-        Cancelled: The user asked to stop.
+        Cancelled: The user cancelled.
     """
     blocks = plan_reads(Window(0, 0, inputs.grid.rows, inputs.grid.cols), _BYTES_PER_PX, _BLOCK_BYTES, _BLOCK_PX)
     whole, in_polygons = Sums(), [Sums() for _ in inputs.polygons]

@@ -44,12 +44,12 @@ def write_polygons(outputs: OutputSet, config: AreasConfig, areas: Areas, progre
         outputs: Holds the vector output, reserved.
         config: Names polygons and output.
         areas: What was found.
-        progress: Asked for cancel at every polygon.
+        progress: Checked for cancel at every polygon.
 
     Raises:
         InputError: More classes than a file has room for.
         RasterWriteError: It cannot be written.
-        Cancelled: The user asked to stop.
+        Cancelled: The user cancelled.
     """
     target, place = Path(config.vector), outputs.place(config.vector)
     driver = FORMATS[target.suffix.lower()]
@@ -121,7 +121,7 @@ def _columns(areas: Areas, driver: str, taken: Set[str]) -> List[_Column]:
 
     Args:
         areas: What was found.
-        driver: Of the output.
+        driver: Name of the output's GDAL driver.
         taken: Names of the polygons' own fields, case-folded; grows.
     """
     met = [one for one in areas.classes if any(found.sums.of(one.values).n_px for found in areas.polygons)]

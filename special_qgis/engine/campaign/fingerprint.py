@@ -48,7 +48,7 @@ def fingerprint(config: ClassifyConfig, inputs: List[Dict[str, Any]]) -> str:
 
     Args:
         config: Options of the scene.
-        inputs: From ``list_inputs``.
+        inputs: Input files of the scene, as ``list_inputs`` describes them.
 
     Returns:
         SHA-256 as hexadecimal digits.

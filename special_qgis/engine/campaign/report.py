@@ -22,6 +22,7 @@ from ..report.formats import (
     format_number,
     format_seconds,
     format_share,
+    key_in_words,
     to_json_value,
 )
 from ..report.page import (
@@ -109,7 +110,11 @@ def render_html(campaign: Campaign, folder: Path) -> str:
             section("Scenes", _scenes(campaign, folder), "long"),
             section("Maps", _maps(campaign), "long"),
             section("Warnings by scene", _warnings(campaign), "long"),
-            section("Provenance", key_values(flatten(campaign.provenance)), "long"),
+            section(
+                "Provenance",
+                key_values((key_in_words(key), text) for key, text in flatten(campaign.provenance)),
+                "long",
+            ),
         ),
         "Made by SPECIAL for QGIS from the scenes and class names alone.",
     )

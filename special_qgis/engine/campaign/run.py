@@ -140,7 +140,7 @@ def _finding(scene: ListedScene, outcome: Dict[str, Any]) -> SceneFinding:
 
 
 def _warn(found: Sequence[SceneFinding], listener: RecordingProgress) -> None:
-    """Tell what concerns the campaign as a whole."""
+    """Report what concerns the campaign as a whole."""
     failed = [scene for scene in found if not scene.is_mapped]
     for scene in failed[:_MOST_NAMED]:
         listener.warn(f"The scene {scene.name} failed: {scene.message} {scene.hint}".strip())

@@ -102,7 +102,7 @@ def _require_source(text: str) -> str:
 
 
 def _rasters(paths: Iterable[Path], progress: Progress) -> Iterator[_Found]:
-    """Those of some files that are scenes; the others are told."""
+    """Those of some files that are scenes; the others are reported."""
     for path in paths:
         check_cancelled(progress)
         if path.name.startswith(".") or path.suffix.lower() in LIST_SUFFIXES or not path.is_file() or _is_output(path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a worker process of a campaign does: map one scene after the other, until it is told to stop.
+"""What a worker process of a campaign does: map one scene after the other, until the campaign stops it.
 
 Imports nothing heavy at the top: the number of threads must be set before NumPy, GDAL or PyTorch are loaded. The end of
 the pipe means that the campaign is gone; the scene in work is then cancelled and the process ends.
@@ -52,7 +52,7 @@ class PipeProgress:
         """Part of the scene's result."""
 
     def is_cancelled(self) -> bool:
-        """Whether the campaign asked to stop, or is gone."""
+        """Whether the campaign stops this worker, or is gone."""
         return self._stop.is_set()
 
 
@@ -105,7 +105,7 @@ def _listen(pipe: Connection, tasks: queue.SimpleQueue[Optional[Task]], stop: th
 
 
 def send(pipe: Connection, lock: threading.Lock, stop: threading.Event, message: Tuple[str, Any]) -> None:
-    """Send a message from any thread; where nobody reads any more, ask the scene to stop."""
+    """Send a message from any thread; where nothing reads any more, cancel the scene."""
     with lock:
         try:
             pipe.send(message)

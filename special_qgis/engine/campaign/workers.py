@@ -89,7 +89,7 @@ class Workers:
         When this ends, by whatever cause, no process is left and no half-written file either.
 
         Args:
-            progress: Receives how far all tasks are together, and is asked whether to stop.
+            progress: Receives how far all tasks are together; checked for cancel.
 
         Raises:
             Cancelled: The user cancelled.

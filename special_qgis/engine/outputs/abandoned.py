@@ -71,7 +71,7 @@ def remove_abandoned(parent: Path) -> None:
 
 
 def is_abandoned(folder: Path) -> bool:
-    """Tell whether a folder is one of ours, made by a job of this computer that is gone; when in doubt, not."""
+    """Whether a folder is one of ours, made by a job of this computer that is gone; when in doubt, not."""
     if _NAME.fullmatch(folder.name) is None or folder.is_symlink() or not _is_of_this_user(folder):
         return False
     owner = _read_owner(folder / OWNER)
@@ -85,7 +85,7 @@ def is_abandoned(folder: Path) -> bool:
 
 
 def is_free(folder: Path) -> bool:
-    """Tell whether nobody holds the lock of a folder; also of one that has none."""
+    """Whether no process holds the lock of a folder; also of one that has none."""
     try:
         descriptor = try_take(folder / OWNER, make=False)
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def _read_owner(path: Path) -> Dict[str, Any]:
 
 
 def _here() -> Dict[str, str]:
-    """This computer and its boot, by names that no two share; "" where the system does not tell."""
+    """This computer and its boot, by names that no two share; "" where the system does not say."""
     machine = _first_line("/etc/machine-id")
     return {"host": f"{platform.node()} {machine}".strip(), "boot": _first_line("/proc/sys/kernel/random/boot_id")}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a class raster tells about its classes: colours, names, attribute table, provenance, QGIS style."""
+"""What a class raster holds about its classes: colours, names, attribute table, provenance, QGIS style."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _LONGEST_PATH_BYTES = 3900
 
 
 class _Output(NamedTuple):
-    """One file that was asked for."""
+    """One file that was reserved."""
 
     target: Path
     partial: Path  # where it grows; its folder holds nothing but it and its sidecars
@@ -123,7 +123,7 @@ class OutputSet:
         """Where another library is to write a reserved file, with whatever it puts beside it.
 
         Args:
-            path: As reserved.
+            path: Path of a file that was reserved.
 
         Returns:
             A path that does not exist, in a folder of its own, with the target's name.
@@ -230,7 +230,7 @@ class OutputSet:
 
 
 def files_of_source(source: str) -> List[Path]:
-    """Files that a source consists of, as far as GDAL can tell; never fails, reading it is somebody else's task."""
+    """Files that a source consists of, as far as GDAL knows; never fails, as reading it is not its task."""
     plain = Path(source.split("|", 1)[0])
     files = [plain] if _exists(plain) else []
     use_exceptions()
@@ -312,7 +312,7 @@ def _sidecars(target: Path) -> List[Path]:
 
 
 def _sync(file: Path, target: Path) -> None:
-    """Force a finished file onto the disk: network and quota systems tell only now that it does not fit."""
+    """Force a finished file onto the disk: network and quota systems report only now that it does not fit."""
     try:
         with file.open("rb+") as stream:
             os.fsync(stream.fileno())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes one GeoTIFF block by block and makes sure that it arrived on the disk whole.
 
-Takes windows of arrays, gives a tiled, compressed file with the scene's georeferencing. GDAL tells of some failures,
+Takes windows of arrays, gives a tiled, compressed file with the scene's georeferencing. GDAL reports some failures,
 a full disk above all, only through its error handler or not at all when a file is closed; so errors are collected
 around every call, and a finished file is opened again and each of its blocks looked for.
 """
@@ -110,7 +110,7 @@ class RasterWriter:
 
         Args:
             window: Rectangle relative to the grid's first pixel.
-            values: (bands, rows, cols), or (rows, cols) for a single band; cast to the raster's type.
+            values: (bands, rows, cols), or (rows, cols) for a single band; float or integer, cast to the raster's type.
 
         Raises:
             RasterWriteError: The block cannot be written, for example because the disk is full.
@@ -170,7 +170,7 @@ class RasterWriter:
             verify_raster(self.path, self._shape)
 
     def discard(self) -> None:
-        """Close the file whatever state it is in; nobody wants it any more."""
+        """Close the file whatever state it is in; it is not wanted any more."""
         if self._dataset is None:
             return
         gdal.PushErrorHandler("CPLQuietErrorHandler")
@@ -303,7 +303,7 @@ def _create(path: Path, shape: Tuple[int, int, int], dtype: np.dtype[Any]) -> An
 def _georeference(dataset: Any, grid: Grid) -> None:
     """Pass the grid's georeference on; a GeoTIFF holds either a geotransform or ground control points.
 
-    A reference system that cannot be written is left out rather than the raster; opening the scene has told.
+    A reference system that cannot be written is left out rather than the raster; opening the scene has warned.
     """
     if grid.geotransform is not None:
         grid = replace(grid, gcps=())

@@ -2,7 +2,7 @@
 """HDF5 files, netCDF-4 among them, through GDAL's multidimensional interface: arrays, parts of arrays, attributes.
 
 GDAL 3.6 ends the process where it opens an array whose attribute ``DIMENSION_LABELS`` (in any case) is one text, as in
-NEON's products; such arrays are read through the classic sub-dataset, whose axes are told by their lengths.
+NEON's products; such arrays are read through the classic sub-dataset, whose axes are known by their lengths.
 """
 
 from __future__ import annotations

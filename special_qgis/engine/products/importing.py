@@ -23,13 +23,13 @@ def import_product(config: ImportProductConfig, progress: Progress) -> Dict[str,
 
     Args:
         config: What to read and what to write.
-        progress: Receives progress and messages; asked for cancel.
+        progress: Receives progress and messages; checked for cancel.
 
     Returns:
         Product, number of bands, paths written, warnings and status.
 
     Raises:
-        InputError: The source is no product that is known, or has no quality layers for the mask asked for.
+        InputError: The source is no product that is known, or has no quality layers for the mask that is wanted.
         RasterWriteError: An output cannot be written.
         Cancelled: The user cancelled; nothing has been written.
     """

@@ -104,7 +104,7 @@ def open_source(text: str, options: ProductOptions, progress: Optional[Progress]
     Args:
         text: Path of a file of a product, of its folder or ZIP, a sub-dataset, or anything that GDAL opens.
         options: How a product is read.
-        progress: Receives progress and what was found; asked for cancel.
+        progress: Receives progress and what was found; checked for cancel.
 
     Returns:
         The text itself where it points at no product; else a virtual raster.

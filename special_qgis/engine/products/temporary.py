@@ -61,10 +61,10 @@ def copy_cube(product: Product, cube: Cube, path: str, progress: Progress) -> No
     """Write a cube out of a container to a tiled GeoTIFF, part by part.
 
     Args:
-        product: Whose cube it is.
+        product: Product that the cube belongs to.
         cube: The cube.
         path: File to write.
-        progress: Receives progress; asked for cancel at every part.
+        progress: Receives progress; checked for cancel at every part.
 
     Raises:
         RasterWriteError: The temporary folder has no room.
@@ -98,10 +98,10 @@ def write_mask(product: Product, layers: Sequence[QualityLayer], path: str, prog
     """Write the mask of a product: 1 = valid, 0 = left out.
 
     Args:
-        product: Whose mask it is.
+        product: Product that the mask belongs to.
         layers: What leaves pixels out.
         path: GeoTIFF to write.
-        progress: Asked for cancel at every strip.
+        progress: Checked for cancel at every strip.
 
     Returns:
         Share of the pixels that each kind of layer marks, and under "" that all together do, 0 to 1.

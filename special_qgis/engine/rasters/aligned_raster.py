@@ -24,7 +24,7 @@ class AlignedRaster:
     """The first band of a raster at the pixels of a grid.
 
     Args:
-        grid: Whose pixels are asked for.
+        grid: Grid on whose pixels values are wanted.
         grid_role: What the grid belongs to, for messages: "map", "scene".
         dataset: The raster.
         role: What the raster is, for messages: "reference", "class raster".
@@ -88,7 +88,7 @@ class AlignedRaster:
         return values
 
     def _compare(self) -> bool:
-        """Tell whether pixels correspond one to one, and collect warnings about missing georeferencing."""
+        """Find whether pixels correspond one to one, and collect warnings about missing georeferencing."""
         ours, theirs = self._transform, read_grid(self.dataset).geotransform
         same_size = (self._grid.cols, self._grid.rows) == _size(self.dataset)
         if ours is None or (theirs is None and not self.dataset.GetGCPCount()):

@@ -83,7 +83,7 @@ def as_classes(values: NDArray[Any], path: str) -> Values:
     """Class values as whole numbers, 0 where they are NaN or negative.
 
     Args:
-        values: Any shape and real dtype.
+        values: (...) integer, float32 or float64.
         path: Where they come from, for messages.
 
     Raises:
@@ -110,7 +110,7 @@ def require_confidence(values: NDArray[Any], path: str) -> None:
     """Refuse values above 1 as confidence.
 
     Args:
-        values: Any shape and real dtype, no NaN; at least one.
+        values: (...) integer, float32 or float64, no NaN; at least one.
         path: Where they come from, for the message.
 
     Raises:

@@ -79,7 +79,7 @@ def expected_bytes(entries: Mapping[str, str]) -> Optional[Dict[str, int]]:
     """Sizes that a raw file must have by its header.
 
     Args:
-        entries: From ``parse_envi_header``.
+        entries: Entries of the header by lower-case name, as ``parse_envi_header`` returns them.
 
     Returns:
         ``total`` length of the file, and ``line`` and ``band``, the bytes of one line with all bands and of one

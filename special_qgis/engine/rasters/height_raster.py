@@ -36,7 +36,7 @@ class HeightRaster:
     """A raster of heights at the pixels of a grid. One thread at a time may use it.
 
     Args:
-        grid: Whose pixels are asked for.
+        grid: Grid on whose pixels heights are wanted.
         path: A path, or anything else that GDAL opens.
         role: What the raster is, for messages: "height raster", "terrain model".
 

@@ -37,7 +37,7 @@ class Legend:
 
 
 def read_legend(dataset: gdal.Dataset) -> Legend:
-    """Read what a class raster tells about its classes.
+    """Read what a class raster holds about its classes.
 
     Args:
         dataset: An open raster; its first band holds the classes.

@@ -140,7 +140,7 @@ class Grid:
             dataset.SetMetadata(dict(self.rpc), "RPC")
 
     def _centre_latitude(self, srs: Any) -> Optional[float]:
-        """Latitude of the centre in degrees; None where PROJ cannot tell."""
+        """Latitude of the centre in degrees; None where PROJ cannot find it."""
         x0, a, b, y0, d, e = self.geotransform or QGIS_PIXEL_FRAME
         x, y = x0 + self.cols / 2 * a + self.rows / 2 * b, y0 + self.cols / 2 * d + self.rows / 2 * e
         if srs.IsGeographic():

@@ -106,7 +106,7 @@ def reproject(geometry: Any, transformation: Optional[Any], what: str) -> Any:
 
     Args:
         geometry: An ogr.Geometry.
-        transformation: From ``plan_reprojection``; None = take it as it is.
+        transformation: Transformation that ``plan_reprojection`` found; None = take the geometry as it is.
         what: What it belongs to, at the beginning of a message.
 
     Raises:

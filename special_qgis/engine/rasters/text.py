@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Texts that GDAL and OGR hand out, decoded: metadata, descriptions, names of layers, fields, classes and files.
 
-Nothing else in the engine asks GDAL for text, so that the rule of ``decoding`` holds everywhere. ``source_of`` alone
+Nothing else in the engine takes text from GDAL, so that the rule of ``decoding`` holds everywhere. ``source_of`` alone
 gives a text as GDAL has it, because it is needed to open the source again.
 """
 

@@ -20,7 +20,7 @@ FileState = Tuple[int, int, int]  # bytes, time of the last change in ns, inode
 
 
 def state_of(path: Path) -> Optional[FileState]:
-    """What tells whether a file is still the same; None for a folder and for what cannot be looked at."""
+    """Size, time of change and inode of a file; None for a folder and for what cannot be looked at."""
     try:
         found = path.stat()
     except (OSError, ValueError):
@@ -32,7 +32,7 @@ def check_unchanged(states: Mapping[Path, Optional[FileState]]) -> None:
     """Check that the files that a job has read are those that it began with.
 
     Args:
-        states: From ``state_of``, before the job, by file; files of statistics are passed over.
+        states: State of each file before the job, found by ``state_of``; files of statistics are passed over.
 
     Raises:
         InputError: One of them was cut off, replaced, changed or removed meanwhile.
@@ -52,7 +52,7 @@ def check_unchanged(states: Mapping[Path, Optional[FileState]]) -> None:
 def check_raw_size(dataset: Any) -> None:
     """Check that a raw file is not shorter than its pixels, of which GDAL fills those that are missing with zeros.
 
-    Quick, so that it can be asked again at each block: a file may be cut off while it is read.
+    Quick, so that it can be repeated at each block: a file may be cut off while it is read.
 
     Raises:
         RasterReadError: It is too short.
@@ -112,7 +112,7 @@ def check_raw_length(path: Path, header: Path) -> None:
 
 
 def _check_tiff_length(dataset: Any, length: int) -> None:
-    """Blocks that lie behind the end of a TIFF were cut off; the corners of the first and last band tell."""
+    """Blocks that lie behind the end of a TIFF were cut off; the corners of the first and last band show it."""
     for number in (1, dataset.RasterCount):
         band = dataset.GetRasterBand(number)
         block_cols, block_rows = band.GetBlockSize()

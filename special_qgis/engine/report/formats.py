@@ -11,6 +11,17 @@ import numpy as np
 NONE_SIGN = "–"  # stands for a figure that cannot be computed
 _SPACE = "\u00a0"  # not broken at a line's end; the narrow one is missing in fonts of QGIS's viewer
 _AREA_UNITS = ((1e6, "km²"), (1e4, "ha"), (1.0, "m²"))
+_PLAIN_WORDS = {
+    "crs": "CRS",
+    "gdal": "GDAL",
+    "numpy": "NumPy",
+    "fwhm": "FWHM",
+    "gcps": "ground control points",
+    "rpc": "RPC",
+    "n": "number of",
+    "cols": "columns",
+    "dtype": "data type",
+}
 
 
 def is_missing(value: Optional[float]) -> bool:
@@ -98,6 +109,17 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> List[Tuple[str, str]
         else:
             pairs.append((name, format_value(value)))
     return pairs
+
+
+def key_in_words(key: str) -> str:
+    """A key as a reader would write it: "dropped_bands" becomes "dropped bands", units stand in brackets."""
+    words = key.replace(".", ": ").split("_")
+    unit = ""
+    if len(words) > 1 and words[-1] in ("nm", "m", "px", "m2", "bytes", "s"):
+        unit = f" ({words.pop().replace('m2', 'm²')})"
+    words = [_PLAIN_WORDS.get(word, word) for word in words]
+    text = " ".join(words) + unit
+    return text[:1].upper() + text[1:]
 
 
 def format_value(value: Any) -> str:

@@ -22,6 +22,7 @@ from .formats import (
     format_seconds,
     format_share,
     format_significant,
+    key_in_words,
     to_json_value,
 )
 from .learning_section import learning_section
@@ -34,17 +35,6 @@ REPORT_VERSION = 1  # of the JSON's keys; raised when one changes its meaning
 _MAX_SMALL_CHARTS = 24  # spectra drawn one by one; beyond, the classes with most pixels
 _MAX_VALUE_CHARS = 400  # of one value in a list of parameters; the JSON has it whole
 _UNITS = {"metre": "m", "meter": "m", "degree": "°", "US survey foot": "ft", "foot": "ft", "pixel": "px"}
-_PLAIN_WORDS = {
-    "crs": "CRS",
-    "gdal": "GDAL",
-    "numpy": "NumPy",
-    "fwhm": "FWHM",
-    "gcps": "ground control points",
-    "rpc": "RPC",
-    "n": "number of",
-    "cols": "columns",
-    "dtype": "data type",
-}
 
 
 def render_json(summary: RunSummary) -> str:
@@ -267,18 +257,7 @@ def _line(label: str, colour: str, spectrum: MeanSpectrum) -> Line:
 def _scene_pairs(summary: RunSummary) -> List[Tuple[str, str]]:
     """Description of the scene, its keys in words; its warnings are among the run's."""
     values = {key: value for key, value in summary.scene.items() if key != "warnings"}
-    return _short((_words(key), text) for key, text in flatten(values))
-
-
-def _words(key: str) -> str:
-    """A key as a reader would write it: "dropped_bands" becomes "dropped bands", units stand in brackets."""
-    words = key.replace(".", ": ").split("_")
-    unit = ""
-    if len(words) > 1 and words[-1] in ("nm", "m", "px", "m2", "bytes", "s"):
-        unit = f" ({words.pop().replace('m2', 'm²')})"
-    words = [_PLAIN_WORDS.get(word, word) for word in words]
-    text = " ".join(words) + unit
-    return text[:1].upper() + text[1:]
+    return _short((key_in_words(key), text) for key, text in flatten(values))
 
 
 def _short(pairs: Any) -> List[Tuple[str, str]]:
@@ -301,4 +280,4 @@ def _timing(summary: RunSummary) -> str:
 def _provenance(summary: RunSummary) -> str:
     """Versions and estimated numbers; the parameters have a section of their own."""
     values: Dict[str, Any] = {key: value for key, value in summary.provenance.items() if key != "parameters"}
-    return key_values(_short((_words(key), text) for key, text in flatten(values)))
+    return key_values(_short((key_in_words(key), text) for key, text in flatten(values)))

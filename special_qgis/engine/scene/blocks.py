@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pixels in memory: a block as it came from the file, and a sample of spectra.
 
-A block keeps the file's own data type and says which pixels are valid; conversion to float32 happens when a stage asks
+A block keeps the file's own data type and says which pixels are valid; conversion to float32 happens when a stage wants
 for the bands it needs.
 """
 
@@ -43,7 +43,7 @@ class Block:
         """Values with scale and offset applied.
 
         Args:
-            band_indices: Bands wanted, as indices of the scene's axis; None = all.
+            band_indices: (k,) integer, bands wanted, as indices of the scene's axis; None = all.
 
         Returns:
             (k, rows, cols) float32, in the file's quantity; 0 where invalid.
@@ -78,7 +78,7 @@ def calibrated(raw: NDArray[Any], calibration: Optional[Calibration]) -> NDArray
     """Scale and offset applied to spectra.
 
     Args:
-        raw: (n, bands) native type.
+        raw: (n, bands) integer, float32 or float64, values as stored.
         calibration: None = take values as they are.
 
     Returns:

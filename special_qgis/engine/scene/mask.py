@@ -27,7 +27,7 @@ _GLANCE_PX = 512
 class Mask:
     """A raster on the scene's grid that leaves pixels out."""
 
-    dataset: Any  # open gdal.Dataset that nobody else uses
+    dataset: Any  # open gdal.Dataset that is used here alone
     nonzero_leaves_out: bool = False  # False = 0 leaves out
 
     @property

@@ -21,7 +21,7 @@ def block_budget_bytes(wanted_bytes: int = 0) -> int:
 
 
 def free_bytes() -> int:
-    """Memory that can be taken without swapping, as far as the system tells."""
+    """Memory that can be taken without swapping, as far as the system says."""
     if sys.platform == "win32":
         return _free_windows()
     return _free_linux() or _free_posix() or ASSUMED_FREE_BYTES
@@ -39,7 +39,7 @@ def _free_linux() -> int:
 
 
 def _free_posix() -> int:
-    """Half of the physical memory where free pages are not told, as on macOS; 0 where nothing is."""
+    """Half of the physical memory where free pages are not known, as on macOS; 0 where nothing is."""
     names = os.sysconf_names
     if "SC_PAGE_SIZE" not in names or "SC_PHYS_PAGES" not in names:
         return 0

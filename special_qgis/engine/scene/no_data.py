@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which values are no data: declared ones compared as GDAL does, values beyond all measurement, and undeclared fill.
 
-A fill that nobody declared shows as one value in all bands of many pixels, which no surface has. It is decided once for
+A fill that is not declared shows as one value in all bands of many pixels, which no surface has. It is decided once for
 a scene, from its survey, and then holds for every block.
 """
 
@@ -25,7 +25,7 @@ def has_data(raw: NDArray[Any], nodata: Optional[float]) -> BoolArray:
     """Which values of one band are data.
 
     Args:
-        raw: (...) native type.
+        raw: (...) integer, float32 or float64, values as stored.
         nodata: Value that stands for no data, or None.
 
     Returns:
@@ -78,7 +78,7 @@ def find_valid(
     the same negative value in all of eight or more bands, be it the only one of the scene.
 
     Args:
-        raw: (bands, rows, cols) native type.
+        raw: (bands, rows, cols) integer, float32 or float64, values as stored.
         nodata: Nodata value of each band, or None.
         inside: (rows, cols) bool, pixels that a mask or an area of interest keeps; None = all.
         fills: Values that are no data where all bands have them, beside 0.
@@ -116,7 +116,7 @@ class FillSearch:
         """Look at the pixels of a window.
 
         Args:
-            raw: (bands, n) values as stored.
+            raw: (bands, n) integer, float32 or float64, values as stored.
             flags: (bands, n) bool, which of them are data.
         """
         self._n_seen += raw.shape[1]

@@ -50,7 +50,7 @@ def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scen
 
     Args:
         config: How to read it.
-        progress: Hears of warnings; asked for cancel.
+        progress: Receives warnings; checked for cancel.
 
     Returns:
         An open scene with at least two good bands and one valid pixel.
@@ -78,7 +78,7 @@ def _open_raster_scene(config: SceneConfig, source: str, listener: RecordingProg
     Args:
         config: How to read it.
         source: What GDAL opens.
-        listener: Receives warnings; asked for cancel.
+        listener: Receives warnings; checked for cancel.
     """
     dataset = open_raster(source)
     metadata = read_metadata(dataset)
@@ -119,7 +119,7 @@ class _Look:
 
 
 def _sound_grid(dataset: Any, progress: Progress) -> Grid:
-    """Size and georeference of the file; what outputs cannot have of it is told before any work begins."""
+    """Size and georeference of the file; what outputs cannot have of it is reported before any work begins."""
     grid = read_grid(dataset)
     _check_size(grid, "The scene")
     fault = describe_crs_fault(grid.crs_wkt or grid.gcp_crs_wkt)
@@ -213,7 +213,7 @@ def _drop_dead(seen: Survey, looked_at: List[int], dropped: Dropped) -> None:
 
 
 def _check_valid(reader: BlockReader, choice: BandChoice, seen: Survey, progress: RecordingProgress) -> None:
-    """Tell bands that cost many pixels, and find at least one valid pixel."""
+    """Report bands that cost many pixels, and find at least one valid pixel."""
     if seen.n_zero:
         share = f"{max(seen.n_zero / seen.n_seen, 0.001):.1%}"
         share = share if seen.n_zero / seen.n_seen >= 0.001 else f"Fewer than {share}"

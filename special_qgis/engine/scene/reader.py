@@ -88,10 +88,10 @@ class BlockReader:
         """Take over an open dataset.
 
         Args:
-            dataset: Open gdal.Dataset that nobody else uses.
+            dataset: Open gdal.Dataset that is used here alone.
             area: Part of it to read.
             bands: What to read of each pixel.
-            mask: The mask raster, which nobody else uses, or None.
+            mask: The mask raster, which is used here alone, or None.
         """
         self._dataset = dataset
         self._mask = mask
@@ -174,9 +174,9 @@ def prefetch(reader: BlockReader, windows: List[Window], progress: Progress) -> 
     At most two blocks are in memory, given that the caller keeps none. The reader is used by that thread alone.
 
     Args:
-        reader: A reader that nobody else uses.
+        reader: A reader that is used here alone.
         windows: What to read.
-        progress: Asked for cancel before every block.
+        progress: Checked for cancel before every block.
     """
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
     try:

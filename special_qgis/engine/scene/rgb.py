@@ -62,8 +62,8 @@ def find_stretch(channels: NDArray[np.float32], low_quantile: float, high_quanti
 
     Args:
         channels: (3, n) float32, valid pixels.
-        low_quantile: Of all channels together, in [0, 1].
-        high_quantile: Of all channels together, in [0, 1].
+        low_quantile: Quantile of all channels together that becomes black, in [0, 1].
+        high_quantile: Quantile of all channels together that becomes white, in [0, 1].
 
     Returns:
         Two values, the second the larger one.

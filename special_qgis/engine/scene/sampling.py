@@ -32,7 +32,7 @@ def plan_rounds(rows: int, cols: int, n_px: int, seed: int) -> Iterator[List[Win
         rows: Rows of the area.
         cols: Columns of the area.
         n_px: Pixels wanted.
-        seed: Of the positions.
+        seed: Seed of the random generator that draws the positions.
 
     Yields:
         Windows that do not overlap those of other rounds of spread windows; at last all tiles in a drawn order.
@@ -88,8 +88,8 @@ def draw_sample(reader: BlockReader, n_px: int, seed: int, progress: Progress) -
     Args:
         reader: Reads the good bands.
         n_px: Most pixels wanted; all valid pixels are taken when there are fewer.
-        seed: Of everything drawn.
-        progress: Asked for cancel before every window.
+        seed: Seed of the random generator of all draws.
+        progress: Checked for cancel before every window.
 
     Returns:
         The sample, empty when no pixel is valid.

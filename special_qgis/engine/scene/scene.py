@@ -95,7 +95,7 @@ class Scene:
         self._opened = opened
 
     def pass_on_warnings(self, progress: Progress) -> None:
-        """Tell what reading the scene's description has found doubtful."""
+        """Report what reading the scene's description has found doubtful."""
         for warning in self.warnings:
             progress.warn(warning)
 
@@ -124,7 +124,7 @@ class Scene:
         """All tiles of the fixed grid with their pixels, the next read prefetched by a thread.
 
         Args:
-            progress: Reports the share of pixels done; asked for cancel before every tile.
+            progress: Receives the share of pixels done; checked for cancel before every tile.
 
         Yields:
             Tiles in an order that may depend on the memory budget, each once, and their blocks.
@@ -157,8 +157,8 @@ class Scene:
 
         Args:
             n_px: Most pixels wanted; all valid pixels are taken when there are fewer.
-            seed: Of everything drawn.
-            progress: Asked for cancel.
+            seed: Seed of the random generator of all draws.
+            progress: Checked for cancel before every window.
 
         Returns:
             The same sample for the same scene, ``n_px`` and ``seed``.

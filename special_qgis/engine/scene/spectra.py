@@ -159,7 +159,7 @@ def guess_unit(values: Sequence[float] | FloatArray) -> str:
 
 
 def guess_warning(unit: str) -> str:
-    """What to tell the user when a unit was guessed."""
+    """Warning for the user when a unit was guessed."""
     return f"The wavelengths state no unit; {unit} was taken from their size. State the unit if that is wrong."
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which bands of a file hold spectra: all but alpha bands, and bands marked as alpha that have a wavelength.
 
-Image software marks the fourth of four bands as alpha, whatever it holds; only a wavelength tells that it is none.
+Image software marks the fourth of four bands as alpha, whatever it holds; only a wavelength shows that it is none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SpectralBands:
 def find_spectral_bands(
     dataset: Any, metadata: RasterMetadata, config: SceneConfig, progress: Progress
 ) -> SpectralBands:
-    """Tell the spectral bands of a file.
+    """Find the spectral bands of a file.
 
     Args:
         dataset: Open gdal.Dataset.

@@ -57,7 +57,7 @@ def survey(reader: BlockReader, progress: Progress) -> Survey:
 
     Args:
         reader: Reads the bands in question.
-        progress: Asked for cancel before every window.
+        progress: Checked for cancel before every window.
 
     Returns:
         What was seen; dead bands are confirmed.

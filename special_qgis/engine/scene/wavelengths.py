@@ -2,7 +2,7 @@
 """Where a scene's wavelengths come from: every place in a file's metadata, what the user typed, or a sensor's table.
 
 Takes a file's metadata and gives one band centre per band in the file's order, NaN where a band has none. Sources are
-asked in a fixed order and the first that knows any wavelength is taken.
+read in a fixed order and the first that knows any wavelength is taken.
 """
 
 from __future__ import annotations
@@ -294,7 +294,7 @@ def _numbers(entries: Items, name: str, metadata: RasterMetadata, band_numbers: 
 def _widths(
     text: str, metadata: RasterMetadata, band_numbers: Tuple[int, ...], progress: Progress
 ) -> Optional[NumberList]:
-    """Band widths of a list; None where it does not fit or cannot be read, which is told, for they are optional."""
+    """Band widths of a list; None where it does not fit or cannot be read, with a warning, for they are optional."""
     try:
         numbers = parse_number_list(text, "fwhm", (metadata.n_bands, len(band_numbers)))
     except SpectraError as error:

@@ -64,7 +64,7 @@ class Interpretation:
 
 
 def interpret(classes: Sequence[LandCoverClass], lexicon: Optional[Lexicon] = None) -> Interpretation:
-    """Tell what each class stands for and which classes spectra cannot tell apart.
+    """Find what each class stands for and which classes spectra cannot separate.
 
     Args:
         classes: Classes as typed.

@@ -3,8 +3,8 @@
 
 Takes a name as an analyst types it, gives weights of material groups that sum to 1, or None for a name it does not
 know. Phrases win over words, the last known word of a name is its head ("dark water" is water), a material or a
-colour before a thing tells what the thing is made of ("asphalt road", "red roof"), and a modifier changes that
-("senesced corn"). Words that stand nowhere in the data are handed back, so that the user hears of them. The data are
+colour before a thing says what the thing is made of ("asphalt road", "red roof"), and a modifier changes that
+("senesced corn"). Words that stand nowhere in the data are handed back, so that the user is warned. The data are
 in ``resources/lexicon.json``.
 """
 
@@ -68,7 +68,7 @@ class Lexicon:
     def lookup(self, name: str) -> Optional[GroupWeights]:
         """Material groups of a name.
 
-        Words in brackets tell more about a name that is known outside them, and count alone otherwise. Parts joined
+        Words in brackets say more about a name that is known outside them, and count alone otherwise. Parts joined
         by "and", "or", a comma or a slash count equally; parts that are not known are left out.
 
         Args:

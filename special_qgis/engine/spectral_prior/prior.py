@@ -100,7 +100,7 @@ class SpectralPrior:
             names: Classes as typed, or what was made of their names before.
             config: Options.
             quantity: "reflectance", "radiance" or "unknown", as the user or the file says.
-            progress: Told how far the fit is.
+            progress: Receives how far the fit is.
 
         Raises:
             InputError: The sample is empty.
@@ -157,7 +157,7 @@ class SpectralPrior:
 
         Args:
             spectra: (n, bands) float32, raw values of all bands of the axis.
-            progress: Asked for cancel at every chunk.
+            progress: Checked for cancel at every chunk.
 
         Returns:
             (features, n) float64.
@@ -172,7 +172,7 @@ class SpectralPrior:
         return log_values(raw, compute_indices(raw, self._plan)["brightness"], self._plan)
 
     def to_json(self) -> Dict[str, Any]:
-        """Numbers that tell how the prior was fitted, for provenance."""
+        """Numbers that describe how the prior was fitted, for provenance."""
         statistics = self._statistics
         adapted = self._adaptation.adapted if self._adaptation else ()
         learnt = self._discriminants.learnt if self._discriminants else ()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reflectance or radiance: tells what a scene's values look like, and turns both into something like reflectance.
+"""Reflectance or radiance: finds what a scene's values look like, and turns both into something like reflectance.
 
 Takes a sample of spectra and the wavelengths, gives a ``Correction``: per band an offset and a factor after which
 bright pixels are near 0.55 in any scene, whatever its units. What the user or the file says holds; where neither says
-anything, deep absorption bands of the atmosphere decide, and the user is told.
+anything, deep absorption bands of the atmosphere decide, and the user is warned.
 
 Source: Planck's law for the solar spectrum at 5800 K; dark-object subtraction (Chavez 1988); the oxygen A band at
 760 nm and the water-vapour band at 940 nm are deep in radiance and nearly absent in reflectance.
@@ -118,7 +118,7 @@ def planck(nm: DoubleArray, kelvin: float = SUN_K) -> DoubleArray:
 
 @dataclass(frozen=True)
 class QuantityChoice:
-    """How a scene's values are treated, and what to tell the user about it."""
+    """How a scene's values are treated, and what the user is to know about it."""
 
     quantity: str  # "reflectance" or "radiance"
     warning: str  # empty when there is nothing to tell

@@ -47,7 +47,7 @@ def canopy_threshold(
     Args:
         indices: Index name -> (n,) float32, of a sample.
         vegetation: Thresholds that green vegetation meets.
-        log_shadow_threshold: Of the brightness.
+        log_shadow_threshold: Natural logarithm of the brightness below which a pixel is shadow.
 
     Returns:
         Natural logarithm of green light plus 0.01.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Self-training: what the surest pixels of each evidence set look like, told to all others.
+"""Self-training: what the surest pixels of each evidence set look like, passed on to all others.
 
 Takes probabilities on a sample and the logarithms of its spectra, gives one linear discriminant a set. Rules look at a
 dozen indices; the whole spectrum of the pixels that they are sure of says more about those that they are not. The
@@ -97,7 +97,7 @@ def _discriminants(means: DoubleArray, covariance: DoubleArray) -> Tuple[DoubleA
 
 
 def shape_matrix(n_logs: int) -> DoubleArray:
-    """Takes the mean off the logarithms of the anchors, so that they tell the shape; the last row, brightness, stays.
+    """Takes the mean off the anchors' logarithms, so that they describe the shape; the last row, brightness, stays.
 
     Args:
         n_logs: Anchors and brightness.

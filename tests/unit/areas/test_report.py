@@ -85,6 +85,13 @@ def test_json_holds_the_names_as_they_are(written: Path) -> None:
     assert content["provenance"]["parameters"]["measure"] == "ellipsoid"
 
 
+def test_page_says_in_words_what_was_measured(written: Path) -> None:
+    html = (written / "a.html").read_text(encoding="utf-8")
+    measured = html[html.index("What was measured") :]
+    assert "Parameters: measure" in measured and "GDAL" in measured
+    assert "parameters." not in measured and ">gdal<" not in measured
+
+
 def test_page_of_many_polygons_leaves_the_rest_to_the_table(tmp_path: Path) -> None:
     map_path = write_raster(tmp_path / "map.tif", LABELS, nodata=0)
     polygons = write_vector(tmp_path / "p.gpkg", [(rectangle(0, 0, 2, 2), n) for n in range(230)])

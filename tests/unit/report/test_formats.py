@@ -94,3 +94,19 @@ def test_to_json_value_leaves_nothing_that_json_refuses() -> None:
         "count": 3,
         "pair": [1, None, "text"],
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        pytest.param("dropped_bands", "Dropped bands", id="underscore"),
+        pytest.param("parameters.polygons_layer", "Parameters: polygons layer", id="nested"),
+        pytest.param("wavelengths_nm", "Wavelengths (nm)", id="unit"),
+        pytest.param("classified_area_m2", "Classified area (m²)", id="square-metres"),
+        pytest.param("crs", "CRS", id="acronym"),
+        pytest.param("m", "M", id="unit-alone-is-a-word"),
+        pytest.param("", "", id="empty"),
+    ],
+)
+def test_key_in_words_reads_as_a_reader_would_write_it(key: str, words: str) -> None:
+    assert formats.key_in_words(key) == words
