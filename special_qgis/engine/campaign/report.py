@@ -228,3 +228,7 @@ def _warnings(campaign: Campaign) -> str:
         if texts:
             items.append(f"<h3>{escape(scene.name)}</h3>\n<ul>{texts}</ul>")
     return "\n".join(items)
+
+
+def _provenance(campaign: Campaign) -> str:
+    return key_values((key_in_words(key), text) for key, text in flatten(campaign.provenance))
