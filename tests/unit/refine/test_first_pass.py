@@ -48,7 +48,7 @@ def test_first_pass_changes_neither_weights_nor_gradients_nor_buffers() -> None:
 
 
 def test_first_pass_cancelled_while_it_runs_ends_within_a_second() -> None:
-    listener = Listener(cancel_on="Preparing")
+    listener = Listener(cancel_on="preparing")
     with pytest.raises(Cancelled):
         make_first_pass(Slow(), 2, True, listener)
     assert listener.since_cancel_s() < 1.0

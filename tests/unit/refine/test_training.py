@@ -131,7 +131,7 @@ def test_history_tells_loss_and_agreement_of_every_step_and_sets_of_every_epoch(
     assert sum("loss" in text and "agreement" in text for _, text in listener.progress) == 60
 
 
-@pytest.mark.parametrize("message", ["Looking", "Preparing", "step 1 of", "step 35 of", "Mapping"], ids=str)
+@pytest.mark.parametrize("message", ["looking", "preparing", "step 1 of", "step 35 of", "mapping"], ids=str)
 def test_refinement_cancelled_anywhere_stops_within_a_second(scene: NoisyScene, message: str) -> None:
     listener = Listener(cancel_on=message)
     with pytest.raises(Cancelled):
@@ -143,7 +143,7 @@ def test_network_makes_its_first_pass_before_the_first_step_and_again_before_map
     listener = Listener()
     refine(scene.cube, scene.valid, scene.probabilities, small_network, replace(SHORT, epochs=3), progress=listener)
     messages = [text for _, text in listener.progress]
-    passes = [number for number, text in enumerate(messages) if "Preparing" in text]
+    passes = [number for number, text in enumerate(messages) if "preparing" in text]
     steps = [number for number, text in enumerate(messages) if ", step " in text]
     assert len(passes) == 2
     assert passes[0] < steps[0] < steps[-1] < passes[1]
