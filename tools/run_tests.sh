@@ -7,10 +7,12 @@ python=$1
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 
-"$python" -m pytest tests/unit tests/packaging tests/qgis >"$said" 2>&1 </dev/null &
+limit=(timeout --kill-after=30 2700) # a half that hangs fails, instead of the whole machine waiting for it
+
+"${limit[@]}" "$python" -m pytest tests/unit tests/packaging tests/qgis >"$said" 2>&1 </dev/null &
 first=$!
 trap 'kill "$first" 2>/dev/null' INT TERM
-"$python" -m pytest tests/cli tests/integration
+"${limit[@]}" "$python" -m pytest tests/cli tests/integration
 second_code=$?
 wait "$first"
 first_code=$?
