@@ -83,6 +83,8 @@ def qgis_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QgsApplicatio
     Processing.initialize()
     yield application
     QgsProject.instance().clear()
+    # a batch dialog leaves its progress task running, for which the end of the application would wait for ever
+    application.taskManager().cancelAll()
 
 
 @pytest.fixture(scope="session")
@@ -170,21 +172,3 @@ def model_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def clip_file(tmp_path: Path) -> Path:
     """A checkpoint that has the shapes of a CLIP."""
     return write_safetensors(tmp_path / "my clip.safetensors", clip_shapes())
-
-
-_exit_status: List[int] = []
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep the exit status for ``pytest_unconfigure``."""
-    _exit_status.append(int(exitstatus))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the process once all is said: QGIS's threads sometimes keep the interpreter from ending."""
-    if _exit_status:
-        config.get_terminal_writer().flush()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(_exit_status[0])

@@ -122,7 +122,6 @@ def test_dialog_without_classes_holds_no_acceptable_value(dialog: Any) -> None:
     assert not one.algorithm().parameterDefinition("CLASSES").checkValueIsAcceptable(value)
 
 
-@pytest.mark.skip(reason="QGIS 3.22 at times never ends the batch dialog it closes; to be found")
 def test_batch_dialog_holds_classes_on_one_line(batch: Any, qgis_app: QgsApplication, pictures: Path) -> None:
     panel = batch.mainWidget()
     panel.addRow(1)
@@ -144,7 +143,6 @@ def test_modeler_dialog_keeps_the_native_widget_with_model_sources(plugin: Any, 
     one.close()
 
 
-@pytest.mark.skip(reason="QGIS 3.22 at times never ends the batch dialog it closes; to be found")
 def test_batch_run_of_two_scenes_writes_and_styles_both(batch: Any, qgis_app: QgsApplication, tmp_path: Path) -> None:
     from qgis.core import QgsProject
 
