@@ -49,6 +49,20 @@ def parse_quality(text: str) -> Tuple[str, ...]:
     return tuple(kind for kind in QUALITY_KINDS if kind in words)
 
 
+def parse_product_options(overlap: str, quality_layers: str) -> ProductOptions:
+    """How a product is read, from the options as the user gave them.
+
+    Args:
+        overlap: One of ``OVERLAPS``.
+        quality_layers: As ``parse_quality`` takes them.
+
+    Raises:
+        ConfigError: A word is not accepted.
+    """
+    require_choice("detector_overlap", overlap, OVERLAPS)
+    return ProductOptions(overlap, parse_quality(quality_layers))
+
+
 def leaves_out_nonzero(meaning: str, name: str) -> bool:
     """Whether it is the values other than 0 of a mask that leave pixels out.
 
@@ -72,5 +86,4 @@ class ImportProductConfig(Options):
     def __post_init__(self) -> None:
         require(bool(self.source.strip()), "source", "the path of a sensor product", self.source)
         require(bool(self.output), "output", "the path of a GeoTIFF to write", self.output)
-        require_choice("detector_overlap", self.detector_overlap, OVERLAPS)
-        parse_quality(self.quality_layers)
+        parse_product_options(self.detector_overlap, self.quality_layers)

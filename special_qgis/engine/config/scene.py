@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 from .options import Options, require, require_choice
-from .products import MASK_MEANINGS, OVERLAPS, parse_quality
+from .products import MASK_MEANINGS, OVERLAPS, parse_product_options
 
 QUANTITIES = ("automatic", "reflectance", "radiance")  # physical quantity of the scene's values
 
@@ -35,8 +35,7 @@ class SceneConfig(Options):
         require(bool(self.source.strip()), "source", "the path of a raster", self.source)
         require_choice("quantity", self.quantity, QUANTITIES)
         require_choice("mask_meaning", self.mask_meaning, MASK_MEANINGS)
-        require_choice("detector_overlap", self.detector_overlap, OVERLAPS)
-        parse_quality(self.quality_layers)
+        parse_product_options(self.detector_overlap, self.quality_layers)
         require(self.memory_budget_bytes >= 0, "memory_budget_bytes", "0 or more", self.memory_budget_bytes)
         if self.extent is not None:
             ordered = len(self.extent) == 4 and self.extent[0] < self.extent[2] and self.extent[1] < self.extent[3]

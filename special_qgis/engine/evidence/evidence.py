@@ -36,7 +36,8 @@ class Prediction(NamedTuple):
     """Class probabilities of a tile, and how far its sources agree."""
 
     probabilities: NDArray[np.float32]  # (classes, rows, cols), sum 1, or all 0 where invalid or nothing is known
-    agreement: Optional[NDArray[np.float32]] = None  # (rows, cols) in [0, 1], source agreement; None = one source only
+    # (rows, cols) in [0, 1], source agreement; None = fewer than two sources tell single classes
+    agreement: Optional[NDArray[np.float32]] = None
 
 
 class MappedTile(NamedTuple):

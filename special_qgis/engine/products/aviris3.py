@@ -7,15 +7,13 @@ Source: AVIRIS-3 L2A product description (ORNL DAAC); grid mapping after the CF 
 from __future__ import annotations
 
 import re
-from typing import Any, Optional, Tuple
+from typing import Optional, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..progress import Progress
 from ..rasters.opening import Grid, spatial_reference
-from ..windows import Window
 from .hdf5 import Hdf5File
 from .product import Cube, Product, Spectra
 
@@ -46,7 +44,7 @@ def read(file: Hdf5File, progress: Progress) -> Product:
     array = f"/{quantity}/{quantity}"
     n_bands, rows, cols = file.shape(array)
     widths = f"/{quantity}/fwhm"
-    fill = file.attribute(array, "_FillValue")
+    fill = file.fill_value(array)
     return Product(
         title="AVIRIS-3",
         name=file.name,
@@ -59,14 +57,9 @@ def read(file: Hdf5File, progress: Progress) -> Product:
         unit="" if quantity == "reflectance" else "uW/(cm^2 sr nm)",
         scale=np.ones(n_bands),
         offset=np.zeros(n_bands),
-        cube=Cube(n_bands, np.float32, lambda window: _part(file, array, window, n_bands), (_TILE_ROWS, 0)),
-        nodata=_FILL if fill is None else file.number(array, "_FillValue"),
+        cube=Cube(n_bands, np.float32, lambda window: file.cube_part(array, window), (_TILE_ROWS, 0)),
+        nodata=_FILL if fill is None else fill,
     )
-
-
-def _part(file: Hdf5File, name: str, window: Window, n_bands: int) -> NDArray[Any]:
-    start, count = (0, window.row_off, window.col_off), (n_bands, window.rows, window.cols)
-    return file.read(name, start, count).astype(np.float32, copy=False)
 
 
 def _grid(file: Hdf5File, rows: int, cols: int) -> Grid:

@@ -79,6 +79,21 @@ class Candidate:
             raise InputError(f"{self.text} holds several products: {listed}.", "Give a file of the one that you mean.")
         return found[0] if found else ""
 
+    def is_described(self, pattern: str, description: str) -> bool:
+        """Whether it is a product whose description is there, or a folder, which lacks it by mistake.
+
+        An image without its description is a raster like any other, whose wavelengths may be typed.
+
+        Args:
+            pattern: Regular expression of a file name with the group ``id``, as ``identifier`` takes it.
+            description: Regular expression of what follows the identifier in the description's name.
+
+        Raises:
+            InputError: The folder holds several products.
+        """
+        name = self.identifier(pattern)
+        return bool(name) and (self.is_folder or self.first(re.escape(name) + description) is not None)
+
 
 def base_name(path: str) -> str:
     """Last part of a path, for both kinds of slashes."""

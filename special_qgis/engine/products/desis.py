@@ -21,6 +21,7 @@ from .reader_kind import Reader
 from .xml_tree import read_xml
 
 _NAME = r"(?P<id>DESIS-HSI-.*?)-(METADATA\.XML|(SPECTRAL_IMAGE|QL_)[^/]*)"
+_METADATA = r"-METADATA\.XML"
 _FLAGS: Tuple[Tuple[str, Tuple[int, ...]], ...] = (  # bands of QL_QUALITY-2, from 1
     ("shadow", (1,)),
     ("snow", (3,)),
@@ -30,9 +31,7 @@ _FLAGS: Tuple[Tuple[str, Tuple[int, ...]], ...] = (  # bands of QL_QUALITY-2, fr
 
 
 def _recognises(candidate: Candidate) -> bool:
-    name = candidate.identifier(_NAME)
-    # an image without its metadata is a raster like any other, whose wavelengths may be typed
-    return bool(name) and (candidate.is_folder or candidate.first(re.escape(name) + r"-METADATA\.XML") is not None)
+    return candidate.is_described(_NAME, _METADATA)
 
 
 def _read(candidate: Candidate, progress: Progress) -> Product:
@@ -44,7 +43,7 @@ def _read(candidate: Candidate, progress: Progress) -> Product:
             "Order the scene as L2A.",
         )
     image = candidate.require(stem + r"-SPECTRAL_IMAGE(_COG)?\.(TIFF?|GEOTIFF)", "…-SPECTRAL_IMAGE.tif")
-    document = read_xml(candidate.require(stem + r"-METADATA\.XML", "…-METADATA.xml"))
+    document = read_xml(candidate.require(stem + _METADATA, "…-METADATA.xml"))
     bands = list(document.require("bandCharacterisation").children("band"))
     columns = {
         name: np.array([band.number(name) for band in bands], np.float64)

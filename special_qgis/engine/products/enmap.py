@@ -21,6 +21,7 @@ from .reader_kind import Reader
 from .xml_tree import Element, read_xml, to_number
 
 _NAME = r"(?P<id>ENMAP.*?)-(METADATA\.XML|(SPECTRAL_IMAGE|QL_)[^/]*)"
+_METADATA = r"-METADATA\.XML"
 _IMAGE = r"-SPECTRAL_IMAGE(_COG)?\.(TIFF?|GEOTIFF|BSQ|BIL|BIP|JP2)"
 _DEAD_MEAN = -1000000.0
 _LEAST_CIRRUS = 2  # 1 thin, 2 medium, 3 thick; L2A corrects the thin
@@ -35,9 +36,7 @@ _MASKS: Tuple[Tuple[str, str, Mark], ...] = (
 
 
 def _recognises(candidate: Candidate) -> bool:
-    name = candidate.identifier(_NAME)
-    # an image without its metadata is a raster like any other, whose wavelengths may be typed
-    return bool(name) and (candidate.is_folder or candidate.first(re.escape(name) + r"-METADATA\.XML") is not None)
+    return candidate.is_described(_NAME, _METADATA)
 
 
 def _read(candidate: Candidate, progress: Progress) -> Product:
@@ -50,7 +49,7 @@ def _read(candidate: Candidate, progress: Progress) -> Product:
             "Order the scene as L2A, or process it with enpt.",
         )
     image = candidate.require(stem + _IMAGE, "…-SPECTRAL_IMAGE.TIF")
-    document = read_xml(candidate.require(stem + r"-METADATA\.XML", "…-METADATA.XML"))
+    document = read_xml(candidate.require(stem + _METADATA, "…-METADATA.XML"))
     bands = list(document.require("specific", "bandCharacterisation").children("bandID"))
     gain, offset = _column(bands, "GainOfBand"), _column(bands, "OffsetOfBand")
     spectra = Spectra(

@@ -17,6 +17,7 @@ from ..errors import InputError, RasterReadError
 from ..rasters.gdal_exceptions import use_exceptions
 from ..rasters.text import metadata
 from ..texts.decoding import as_text
+from ..windows import Window
 from .candidate import base_name, first_bytes
 from .xml_tree import to_number
 
@@ -121,6 +122,19 @@ class Hdf5File:
         if data is None:
             raise RasterReadError(f"{name} in {self.path} cannot be read.", "The file is damaged; download it again.")
         return np.frombuffer(data, dtype).reshape(counts)
+
+    def cube_part(self, name: str, window: Window) -> NDArray[np.float32]:
+        """(bands, rows, cols) float32 values of a window of an array of bands, rows and columns.
+
+        Raises:
+            RasterReadError: The file is damaged.
+        """
+        start, count = (0, window.row_off, window.col_off), (self.shape(name)[0], window.rows, window.cols)
+        return self.read(name, start, count).astype(np.float32, copy=False)
+
+    def fill_value(self, name: str) -> Optional[float]:
+        """Value of an array that means no data; None = it states none."""
+        return None if self.attribute(name, "_FillValue") is None else self.number(name, "_FillValue")
 
     def numbers(self, name: str, n: Optional[int] = None) -> NDArray[np.float64]:
         """A small array of numbers as one row.

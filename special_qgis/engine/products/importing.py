@@ -8,7 +8,7 @@ from typing import Any, Dict
 from osgeo import gdal
 
 from ..config import ImportProductConfig
-from ..config.products import ProductOptions, parse_quality
+from ..config.products import parse_product_options
 from ..errors import InputError, RasterWriteError
 from ..outputs.output_set import OutputSet
 from ..progress import Progress, RecordingProgress, SubProgress, check_cancelled
@@ -34,7 +34,7 @@ def import_product(config: ImportProductConfig, progress: Progress) -> Dict[str,
         Cancelled: The user cancelled; nothing has been written.
     """
     listener = RecordingProgress(progress)
-    options = ProductOptions(config.detector_overlap, parse_quality(config.quality_layers))
+    options = parse_product_options(config.detector_overlap, config.quality_layers)
     with OutputSet(inputs=[config.source, *files_of_product(config.source)]) as outputs:
         for path in filter(None, (config.output, config.mask)):
             outputs.reserve(path)

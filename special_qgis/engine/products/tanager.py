@@ -7,16 +7,14 @@ Source: Planet's Tanager product specification; HDF-EOS5 structure metadata (NAS
 from __future__ import annotations
 
 import re
-from typing import Any, List
+from typing import List
 
 import numpy as np
-from numpy.typing import NDArray
 from osgeo import osr
 
 from ..errors import InputError
 from ..progress import Progress
 from ..rasters.opening import Grid, traditional
-from ..windows import Window
 from .hdf5 import Hdf5File
 from .product import Cube, Product, QualityLayer, Spectra
 from .xml_tree import to_number
@@ -51,7 +49,6 @@ def read(file: Hdf5File, progress: Progress) -> Product:
     name, quantity = found[0]
     n_bands, rows, cols = file.shape(name)
     good = [item for item in ("good_wavelengths", "all_good_wavelengths") if file.attribute(name, item) is not None]
-    fill = file.attribute(name, "_FillValue")
     return Product(
         title="Tanager",
         name=file.name,
@@ -65,15 +62,10 @@ def read(file: Hdf5File, progress: Progress) -> Product:
         unit="" if quantity == "reflectance" else "W/(m^2 sr um)",
         scale=np.ones(n_bands),
         offset=np.zeros(n_bands),
-        cube=Cube(n_bands, np.float32, lambda window: _part(file, name, window, n_bands), (_TILE_ROWS, 0)),
-        nodata=None if fill is None else file.number(name, "_FillValue"),
+        cube=Cube(n_bands, np.float32, lambda window: file.cube_part(name, window), (_TILE_ROWS, 0)),
+        nodata=file.fill_value(name),
         layers=tuple(_layers(file, rows, cols)),
     )
-
-
-def _part(file: Hdf5File, name: str, window: Window, n_bands: int) -> NDArray[Any]:
-    start, count = (0, window.row_off, window.col_off), (n_bands, window.rows, window.cols)
-    return file.read(name, start, count).astype(np.float32, copy=False)
 
 
 def _grid(file: Hdf5File, rows: int, cols: int) -> Grid:

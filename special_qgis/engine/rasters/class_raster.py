@@ -12,8 +12,9 @@ from osgeo import gdal
 from ..errors import InputError
 from ..windows import Window
 from .legend import MAX_CLASS_VALUE
-from .opening import GeoTransform, damaged_error, open_raster
+from .opening import GeoTransform, damaged_error
 from .proj import prepare_proj
+from .single_band import open_single_band
 from .text import description
 
 Values = NDArray[np.int64]
@@ -30,16 +31,12 @@ def open_class_raster(path: str, role: str) -> gdal.Dataset:
         RasterReadError: It is missing, cut off, or GDAL cannot open it.
         InputError: It has several bands or complex values, so it is no class raster.
     """
-    dataset = open_raster(path)
-    bands = [dataset.GetRasterBand(b + 1) for b in range(dataset.RasterCount)]
-    n_data = sum(band.GetColorInterpretation() != gdal.GCI_AlphaBand for band in bands)
-    if n_data != 1 or gdal.DataTypeIsComplex(bands[0].DataType):
-        raise InputError(
-            f"The {role} {path} has {n_data} bands of type {gdal.GetDataTypeName(bands[0].DataType)}; "
-            "a class raster has one band of whole numbers.",
-            "Choose the class raster instead of an image or a stack of probabilities.",
-        )
-    return dataset
+    return open_single_band(
+        path,
+        role,
+        "a class raster has one band of whole numbers",
+        "Choose the class raster instead of an image or a stack of probabilities.",
+    )
 
 
 def open_source(path: str, kind: int) -> Optional[gdal.Dataset]:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from osgeo import gdal
 
 from ..errors import InputError
 from ..windows import Window
 from .aligned_raster import AlignedRaster
-from .opening import Grid, open_raster, spatial_reference
+from .opening import Grid, spatial_reference
+from .single_band import open_single_band
 from .text import description, projection, unit_type
 
 __all__ = ["HeightRaster"]
@@ -46,9 +46,9 @@ class HeightRaster:
     """
 
     def __init__(self, grid: Grid, path: str, role: str) -> None:
-        dataset = open_raster(path)
+        advice = "Choose the raster of heights, or extract its band first."
+        dataset = open_single_band(path, role, "one band of heights is accepted", advice)
         self.path = path
-        _require_heights(dataset, role)
         band = dataset.GetRasterBand(1)
         scale, offset = band.GetScale(), band.GetOffset()
         self._scale, self._offset = 1.0 if scale is None else scale, offset or 0.0
@@ -66,17 +66,6 @@ class HeightRaster:
         metres: NDArray[np.float64] = (values * self._scale + self._offset) * self.unit_m
         metres[~np.isfinite(metres)] = np.nan
         return metres
-
-
-def _require_heights(dataset: Any, role: str) -> None:
-    bands = [dataset.GetRasterBand(b + 1) for b in range(dataset.RasterCount)]
-    n_data = sum(band.GetColorInterpretation() != gdal.GCI_AlphaBand for band in bands)
-    if n_data != 1 or gdal.DataTypeIsComplex(bands[0].DataType):
-        raise InputError(
-            f"The {role} {description(dataset)} has {n_data} bands of type {gdal.GetDataTypeName(bands[0].DataType)}; "
-            "one band of heights is accepted.",
-            "Choose the raster of heights, or extract its band first.",
-        )
 
 
 def _unit_m(dataset: Any, role: str) -> float:

@@ -8,7 +8,7 @@ learnt as one class, and its members are ranked in the map as the first stage ra
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,17 +63,16 @@ def find_outputs(pixels: Pixels, progress: Progress) -> Tuple[int, ...]:
     Returns:
         For each class the number of its output, from 0, in the order in which outputs are met.
     """
-    keys: List[Tuple[int, ...]] = [()] * pixels.n_classes
+    outputs = [0] * pixels.n_classes
     for window in plan_tiles(Window(0, 0, pixels.rows, pixels.cols)):
         check_cancelled(progress)
         probabilities, _ = pixels.first_stage(window)
-        seen: Dict[bytes, int] = {}
-        keys = [(*key[:1], seen.setdefault(row.tobytes(), len(seen))) for key, row in zip(keys, probabilities)]
-        numbers: Dict[Tuple[int, ...], int] = {}
-        keys = [(numbers.setdefault(key, len(numbers)),) for key in keys]
+        numbers: Dict[Tuple[int, bytes], int] = {}
+        pairs = [(output, row.tobytes()) for output, row in zip(outputs, probabilities)]
+        outputs = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
         if len(numbers) == pixels.n_classes:
             break  # all are told apart already
-    return tuple(key[0] for key in keys)
+    return tuple(outputs)
 
 
 def merged(probabilities: NDArray[np.float32], outputs: Tuple[int, ...]) -> NDArray[np.float32]:

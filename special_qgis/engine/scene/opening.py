@@ -9,7 +9,7 @@ from typing import Any, List, Optional, Sequence, Set, Tuple
 import numpy as np
 
 from ..config import SceneConfig
-from ..config.products import ProductOptions, parse_quality
+from ..config.products import parse_product_options
 from ..errors import InputError, SpectraError
 from ..products.opening import open_source
 from ..progress import NullProgress, Progress, RecordingProgress, check_cancelled
@@ -61,7 +61,7 @@ def open_scene(config: SceneConfig, progress: Optional[Progress] = None) -> Scen
         InputError: Anything else that makes the scene unusable.
     """
     listener = RecordingProgress(progress or NullProgress())
-    options = ProductOptions(config.detector_overlap, parse_quality(config.quality_layers))
+    options = parse_product_options(config.detector_overlap, config.quality_layers)
     opened = open_source(config.source, options, listener)
     try:
         scene = _open_raster_scene(config, opened.source, listener)
